@@ -1,0 +1,1 @@
+"""The nouns. No I/O, no clock, no randomness of its own; imports nothing of ours."""
