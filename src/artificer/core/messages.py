@@ -55,7 +55,8 @@ Part = Text | Image | File
 class Message(Struct, frozen=True, omit_defaults=True):
     """One message. An assistant message holds text, calls, or both; a tool message holds exactly one result.
 
-    `author` tells a simulated user from a person and one agent from another; `at` is the world's clock (ISO 8601), never the
+    `author` tells a simulated user from a person and one agent from another; `at` is the world's clock (ISO 8601),
+    never the
     machine's.
     """
 

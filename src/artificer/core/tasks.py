@@ -1,6 +1,7 @@
 """Tasks: what a user wants, what they know, and what must be true afterwards.
 
-A task is made from its answer: the goal's effects were reached once, by exact ids, on a private copy of the world. What people see of a
+A task is made from its answer: the goal's effects were reached once, by exact ids, on a private copy of the world.
+What people see of a
 task is `Task.visible()`; everything else (goal, gold, checks) stays with the user simulator and the checks.
 """
 
@@ -24,7 +25,8 @@ class Start(Struct, frozen=True, omit_defaults=True):
 class Effect(Struct, frozen=True, omit_defaults=True):
     """One row's net change, however it was reached.
 
-    `columns` maps a column to (old, new). An insert has old = None everywhere, a delete new = None; an update lists only the columns that
+    `columns` maps a column to (old, new). An insert has old = None everywhere, a delete new = None; an update lists
+    only the columns that
     differ. `generated` marks an inserted row whose key the world chose (it may differ between equally good paths).
     """
 
@@ -39,7 +41,8 @@ class Fact(Struct, frozen=True, omit_defaults=True):
     """One thing the user knows and can say.
 
     Args:
-        path: where it belongs: `"<want>"` for what is wanted itself, else `"<want>.<slot>"`, deeper for a row described through another row,
+        path: where it belongs: `"<want>"` for what is wanted itself, else `"<want>.<slot>"`, deeper for a row
+        described through another row,
             e.g. `"0.row.album.title"`. `<want>` is the want's index.
         value: the exact value; None for the fact that states the want itself.
         phrase: the words that carry it, verbatim in what the user says. Within a task no phrase contains another.
@@ -73,7 +76,8 @@ class Want(Struct, frozen=True, omit_defaults=True):
 class Goal(Struct, frozen=True, omit_defaults=True):
     """The private side of a task.
 
-    `script` holds the user's lines: `"open:<want>"` for each want, `"ask:<path>"` for facts said on request (path as in `Fact`), so that wording
+    `script` holds the user's lines: `"open:<want>"` for each want, `"ask:<path>"` for facts said on request (path as
+    in `Fact`), so that wording
     is made once and can be rewritten; a line's facts are found in it by their phrases.
     """
 
@@ -102,7 +106,8 @@ class Visible(Struct, frozen=True):
 class Task(Struct, frozen=True, omit_defaults=True):
     """One task in one world.
 
-    `tools` names the tools offered (None: all). `gold` is the whole goal's write calls in order. `difficulty` holds the knobs' values as
+    `tools` names the tools offered (None: all). `gold` is the whole goal's write calls in order. `difficulty` holds
+    the knobs' values as
     realised. `lineage` is the ids and seeds it was made from.
     """
 

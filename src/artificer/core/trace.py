@@ -1,6 +1,7 @@
 """Traces: a graph of message nodes. A branch, one path from the root to a leaf, is a trajectory.
 
-A plain conversation is a trace with one leaf; tree search, forks and best-of-n are the same type with more. Nothing is copied between branches.
+A plain conversation is a trace with one leaf; tree search, forks and best-of-n are the same type with more. Nothing
+is copied between branches.
 Traces hold no wall-clock time, so that the same run gives the same bytes; timings go to the run's own statistics.
 """
 
@@ -18,7 +19,8 @@ from artificer.core.verdicts import Notes, StopReason, Verdict
 
 
 class Tokens(Struct, frozen=True, omit_defaults=True):
-    """Token ids of one node with engine log-probabilities and named weight streams (`loss`, `advantage`, ...), all of one length (T,)."""
+    """Token ids of one node with engine log-probabilities and named weight streams (`loss`, `advantage`, ...), all of
+    one length (T,)."""
 
     ids: tuple[int, ...]
     logprobs: tuple[float, ...] | None = None
@@ -64,7 +66,8 @@ class Usage(Struct, frozen=True, omit_defaults=True):
 class Trace(Struct, frozen=True, omit_defaults=True):
     """Everything that happened on one task.
 
-    `tools` is the digest of the tool set; the specifications are kept once in the run folder. `verdicts`, `stop` are keyed by leaf index; `effects` are the
+    `tools` is the digest of the tool set; the specifications are kept once in the run folder. `verdicts`, `stop` are
+    keyed by leaf index; `effects` are the
     net effects at each leaf.
     """
 

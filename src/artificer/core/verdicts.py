@@ -60,7 +60,8 @@ class StopReason(StrEnum):
 class CheckResult(Struct, frozen=True, omit_defaults=True):
     """What one check found.
 
-    `score` lies in [0, 1]; `evidence` is short sentences a person can read; `kinds` names the errors found, for counting.
+    `score` lies in [0, 1]; `evidence` is short sentences a person can read; `kinds` names the errors found, for
+    counting.
     """
 
     name: str

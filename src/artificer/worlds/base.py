@@ -1,6 +1,7 @@
 """World and Session: tools with state, and how a source string becomes one.
 
-A world is tools, rules and a way to start; a session is one private copy of its state. What one session writes no other sees. A bad call is a
+A world is tools, rules and a way to start; a session is one private copy of its state. What one session writes no
+other sees. A bad call is a
 `ToolResult` with an error, never a raise; only `World.of` and `World.open` raise, and then `SourceError`.
 """
 
@@ -70,7 +71,8 @@ class World(Protocol):
     forks: Forks
     problems: Sequence[Problem] = ()
     guide: Guide | None = None
-    """How a person who knows this world serves and invents requests, when the world knows; otherwise it is discovered by executing."""
+    """How a person who knows this world serves and invents requests, when the world knows; otherwise it is discovered
+    by executing."""
 
     async def open(self, start: Start) -> Session: ...
 
@@ -83,7 +85,8 @@ class World(Protocol):
 
     @staticmethod
     def of(source: str, **options: str) -> World:
-        """The world of a source string: `sqlite:shop.db`, `mcp:COMMAND`, `mcp:http://...`, `python:pkg.module`, `domain:retail`.
+        """The world of a source string: `sqlite:shop.db`, `mcp:COMMAND`, `mcp:http://...`, `python:pkg.module`,
+        `domain:retail`.
 
         Args:
             source: `SCHEME:REST`.

@@ -1,11 +1,15 @@
 """Guide: what somebody who knows a world well can tell about it.
 
 Two things, both public knowledge of the world and never of a task:
-- `procedure`: how a kind of request is served with the world's tools (the policy, made executable). The scripted oracle follows it.
-- `propose`: which requests can be made in the state as it is, with exact ids, and how people would describe the things concerned.
+- `procedure`: how a kind of request is served with the world's tools (the policy, made executable). The scripted
+  oracle follows it.
+- `propose`: which requests can be made in the state as it is, with exact ids, and how people would describe the
+  things concerned.
 
-A procedure is a generator of steps. It is resumed with a `ToolResult` after `Call`, with True or False after `Confirm`, and with None after `Ask`
-and `Tell`. What the user has said so far it reads from its `Desk`; it has no other source of values than that and tool results.
+A procedure is a generator of steps. It is resumed with a `ToolResult` after `Call`, with True or False after
+`Confirm`, and with None after `Ask`
+and `Tell`. What the user has said so far it reads from its `Desk`; it has no other source of values than that and
+tool results.
 """
 
 from __future__ import annotations
@@ -28,14 +32,16 @@ Part = Literal["all", "train", "test"]
 
 
 class Ask(Struct, frozen=True):
-    """Ask the user for what belongs at `path` (relative to the want, e.g. "row" or "set.unit_price"). `label` is what people call it."""
+    """Ask the user for what belongs at `path` (relative to the want, e.g. "row" or "set.unit_price"). `label` is what
+    people call it."""
 
     path: str
     label: str
 
 
 class Call(Struct, frozen=True):
-    """Call a tool. `wrong` is an alternative argument object that a hasty agent might send and the world will surely refuse (for
+    """Call a tool. `wrong` is an alternative argument object that a hasty agent might send and the world will surely
+    refuse (for
     the oracle's injected errors); None when there is no such thing."""
 
     name: str
@@ -64,7 +70,8 @@ class Desk(Protocol):
     """What a procedure may know of the conversation."""
 
     def heard(self, prefix: str = "") -> dict[str, Json]:
-        """Facts that the user has said about this want, by path relative to it; those at or below `prefix` (all when "")."""
+        """Facts that the user has said about this want, by path relative to it; those at or below `prefix` (all when
+        "")."""
         ...
 
     def remembered(self) -> dict[str, Json]:
@@ -73,7 +80,8 @@ class Desk(Protocol):
 
 
 class Said(Struct, frozen=True, omit_defaults=True):
-    """A fact before it is worded: `path` relative to the want ("" is the want itself); `phrases` are the ways people put it, each unambiguous,
+    """A fact before it is worded: `path` relative to the want ("" is the want itself); `phrases` are the ways people
+    put it, each unambiguous,
     each carrying the value in words. `reveal` says whether it may be withheld until asked."""
 
     path: str
@@ -124,7 +132,8 @@ class Demand(Struct, frozen=True, omit_defaults=True):
 
 
 def part_of(name: str) -> Part:
-    """ "test" for a fifth of all names (of rows, phrasings, ...), "train" for the others; a property of the name alone."""
+    """ "test" for a fifth of all names (of rows, phrasings, ...), "train" for the others; a property of the name
+    alone."""
     return "test" if int(digest("part", name, size=4), 16) % 5 == 0 else "train"
 
 
@@ -141,8 +150,10 @@ class Guide(Protocol):
         ...
 
     def propose(self, session: Session, rng: Random, demand: Demand) -> AsyncIterator[Request | Dropped]:
-        """Requests, one after another, of one and the same user. The caller runs each request's gold calls in `session` before taking the next,
-        so that every proposal is valid in the state that the earlier ones leave. Never ends by itself when nothing works: yields `Dropped`."""
+        """Requests, one after another, of one and the same user. The caller runs each request's gold calls in
+        `session` before taking the next,
+        so that every proposal is valid in the state that the earlier ones leave. Never ends by itself when nothing
+        works: yields `Dropped`."""
         ...
 
 

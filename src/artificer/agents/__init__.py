@@ -1,0 +1,1 @@
+"""How a model, or a script, acts on what it may see."""

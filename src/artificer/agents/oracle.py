@@ -1,0 +1,158 @@
+"""The scripted oracle: a perfect agent that sees only what an agent may see.
+
+It hears what the user says (`Hearing`), serves one want after another by the world's own procedures
+(`worlds/guide.py`), asks for what is missing, looks ids
+up with tools, confirms before it writes, and says why when something cannot be done. With `error_rate` it sometimes
+sends the procedure's wrong arguments first, is refused by
+the world, and corrects itself. It plans nothing from the goal: it is handed none.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from artificer.agents.base import View
+from artificer.agents.hearing import Hearing, affirms
+from artificer.core.canon import Json
+from artificer.core.messages import Message, ToolCall
+from artificer.worlds.guide import Ask, Call, Confirm, Guide, Procedure, Step, Tell
+
+_ASKS = (
+    "Which {label} do you mean? Could you tell me more about the {label}?",
+    "Could you give me the {label}, please?",
+    "I need to know the {label} before I can go on. What is it?",
+    "To help with that, please tell me the {label}. What is it exactly?",
+    "What {label} is it? Any detail helps.",
+)
+_CONFIRMS = (
+    "Shall I go ahead?",
+    "Do you want me to go ahead?",
+    "May I proceed?",
+    "Is that right, and shall I proceed?",
+    "Should I go ahead with that?",
+)
+_CLOSERS = ("Is there anything else?", "Anything else I can do?", "Can I help with anything else?", "Is there anything else you need?")
+_REPAIRS = ("That was refused: {detail}. I will correct the call.", "The tool did not accept that ({detail}). Trying again with the right arguments.")
+
+
+class _Desk:
+    """A procedure's view of the conversation about one want."""
+
+    def __init__(self, hearing: Hearing, want: int, memory: dict[str, Json]) -> None:
+        self._hearing = hearing
+        self._want = want
+        self._memory = memory
+
+    def heard(self, prefix: str = "") -> dict[str, Json]:
+        return self._hearing.heard(self._want, prefix)
+
+    def remembered(self) -> dict[str, Json]:
+        return self._memory
+
+
+class Oracle:
+    """See the module docstring.
+
+    Args:
+        guide: how this world's requests are served.
+        hearing: tells which facts the user's words contained.
+        ops: the op of each want, by index; read only for wants that were brought up.
+        rng: for the choice of words and for injected errors.
+        error_rate: how often a call that could plausibly go wrong does so first.
+    """
+
+    def __init__(self, guide: Guide, hearing: Hearing, ops: tuple[str, ...], rng: Random, error_rate: float = 0.0) -> None:
+        self._guide = guide
+        self._hearing = hearing
+        self._ops = ops
+        self._rng = rng
+        self._error_rate = error_rate
+        self._memory: dict[str, Json] = {}
+        self._served = 0
+        self._running: Procedure | None = None
+        self._waiting: Step | None = None
+        self._retry: Call | None = None
+        self._told: list[str] = []
+        self._calls = 0
+
+    async def act(self, view: View) -> Message:
+        self._hearing.listen(view.messages)
+        if self._retry is not None:
+            return self._correct(view)
+        answer = self._answer(view.messages[-1]) if self._waiting is not None else None
+        while True:
+            step = self._advance(answer)
+            answer = None
+            if step is None:
+                return self._closing()
+            if isinstance(step, Tell):
+                self._told.append(step.text)
+                continue
+            self._waiting = step
+            if isinstance(step, Call):
+                return self._send(step)
+            return self._speak(step)
+
+    def _advance(self, answer: Any) -> Step | None:
+        """The next step of the running procedure, or the first of the next want's; None when every want brought up is
+        served."""
+        while True:
+            if self._running is None:
+                if self._served >= len(self._hearing.wants):
+                    return None
+                want = self._hearing.wants[self._served]
+                self._served += 1
+                self._running = self._guide.procedure(self._ops[want], _Desk(self._hearing, want, self._memory))
+                answer = None
+            self._waiting = None
+            try:
+                return self._running.send(answer)
+            except StopIteration:
+                self._running = None
+                answer = None
+
+    def _answer(self, last: Message) -> Any:
+        """What the waiting step gets: a result, a yes or no, or nothing."""
+        if isinstance(self._waiting, Call):
+            return last.result
+        if isinstance(self._waiting, Confirm):
+            return affirms(last.text)
+        return None
+
+    def _send(self, call: Call) -> Message:
+        if call.wrong is not None and self._rng.random() < self._error_rate:
+            self._retry = call
+            return self._call(call.name, call.wrong)
+        return self._call(call.name, call.arguments)
+
+    def _correct(self, view: View) -> Message:
+        """After an injected error: acknowledges the refusal and sends the right call."""
+        call, self._retry = self._retry, None
+        assert call is not None
+        result = view.messages[-1].result
+        detail = (result.detail or "") if result is not None else ""
+        self._told.append(self._rng.choice(_REPAIRS).format(detail=detail.rstrip(".")))
+        return self._call(call.name, call.arguments)
+
+    def _call(self, name: str, arguments: dict[str, Json]) -> Message:
+        self._calls += 1
+        return Message("assistant", self._flush(), calls=(ToolCall(f"c{self._calls}", name, arguments),), author="oracle")
+
+    def _speak(self, step: Ask | Confirm) -> Message:
+        if isinstance(step, Ask):
+            self._told.append(self._rng.choice(_ASKS).format(label=step.label))
+        else:
+            self._told += [step.text, self._rng.choice(_CONFIRMS)]
+        return Message("assistant", self._flush(), author="oracle")
+
+    def _closing(self) -> Message:
+        if not self._told:
+            self._told.append("I am not sure what you need.")
+        self._told.append(self._rng.choice(_CLOSERS))
+        return Message("assistant", self._flush(), author="oracle")
+
+    def _flush(self) -> str:
+        text = " ".join(self._told)
+        self._told.clear()
+        return text

@@ -1,0 +1,1 @@
+"""The episode loop, and collect: play tasks out and judge them."""

@@ -1,0 +1,146 @@
+"""The episode loop: one task, one agent, one user, one private session, until the user is done or a limit is reached.
+
+Visibility is decided here and nowhere else: the agent gets the messages, the tools its task offers and the world's policy; the user gets the messages
+without tool traffic; checks get the finished `Episode`. A model's or tool's mistake is recorded and the episode goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from random import Random
+
+from msgspec import Struct
+
+from artificer.agents.base import Agent, User, View
+from artificer.core.canon import rng, stable_id
+from artificer.core.messages import Message
+from artificer.core.tasks import Task
+from artificer.core.tools import ToolSpec
+from artificer.core.trace import Node, Trace, Usage
+from artificer.core.verdicts import StopReason
+from artificer.worlds.base import Session, World
+
+AgentMaker = Callable[[Task, World, int], Agent]
+"""Makes the agent of one episode from the task, the world and the episode's seed. It hands the agent nothing private."""
+UserMaker = Callable[[Task, int], User]
+
+
+class Limits(Struct, frozen=True):
+    """When an episode is stopped: assistant messages, tool calls, and tool errors in a row."""
+
+    turns: int = 60
+    calls: int = 60
+    errors: int = 10
+
+
+class _Record:
+    """The nodes of a linear episode as they come."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+        self.messages: list[Message] = []
+        self.spoken: list[Message] = []
+        self.turns = 0
+        self.calls = 0
+        self.errors = 0
+        self.errors_in_row = 0
+
+    def add(self, message: Message, **fields: object) -> None:
+        parent = len(self.nodes) - 1 if self.nodes else None
+        self.nodes.append(Node(parent, message, **fields))  # pyright: ignore[reportArgumentType]
+        self.messages.append(message)
+        if message.role == "user" or (message.role == "assistant" and message.content):
+            self.spoken.append(message)
+
+
+async def play(
+    task: Task,
+    world: World,
+    agent: AgentMaker,
+    user: UserMaker,
+    *,
+    trial: int = 0,
+    limits: Limits = Limits(),  # noqa: B008
+) -> Trace:
+    """Plays one task once and returns its trace, not yet judged.
+
+    Args:
+        task: what is to be played; only the user maker reads its goal.
+        world: where it is played; a fresh session is opened from `task.start`.
+        trial: number of the attempt; with the task's id it seeds everything random.
+        limits: when to give up.
+    """
+    seed_parts = (task.id, trial)
+    tools = offered(world.tools, task)
+    session = await world.open(task.start)
+    try:
+        for call in task.start.setup:
+            await session.call(call, actor="setup")
+        before = session.calls
+        record = _Record()
+        stop = await _converse(record, session, agent(task, world, trial), user(task, trial), tools, world.policy, limits)
+        leaf = len(record.nodes) - 1
+        effects = session.effects(before)
+        return Trace(
+            id=stable_id("trace", *seed_parts),
+            task_id=task.id,
+            world=world.name,
+            tools=world.toolset(),
+            nodes=tuple(record.nodes),
+            stop={leaf: stop},
+            effects={leaf: effects},
+            state={leaf: session.digest()},
+            usage=Usage(turns=record.turns, calls=record.calls, errors=record.errors),
+            seed=trial,
+        )
+    finally:
+        await session.close()
+
+
+def offered(tools: Sequence[ToolSpec], task: Task) -> Sequence[ToolSpec]:
+    """The tools a task offers: all, or those it names."""
+    if task.tools is None:
+        return tools
+    names = set(task.tools)
+    return [tool for tool in tools if tool.name in names]
+
+
+async def _converse(
+    record: _Record, session: Session, agent: Agent, user: User, tools: Sequence[ToolSpec], policy: str, limits: Limits
+) -> StopReason:
+    reads = {tool.name for tool in tools if tool.effect == "read"}
+    while True:
+        spoken = await user.speak(View(record.spoken))
+        if spoken is None:
+            return StopReason.user_done
+        record.add(spoken)
+        while True:
+            if record.turns >= limits.turns:
+                return StopReason.max_turns
+            reply = await agent.act(View(record.messages, tools, policy))
+            record.turns += 1
+            record.add(reply, sampled=True)
+            if not reply.calls:
+                break
+            await _run_calls(record, session, reply, reads)
+            if record.calls >= limits.calls:
+                return StopReason.max_calls
+            if record.errors_in_row >= limits.errors:
+                return StopReason.too_many_errors
+
+
+async def _run_calls(record: _Record, session: Session, reply: Message, reads: set[str]) -> None:
+    for call in reply.calls:
+        mark = session.calls
+        result = await session.call(call)
+        record.calls += 1
+        failed = result.error is not None
+        record.errors += failed
+        record.errors_in_row = record.errors_in_row + 1 if failed else 0
+        effects = () if failed or call.name in reads else session.effects(mark)
+        record.add(Message("tool", result=result), effects=effects)
+
+
+def episode_rng(task: Task, trial: int, side: str) -> Random:
+    """The random stream of one side of one episode."""
+    return rng(side, task.id, trial)
