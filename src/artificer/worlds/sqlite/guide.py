@@ -1,0 +1,43 @@
+"""The guide of any relational database: procedures over its derived tools, and proposals drawn from its rows."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from random import Random
+
+from artificer.core.tools import ToolSpec
+from artificer.worlds.base import Session
+from artificer.worlds.guide import Demand, Desk, Dropped, Procedure, Request
+from artificer.worlds.sqlite.describe import Key
+from artificer.worlds.sqlite.phrases import Phrases
+from artificer.worlds.sqlite.procedures import Toolbox, serve
+from artificer.worlds.sqlite.propose import Proposer, keys_of
+from artificer.worlds.sqlite.schema import Schema
+from artificer.worlds.sqlite.session import SqlSession
+
+
+class SqlGuide:
+    """Implements `worlds.guide.Guide` for a schema and its derived tools.
+
+    Args:
+        schema: as `read_schema` found it.
+        tools: the tools offered; hidden ones are neither used nor needed.
+        labels: what people call tables and columns.
+    """
+
+    def __init__(self, schema: Schema, tools: Sequence[ToolSpec], labels: dict[str, str]) -> None:
+        self._schema = schema
+        self._tools = list(tools)
+        self._toolbox = Toolbox(self._tools)
+        self._labels = labels
+        self._phrases = Phrases(labels)
+        self._keys: dict[str, list[Key]] | None = None
+
+    def procedure(self, op: str, desk: Desk) -> Procedure:
+        return serve(self._toolbox, self._labels, op, desk)
+
+    def propose(self, session: Session, rng: Random, demand: Demand) -> AsyncIterator[Request | Dropped]:
+        assert isinstance(session, SqlSession)
+        if self._keys is None:
+            self._keys = keys_of(session.connection, self._schema, self._tools)
+        return Proposer(session.connection, self._schema, self._toolbox, self._phrases, self._keys, rng).requests(demand)
