@@ -1,0 +1,267 @@
+"""The engine `processes:N`: N worker processes on this machine, from the standard library alone.
+
+Workers are spawned, never forked, so that none inherits a lock or a database handle. Each enters the builders itself and plays rows on its own
+event loop; rows go in and encoded outcomes come back as msgpack over a socket, and the parent only compresses and writes. A worker that dies is
+replaced and its unfinished rows are played again elsewhere; a row that was in flight in three deaths stops the run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import pickle
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from itertools import count
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from artificer.core import errors
+from artificer.core.errors import ArtificerError, RunError
+from artificer.run.chain import Chain, Commit, Outcome, RowFailed, Work, open_chain
+from artificer.run.engine import each_row
+
+DEATHS = 3
+"""A row that was in flight when this many workers died is taken for the cause."""
+
+
+class Order(Struct, frozen=True, tag="order"):
+    """Parent to worker: play this row. `item` is JSON, as on disk."""
+
+    id: int
+    link: int
+    key: str
+    item: bytes
+
+
+class Given(Struct, frozen=True, tag="given"):
+    """Worker to parent: what the row gave at one link."""
+
+    id: int
+    outcome: Outcome
+
+
+class Finished(Struct, frozen=True, tag="finished"):
+    """Worker to parent: the row is through."""
+
+    id: int
+
+
+class Failure(Struct, frozen=True, tag="failure"):
+    """Worker to parent: the row, or (with id -1) entering the builders, raised. `kind` names the exception's type; `parts` are its arguments."""
+
+    id: int
+    kind: str
+    parts: tuple[str | None, ...]
+    trace: str
+
+
+Reply = Given | Finished | Failure
+
+_encode = msgspec.msgpack.Encoder().encode
+_json = msgspec.json.Encoder().encode
+_orders = msgspec.msgpack.Decoder(Order)
+_replies = msgspec.msgpack.Decoder(Reply)
+
+
+class WorkerDied(Exception):
+    """A worker is gone; its unfinished rows are played again."""
+
+
+class ProcessEngine:
+    """See the module. `source_type` is the type of the source's items, None for plain JSON values."""
+
+    def __init__(self, workers: int, source_type: Any) -> None:
+        self._count = workers
+        self._source_type = source_type
+
+    async def run(self, chain: Chain, works: Iterator[Work], commit: Commit, finished: Callable[[], None], concurrency: int) -> None:
+        try:
+            setup = pickle.dumps((chain, self._source_type))
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise ArtificerError(
+                f"a stage cannot be sent to a worker: {error}",
+                remedy="make its builder a functools.partial of a module's function, or use engine=local",
+            ) from error
+        crew = [Worker(setup, commit) for _ in range(self._count)]
+        try:
+            await each_row(lambda work: _play(crew, work), works, finished, max(concurrency, 2 * self._count))
+        finally:
+            for worker in crew:
+                worker.stop()
+
+
+async def _play(crew: list[Worker], work: Work) -> None:
+    """Plays one row on the least busy worker, again when that dies."""
+    item = _json(work.item)
+    for _ in range(DEATHS):
+        worker = min(crew, key=lambda worker: worker.busy)
+        try:
+            return await worker.play(work, item)
+        except WorkerDied:
+            continue
+    raise RunError(
+        f"{DEATHS} workers died while they played row {work.key!r}",
+        remedy="look for what kills them (memory, a crashing library); everything finished is kept, and the same command continues",
+    )
+
+
+class Worker:
+    """The parent's side of one worker process; starts it when it is first needed, and again after it died."""
+
+    def __init__(self, setup: bytes, commit: Commit) -> None:
+        self._setup = setup
+        self._commit = commit
+        self._ids = count()
+        self._waiting: dict[int, asyncio.Future[None]] = {}
+        self._starting = asyncio.Lock()
+        self._process: multiprocessing.process.BaseProcess | None = None
+        self._writer: asyncio.StreamWriter | None = None
+        self._listener: asyncio.Task[None] | None = None
+        self.busy = 0
+
+    async def play(self, work: Work, item: bytes) -> None:
+        self.busy += 1
+        try:
+            async with self._starting:
+                if self._writer is None:
+                    self._writer = await self._start()
+            number = next(self._ids)
+            done = self._waiting[number] = asyncio.get_running_loop().create_future()
+            try:
+                _send(self._writer, Order(number, work.link, work.key, item))
+                await done
+            finally:
+                self._waiting.pop(number, None)
+        finally:
+            self.busy -= 1
+
+    async def _start(self) -> asyncio.StreamWriter:
+        ours, theirs = socket.socketpair()
+        process = multiprocessing.get_context("spawn").Process(target=_worker, args=(theirs, self._setup), daemon=True)
+        process.start()
+        theirs.close()
+        reader, writer = await asyncio.open_connection(sock=ours)
+        self._process = process
+        self._listener = asyncio.create_task(self._listen(reader))
+        return writer
+
+    async def _listen(self, reader: asyncio.StreamReader) -> None:
+        """Until the worker is gone: hands on what it says."""
+        try:
+            while True:
+                self._heard(_replies.decode(await _receive(reader)))
+        except (asyncio.IncompleteReadError, ConnectionError):
+            self._settle(WorkerDied())
+        except Exception as error:  # the commit failed: whoever waits for a row must know
+            self._settle(error)
+        self.stop()
+
+    def _heard(self, reply: Reply) -> None:
+        if isinstance(reply, Given):
+            self._commit(reply.outcome)
+        elif isinstance(reply, Finished):
+            if not (done := self._waiting[reply.id]).done():
+                done.set_result(None)
+        elif reply.id < 0:
+            self._settle(_raised(reply))
+        elif not (done := self._waiting[reply.id]).done():
+            done.set_exception(_raised(reply))
+
+    def _settle(self, error: Exception) -> None:
+        for done in self._waiting.values():
+            if not done.done():
+                done.set_exception(error)
+
+    def stop(self) -> None:
+        """Ends the process, which holds nothing that could be lost."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+        if self._listener is not None and self._listener is not asyncio.current_task():
+            self._listener.cancel()
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+            self._process = None
+
+
+def _raised(failure: Failure) -> Exception:
+    """The worker's exception, as it would have been raised here; a foreign one's traceback is its note."""
+    if failure.kind == "RowFailed":
+        error: Exception = RowFailed(*(part or "" for part in failure.parts))
+        error.add_note(failure.trace)
+        return error
+    kind = getattr(errors, failure.kind, None)
+    if isinstance(kind, type) and issubclass(kind, ArtificerError):
+        error = kind.__new__(kind)
+        ArtificerError.__init__(error, failure.parts[0] or "", where=failure.parts[1], remedy=failure.parts[2])
+        return error
+    error = RuntimeError(f"a worker could not start: {failure.parts[0]}")
+    error.add_note(failure.trace)
+    return error
+
+
+def _failure(number: int, error: BaseException) -> Failure:
+    trace = "".join(traceback.format_exception(error))
+    if isinstance(error, ArtificerError):
+        builtin = next(kind for kind in type(error).__mro__ if kind.__module__ == errors.__name__)
+        return Failure(number, builtin.__name__, (error.what, error.where, error.remedy), trace)
+    if isinstance(error, RowFailed):
+        return Failure(number, "RowFailed", (error.stage, error.key, error.what), trace)
+    return Failure(number, "", (f"{type(error).__name__}: {error}",), trace)
+
+
+def _send(writer: asyncio.StreamWriter, message: Struct) -> None:
+    data = _encode(message)
+    writer.write(len(data).to_bytes(4, "big") + data)
+
+
+async def _receive(reader: asyncio.StreamReader) -> bytes:
+    return await reader.readexactly(int.from_bytes(await reader.readexactly(4), "big"))
+
+
+# the worker's side
+
+
+def _worker(channel: socket.socket, setup: bytes) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides what it means
+    chain, source_type = pickle.loads(setup)
+    try:
+        asyncio.run(_serve(channel, chain, source_type))
+    except (ConnectionError, asyncio.CancelledError):
+        sys.exit(0)  # the parent is gone
+
+
+async def _serve(channel: socket.socket, chain: Chain, source_type: Any) -> None:
+    reader, writer = await asyncio.open_connection(sock=channel)
+    types = [source_type, *(link.last.of for link in chain)]
+    decoders = [msgspec.json.Decoder(Any if of is None else of) for of in types]
+    try:
+        async with open_chain(chain) as runner, asyncio.TaskGroup() as rows:
+
+            async def play(order: Order) -> None:
+                try:
+                    work = Work(order.link, order.key, decoders[order.link].decode(order.item))
+                    await runner.play(work, lambda outcome: _send(writer, Given(order.id, outcome)))
+                    _send(writer, Finished(order.id))
+                except Exception as error:
+                    _send(writer, _failure(order.id, error))
+                await writer.drain()
+
+            while True:
+                try:
+                    order = _orders.decode(await _receive(reader))
+                except asyncio.IncompleteReadError:
+                    raise ConnectionError from None
+                rows.create_task(play(order))
+    except* (ConnectionError, asyncio.CancelledError):
+        pass
+    except* Exception as problems:
+        _send(writer, _failure(-1, problems.exceptions[0]))
+        await writer.drain()

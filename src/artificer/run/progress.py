@@ -1,0 +1,96 @@
+"""What a person sees while a run works: a live line on a terminal, a plain line every few seconds elsewhere. Written to stderr.
+
+The engine tells three things (`begin`, `row`, `end`) and never waits for an answer.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from time import monotonic
+from typing import TextIO
+
+from msgspec import Struct
+
+
+class Tally(Struct):
+    """How far one part of a run is. `done` counts source rows, those of earlier attempts among them; `fresh` only those of this one."""
+
+    title: str
+    total: int | None
+    done: int
+    fresh: int
+    made: int
+    rejects: Counter[str]
+    began: float
+
+    def line(self) -> str:
+        """E.g. `play: 120/1000 rows, 118 out, 2 rejected (leak 2), 45.2 rows/s, 19 s left`."""
+        rate = self.fresh / max(monotonic() - self.began, 1e-6)
+        parts = [f"{self.done}/{self.total} rows" if self.total is not None else f"{self.done} rows", f"{self.made} out"]
+        if self.rejects:
+            parts.append(f"{self.rejects.total()} rejected ({', '.join(f'{why} {n}' for why, n in self.rejects.most_common(4))})")
+        parts.append(f"{rate:.1f} rows/s")
+        if self.total is not None and rate > 0 and self.done < self.total:
+            parts.append(f"{(self.total - self.done) / rate:.0f} s left")
+        return f"{self.title}: {', '.join(parts)}"
+
+
+class Progress:
+    """Shows how a run goes. A silent one: pass `progress=None` to `execute`.
+
+    Args:
+        stream: where to write; stderr by default.
+        every_s: seconds between plain lines; a terminal is refreshed ten times a second.
+    """
+
+    def __init__(self, stream: TextIO | None = None, every_s: float = 5.0) -> None:
+        self._stream = stream if stream is not None else sys.stderr
+        self._live = self._stream.isatty()
+        self._every_s = 0.1 if self._live else every_s
+        self._tally: Tally | None = None
+        self._shown = 0.0
+
+    def begin(self, title: str, total: int | None, done: int) -> None:
+        """A part of the run begins; `done` rows of `total` (None: unknown) were finished before."""
+        self._shown = monotonic()
+        self._tally = Tally(title, total, done, 0, 0, Counter(), self._shown)
+        self._show(final=False)
+
+    def row(self, made: int, rejects: Sequence[str], *, finished: bool) -> None:
+        """Something was written: `made` outputs, and rejects by reason; `finished` when a source row is through."""
+        tally = self._tally
+        if tally is None:
+            return
+        tally.made += made
+        tally.rejects.update(rejects)
+        if finished:
+            tally.done += 1
+            tally.fresh += 1
+        now = monotonic()
+        if now - self._shown >= self._every_s:
+            self._shown = now
+            self._show(final=False)
+
+    def end(self) -> None:
+        """The part is over, or was stopped."""
+        if self._tally is not None:
+            self._show(final=True)
+            self._tally = None
+
+    def _show(self, *, final: bool) -> None:
+        if self._tally is None:
+            return
+        line = self._tally.line()
+        if self._live:
+            self._stream.write(f"\r\x1b[2K{line[: _width()]}" + ("\n" if final else ""))
+        else:
+            self._stream.write(line + "\n")
+        self._stream.flush()
+
+
+def _width() -> int:
+    import shutil
+
+    return shutil.get_terminal_size().columns - 1
