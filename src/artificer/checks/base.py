@@ -33,6 +33,7 @@ class Episode(Struct, frozen=True):
 class Check(Protocol):
     """Decides one thing about an episode. `name` is what stands in verdicts and in `Task.checks`."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     async def __call__(self, episode: Episode) -> CheckResult: ...

@@ -38,6 +38,7 @@ class ErrorKind(StrEnum):
     extra_effect = "extra_effect"
     not_told = "not_told"
     policy_breach = "policy_breach"
+    leaked_id = "leaked_id"  # a user states a surrogate id that no tool had shown
     bad_grammar = "bad_grammar"
     no_call = "no_call"
     needless_call = "needless_call"

@@ -1,0 +1,226 @@
+"""Reading an episode: its calls with their results, its texts, what its tools accept and show.
+
+What is derived from a tool's schemas is worked out once a tool and kept (specifications are immutable and shared by all episodes of a world).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, cast
+
+from msgspec import Struct
+
+from artificer.checks.base import Episode
+from artificer.core.canon import Json
+from artificer.core.messages import ToolCall, ToolResult
+from artificer.core.tasks import Effect
+from artificer.core.tools import ToolSpec
+from artificer.core.trace import Node
+
+Schema = dict[str, Any]
+_DEPTH = 16
+"""How deep `returns` schemas are searched for shown ids."""
+EACH = None
+"""The step of a path that means every element of an array, or every value of an object with free keys."""
+
+
+class Made(Struct, frozen=True):
+    """One call: where its message and its result stand among the nodes, and what came of it (result None: never answered)."""
+
+    at: int
+    call: ToolCall
+    answered: int | None
+    result: ToolResult | None
+    effects: tuple[Effect, ...]
+
+    @property
+    def accepted(self) -> bool:
+        return self.result is not None and self.result.error is None
+
+
+def made(nodes: Sequence[Node]) -> list[Made]:
+    """The calls of a branch in order. A call's result is sought by id among the tool messages directly after the message that made it."""
+    calls: list[Made] = []
+    for at, node in enumerate(nodes):
+        if not node.message.calls:
+            continue
+        end = at + 1
+        while end < len(nodes) and nodes[end].message.role == "tool":
+            end += 1
+        taken: set[int] = set()
+        for call in node.message.calls:
+            calls.append(_match(nodes, at, end, call, taken))
+    return calls
+
+
+def _match(nodes: Sequence[Node], at: int, end: int, call: ToolCall, taken: set[int]) -> Made:
+    for position in range(at + 1, end):
+        result = nodes[position].message.result
+        if position not in taken and result is not None and result.call_id == call.id:
+            taken.add(position)
+            return Made(at, call, position, result, nodes[position].effects)
+    return Made(at, call, None, None, ())
+
+
+def tools_by_name(episode: Episode) -> dict[str, ToolSpec]:
+    """The episode's tools by name."""
+    return {tool.name: tool for tool in episode.tools}
+
+
+class Rule:
+    """What a schema says of one argument: the id it must be, the values it names itself, and the rules of what it contains."""
+
+    __slots__ = ("_children", "_items", "_root", "_schemas", "known", "ref")
+
+    def __init__(self, schemas: Sequence[Schema], root: Schema) -> None:
+        self._schemas = tuple(schemas)
+        self._root = root
+        self._children: dict[str, Rule] = {}
+        self._items: Rule | None = None
+        self.ref: str | None = next((s["x-ref"] for s in schemas if isinstance(s.get("x-ref"), str)), None)
+        named: list[Json] = []
+        for schema in schemas:
+            named += [value for key in ("enum", "examples") if isinstance(schema.get(key), list) for value in schema[key]]
+            named += [schema[key] for key in ("const", "default") if key in schema]
+        self.known: tuple[Json, ...] = tuple(named)
+
+    def child(self, name: str) -> Rule:
+        """The rule of a property."""
+        if name not in self._children:
+            if len(self._children) > 256:  # free keys chosen by a model
+                self._children.clear()
+            found: list[Schema] = []
+            for schema in self._schemas:
+                named = schema.get("properties")
+                part = cast("Schema", named).get(name) if isinstance(named, dict) else None
+                found += unfold(part if part is not None else schema.get("additionalProperties"), self._root)
+            self._children[name] = Rule(found, self._root)
+        return self._children[name]
+
+    def items(self) -> Rule:
+        """The rule of an array's elements."""
+        if self._items is None:
+            self._items = Rule([part for schema in self._schemas for part in unfold(schema.get("items"), self._root)], self._root)
+        return self._items
+
+
+def unfold(schema: object, root: Schema) -> list[Schema]:
+    """A schema and all that its `$ref`, `anyOf`, `oneOf` and `allOf` bring in; loops and remote references end."""
+    waiting: list[object] = [schema]
+    found: list[Schema] = []
+    while waiting and len(found) < 64:
+        part = waiting.pop()
+        if not isinstance(part, dict) or any(part is seen for seen in found):
+            continue
+        part = cast("Schema", part)
+        found.append(part)
+        for key in ("allOf", "oneOf", "anyOf"):
+            if isinstance(part.get(key), list):
+                waiting += reversed(part[key])
+        if isinstance(part.get("$ref"), str):
+            waiting.append(_resolve(part["$ref"], root))
+    return found
+
+
+def _resolve(reference: str, root: Schema) -> object:
+    if not reference.startswith("#"):
+        return None
+    at: object = root
+    for step in reference[1:].split("/")[1:]:
+        step = step.replace("~1", "/").replace("~0", "~")
+        at = cast("Any", at).get(step) if isinstance(at, dict) else None
+    return at
+
+
+Path = tuple[str | None, ...]
+
+
+def shown_ids(returns: Schema) -> dict[str, list[Path]]:
+    """For each `x-ref` in a `returns` schema, the paths at which results show such ids."""
+    found: dict[str, list[Path]] = {}
+    waiting: list[tuple[object, Path]] = [(returns, ())]
+    while waiting:
+        schema, path = waiting.pop()
+        for part in unfold(schema, returns) if len(path) <= _DEPTH else ():
+            if isinstance(part.get("x-ref"), str):
+                paths = found.setdefault(part["x-ref"], [])
+                if path not in paths and len(paths) < 64:
+                    paths.append(path)
+            named = part.get("properties")
+            if isinstance(named, dict):
+                waiting += [(child, (*path, name)) for name, child in cast("Schema", named).items()]
+            for key in ("items", "additionalProperties"):
+                if isinstance(part.get(key), dict):
+                    waiting.append((part[key], (*path, EACH)))
+            if len(waiting) > 4096:
+                return found
+    return found
+
+
+def at_path(content: Json, path: Path) -> list[Json]:
+    """The values of a result at a path."""
+    values: list[Json] = [content]
+    for step in path:
+        if step is EACH:
+            values = [item for value in values for item in _members(value)]
+        else:
+            values = [v[step] for v in values if isinstance(v, dict) and step in v]
+    return values
+
+
+def _members(value: Json) -> Iterable[Json]:
+    if isinstance(value, dict):
+        return cast("dict[str, Json]", value).values()
+    return cast("list[Json]", value) if isinstance(value, (list, tuple)) else ()
+
+
+class Knowledge:
+    """What is read from a tool's schemas, made once: `rule` for its arguments, `shows` for the ids in its results."""
+
+    __slots__ = ("rule", "shows", "spec")
+
+    def __init__(self, spec: ToolSpec) -> None:
+        self.spec = spec
+        self.rule = Rule(unfold(spec.parameters, spec.parameters), spec.parameters)
+        self.shows = shown_ids(spec.returns) if spec.returns is not None else None
+
+
+class Library:
+    """Keeps `Knowledge` by specification. Holds at most `size` tools, and keeps each alive so that its identity stays its own."""
+
+    def __init__(self, size: int = 4096) -> None:
+        self._size = size
+        self._known: dict[int, Knowledge] = {}
+
+    def of(self, spec: ToolSpec) -> Knowledge:
+        found = self._known.get(id(spec))
+        if found is None or found.spec is not spec:
+            if len(self._known) >= self._size:
+                self._known.clear()
+            found = self._known[id(spec)] = Knowledge(spec)
+        return found
+
+
+LIBRARY = Library()
+"""A cache and nothing else: what it holds is a function of the specification."""
+
+
+def references(rule: Rule, value: Json) -> Iterator[tuple[str, Json]]:
+    """Each surrogate id among a call's arguments, with the reference that its parameter is annotated with."""
+    for leaf, scalar, _ in leaves(rule, value):
+        if leaf.ref is not None and scalar is not None:
+            yield leaf.ref, scalar
+
+
+def leaves(rule: Rule, value: Json, where: str = "") -> Iterator[tuple[Rule, Json, str]]:
+    """Every scalar in `value` with the rule that governs it and where it stands. An id's array passes the annotation on."""
+    waiting: list[tuple[Rule, Json, str]] = [(rule, value, where)]
+    while waiting:
+        at, item, path = waiting.pop()
+        if isinstance(item, dict):
+            waiting += [(at.child(name), part, f"{path}.{name}" if path else name) for name, part in cast("dict[str, Json]", item).items()]
+        elif isinstance(item, (list, tuple)):
+            inner = at if at.ref is not None else at.items()
+            waiting += [(inner, part, path) for part in cast("list[Json]", item)]
+        else:
+            yield at, item, path

@@ -1,0 +1,126 @@
+"""Is the dialogue well formed?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import jsonschema_rs
+from msgspec import Struct
+
+from artificer.checks.base import Episode
+from artificer.checks.episodes import Made, made, tools_by_name
+from artificer.checks.values import clip
+from artificer.core.errors import SourceError
+from artificer.core.tools import ToolSpec, compile_schema, validate_arguments
+from artificer.core.trace import Node
+from artificer.core.verdicts import CheckResult, ErrorKind, StopReason
+
+_ENDED = (StopReason.user_done, StopReason.agent_done)
+
+
+class Grammar(Struct, frozen=True):
+    """The dialogue is one that could be shown to a model as it stands.
+
+    System messages stand first; then the user speaks. An assistant message with calls is followed by exactly their results, in the calls' order; an
+    assistant message without calls is followed by the user. No message is empty, call ids are unique, and a finished conversation ends with
+    the assistant's words. No call to an unknown tool, and none whose arguments break the tool's schema, was accepted.
+
+    Kinds: `bad_grammar`; `unknown_tool` and the kinds of argument errors for accepted calls.
+    """
+
+    name: str = "grammar"
+
+    async def __call__(self, episode: Episode) -> CheckResult:
+        faults: list[tuple[ErrorKind, str]] = [(ErrorKind.bad_grammar, fault) for fault in _turns(episode.nodes)]
+        last = episode.nodes[-1].message if episode.nodes else None
+        if episode.stop in _ENDED and (last is None or last.role != "assistant" or last.calls):
+            faults.append((ErrorKind.bad_grammar, "a finished conversation must end with the assistant's words"))
+        faults += _calls(made(episode.nodes), tools_by_name(episode))
+        return CheckResult(
+            name=self.name,
+            score=float(not faults),
+            passed=not faults,
+            evidence=tuple(text for _, text in faults[:20]),
+            kinds=tuple(sorted({kind for kind, _ in faults})),
+        )
+
+
+def _turns(nodes: Sequence[Node]) -> list[str]:
+    faults: list[str] = []
+    expected: list[str] = []
+    before = "start"
+    for index, node in enumerate(nodes):
+        message = node.message
+        state = "calls" if message.calls else message.role
+        if message.role not in _FOLLOWS[before] if not expected else message.role != "tool":
+            faults.append(f"message {index}: {message.role} may not follow {before}")
+        if message.role == "tool":
+            if message.result is None:
+                faults.append(f"message {index}: a tool message without a result")
+            elif not expected or message.result.call_id != expected.pop(0):
+                faults.append(f"message {index}: not the result of the next open call")
+        else:
+            expected = [call.id for call in message.calls]
+            if message.result is not None or (message.calls and message.role != "assistant"):
+                faults.append(f"message {index}: {message.role} messages hold neither results nor (unless the assistant's) calls")
+            blank = not message.content.strip() if isinstance(message.content, str) else not message.content
+            if blank and not message.calls:
+                faults.append(f"message {index}: empty {message.role} message")
+        before = "tool" if message.role == "tool" else state
+    if expected:
+        faults.append(f"{len(expected)} calls at the end have no result")
+    return faults
+
+
+_FOLLOWS: dict[str, tuple[str, ...]] = {
+    "start": ("system", "user"),
+    "system": ("system", "user"),
+    "user": ("assistant",),
+    "assistant": ("user",),
+    "calls": ("tool",),
+    "tool": ("assistant",),
+}
+
+
+def _calls(calls: Sequence[Made], tools: dict[str, ToolSpec]) -> list[tuple[ErrorKind, str]]:
+    faults: list[tuple[ErrorKind, str]] = []
+    seen: set[str] = set()
+    for one in calls:
+        call = one.call
+        if call.id in seen or not call.id:
+            faults.append((ErrorKind.bad_grammar, f"call id {clip(call.id)!r} is empty or not unique"))
+        seen.add(call.id)
+        if not one.accepted:
+            continue
+        tool = tools.get(call.name)
+        if tool is None:
+            faults.append((ErrorKind.unknown_tool, f"a call to {clip(call.name)!r}, which is not among the tools, was accepted"))
+            continue
+        validator = _VALIDATORS.of(tool)
+        error = validate_arguments(validator, call.arguments) if validator is not None else None
+        if error is not None:
+            faults.append((error.kind, f"{clip(call.name)}{clip(error.path)}: {clip(error.detail, 200)}, yet the call was accepted"))
+    return faults
+
+
+class _Validators:
+    """Compiled schemas by specification; each specification is kept alive so that its identity stays its own."""
+
+    def __init__(self, size: int = 4096) -> None:
+        self._size = size
+        self._known: dict[int, tuple[ToolSpec, jsonschema_rs.Draft202012Validator | None]] = {}
+
+    def of(self, tool: ToolSpec) -> jsonschema_rs.Draft202012Validator | None:
+        found = self._known.get(id(tool))
+        if found is None or found[0] is not tool:
+            if len(self._known) >= self._size:
+                self._known.clear()
+            try:
+                found = (tool, compile_schema(tool.parameters, tool.name))
+            except SourceError:  # the world reports such tools; there is nothing to hold arguments against
+                found = (tool, None)
+            self._known[id(tool)] = found
+        return found[1]
+
+
+_VALIDATORS = _Validators()
