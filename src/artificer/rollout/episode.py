@@ -1,7 +1,9 @@
 """The episode loop: one task, one agent, one user, one private session, until the user is done or a limit is reached.
 
-Visibility is decided here and nowhere else: the agent gets the messages, the tools its task offers and the world's policy; the user gets the messages
-without tool traffic; checks get the finished `Episode`. A model's or tool's mistake is recorded and the episode goes on.
+Visibility is decided here and nowhere else: the agent gets the messages, the tools its task offers and the world's
+policy; the user gets the messages
+without tool traffic; checks get the finished `Episode`. A model's or tool's mistake is recorded and the episode goes
+on.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ from artificer.core.verdicts import StopReason
 from artificer.worlds.base import Session, World
 
 AgentMaker = Callable[[Task, World, int], Agent]
-"""Makes the agent of one episode from the task, the world and the episode's seed. It hands the agent nothing private."""
+"""Makes the agent of one episode from the task, the world and the episode's seed. It hands the agent nothing
+private."""
 UserMaker = Callable[[Task, int], User]
 
 

@@ -74,10 +74,12 @@ def _filled(shapes: tuple[str, ...], **words: str) -> tuple[str, ...]:
 
 
 def article(noun: str) -> str:
+    """`noun` with its indefinite article."""
     return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
 
 
 def plural(noun: str) -> str:
+    """The regular plural of `noun`."""
     if noun.endswith("y") and noun[-2:-1] not in "aeiou":
         return noun[:-1] + "ies"
     return noun + ("es" if noun.endswith(("s", "x", "ch", "sh")) else "s")

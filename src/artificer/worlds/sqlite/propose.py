@@ -136,7 +136,7 @@ class Proposer:
         if tool is None or isinstance(drawn, Dropped):
             return drawn if isinstance(drawn, Dropped) else Dropped("no tool")
         key, _ = drawn
-        required = [name for name in tool.parameters.get("required", [])]
+        required = list(tool.parameters.get("required", []))
         optional = [name for name in tool.parameters["properties"] if name not in required and self.writable(table, name)]
         chosen = required + self.rng.sample(optional, min(len(optional), self.rng.choice((0, 1, 1, 2))))
         if not chosen:

@@ -1,0 +1,109 @@
+"""Row functions of a run: play a task, judge what was played. Builders are small and picklable; worlds and models are
+made in the worker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from msgspec import Struct
+
+from artificer.checks.suite import by_name
+from artificer.core.tasks import Task
+from artificer.core.trace import Trace
+from artificer.models.base import Model
+from artificer.rollout.episode import Limits, play
+from artificer.rollout.parties import agent_maker, user_maker
+from artificer.rollout.replay import judged
+from artificer.run.stage import Reject, RowFunction
+from artificer.worlds.base import World
+from artificer.worlds.guide import Guide
+
+GuideMaker = Callable[[World], Guide | None]
+"""Finds a world's guide; picklable (a module-level function, or a partial of one)."""
+
+
+def own_guide(world: World) -> Guide | None:
+    """The guide the world brings itself."""
+    return world.guide
+
+
+class Played(Struct, frozen=True):
+    """A task and what happened on it."""
+
+    task: Task
+    trace: Trace
+
+
+class Play(Struct, frozen=True):
+    """Builder: plays a `Task`, `trials` times.
+
+    Args:
+        source, options: of the world; see `World.of`.
+        agent: `scripted:oracle` or a model string.
+        user: name of the simulated user.
+        error_rate: of the oracle's injected errors.
+        trials: plays of each task; above 1 the children of a row's key are numbered.
+    """
+
+    source: str
+    options: dict[str, str] = {}
+    agent: str = "scripted:oracle"
+    user: str = "goal"
+    guide: GuideMaker = own_guide
+    error_rate: float = 0.0
+    trials: int = 1
+    limits: Limits = Limits()
+
+    def __call__(self) -> AbstractAsyncContextManager[RowFunction]:
+        return self._made()
+
+    @asynccontextmanager
+    async def _made(self) -> AsyncIterator[RowFunction]:
+        world = World.of(self.source, **self.options)
+        model = None if self.agent == "scripted:oracle" else Model.of(self.agent)
+        agent = agent_maker(self.agent, self.guide(world) if model is None else None, model=model, error_rate=self.error_rate)
+        user = user_maker(self.user)
+
+        async def row(key: str, task: Task) -> Played | list[Played]:
+            if self.trials == 1:
+                return Played(task, await play(task, world, agent, user, limits=self.limits))
+            return [Played(task, await play(task, world, agent, user, trial=trial, limits=self.limits)) for trial in range(self.trials)]
+
+        try:
+            yield row
+        finally:
+            await world.close()
+
+
+class Judge(Struct, frozen=True):
+    """Builder: judges a `Played` by its task's checks; what does not pass is rejected with the name of the first
+    check that failed.
+
+    Args:
+        keep_failed: pass failed traces on (with their verdicts) instead, e.g. for evaluation.
+    """
+
+    source: str
+    options: dict[str, str] = {}
+    keep_failed: bool = False
+
+    def __call__(self) -> AbstractAsyncContextManager[RowFunction]:
+        return self._made()
+
+    @asynccontextmanager
+    async def _made(self) -> AsyncIterator[RowFunction]:
+        world = World.of(self.source, **self.options)
+
+        async def row(key: str, played: Played) -> Trace | Reject:
+            trace = await judged(played.task, world, played.trace, by_name(played.task.checks))
+            failed = [part for verdict in trace.verdicts.values() for part in verdict.parts if not part.passed]
+            if failed and not self.keep_failed:
+                return Reject(failed[0].name, "; ".join(failed[0].evidence[:3]), item=trace)
+            return trace
+
+        try:
+            yield row
+        finally:
+            await world.close()

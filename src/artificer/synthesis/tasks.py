@@ -1,0 +1,123 @@
+"""Row functions that make tasks: sample a goal, put it into words.
+
+A task carries the names of the checks that prove it (`checks.suite`), so that whoever plays it later judges it alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from msgspec import Struct
+
+from artificer.checks.leaks import goal_leaks, gold_ids
+from artificer.core.canon import rng, stable_id
+from artificer.core.tasks import Goal, Task
+from artificer.rollout.play import GuideMaker, own_guide
+from artificer.run.stage import Reject, RowFunction
+from artificer.synthesis.goals import GoalSpec, Sampled, sample
+from artificer.synthesis.wording import word
+from artificer.worlds.base import World
+
+
+class Goals(Struct, frozen=True):
+    """Builder: from a key alone, a `Sampled` goal.
+
+    Args:
+        source, options: of the world; see `World.of`.
+        spec: what kind of goals.
+        seed: of the run.
+        guide: finds the world's guide.
+    """
+
+    source: str
+    options: dict[str, str] = {}
+    spec: GoalSpec = GoalSpec()
+    seed: int = 0
+    guide: GuideMaker = own_guide
+
+    def __call__(self) -> AbstractAsyncContextManager[RowFunction]:
+        return self._made()
+
+    @asynccontextmanager
+    async def _made(self) -> AsyncIterator[RowFunction]:
+        world = World.of(self.source, **self.options)
+        guide = self.guide(world)
+        assert guide is not None, "a recipe that samples goals gives a guide"
+
+        async def row(key: str, item: object) -> Sampled | Reject:
+            return await sample(world, guide, key, self.spec, self.seed)
+
+        try:
+            yield row
+        finally:
+            await world.close()
+
+
+class Words(Struct, frozen=True):
+    """Builder: a `Sampled` goal becomes a `Task`, worded by the grammar, and proven not to give away an id.
+
+    Args:
+        source, options: of the world; see `World.of`.
+        checks: names of the checks that will decide.
+        seed: of the run.
+        pace: fewest and most wants that the user brings up at a time.
+    """
+
+    source: str
+    options: dict[str, str]
+    checks: tuple[str, ...]
+    seed: int = 0
+    pace: tuple[int, int] = (1, 2)
+
+    def __call__(self) -> AbstractAsyncContextManager[RowFunction]:
+        return self._made()
+
+    @asynccontextmanager
+    async def _made(self) -> AsyncIterator[RowFunction]:
+        world = World.of(self.source, **self.options)
+
+        async def row(key: str, sampled: Sampled) -> Task | Reject:
+            task = worded(sampled, self.checks, self.seed, self.pace)
+            leaks = goal_leaks(task, gold_ids(task, world.tools)) if isinstance(task, Task) else ()
+            return Reject("leak", "; ".join(leaks[:3]), item=task) if leaks else task
+
+        try:
+            yield row
+        finally:
+            await world.close()
+
+
+def worded(sampled: Sampled, checks: tuple[str, ...], seed: int, pace: tuple[int, int]) -> Task | Reject:
+    """The task of a sampled goal, or why it cannot be worded."""
+    random = rng("words", seed, sampled.world, sampled.key)
+    each = random.randint(*pace)
+    words = word(sampled.requests, random, part=sampled.demand.part, pace=each, vagueness=sampled.demand.vagueness)
+    if words is None:
+        return Reject("wording", "no set of phrases in which none contains another")
+    wants = tuple(request.want for request in sampled.requests)
+    gold = tuple(call for want in wants for call in want.gold)
+    return Task(
+        id=stable_id("task", seed, sampled.world, sampled.key),
+        world=sampled.world,
+        start=sampled.start,
+        prompt=words.prompt,
+        goal=Goal(wants, words.facts, sampled.effects, words.script, each),
+        checks=checks,
+        gold=gold,
+        difficulty={
+            "wants": len(wants),
+            "lookups": sum(request.lookups for request in sampled.requests),
+            "withheld": sum(fact.reveal == "asked" for fact in words.facts),
+            "vagueness": sampled.demand.vagueness,
+            "impossible": float(sampled.demand.impossible is not None),
+        },
+        tags=tuple(sorted({want.op.partition(":")[0] for want in wants} | ({sampled.demand.impossible} if sampled.demand.impossible else set()))),
+        lineage={
+            "key": sampled.key,
+            "seed": seed,
+            "draws": sampled.draws,
+            "part": sampled.demand.part,
+            "entities": sorted({name for request in sampled.requests for name in request.entities}),
+        },
+    )
