@@ -1,0 +1,1 @@
+"""The worlds we ship: one folder each, found by listing this one."""

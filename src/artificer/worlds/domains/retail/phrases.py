@@ -1,0 +1,459 @@
+"""How customers put things. Every phrase carries its value's words verbatim; which of them is used, and which are kept
+for testing, is decided by whoever words a task.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from artificer.core.canon import Json
+
+Phrases = tuple[str, ...]
+
+INTENTS: dict[str, Phrases] = {
+    "cancel_order": (
+        "cancel an order",
+        "cancel something I ordered",
+        "call off a purchase of mine",
+        "have one of my orders cancelled",
+        "stop an order from going out",
+        "get a purchase cancelled",
+        "withdraw an order that I placed",
+        "back out of a purchase",
+        "drop one of my orders",
+        "undo an order",
+    ),
+    "change_address": (
+        "change the delivery address of an order",
+        "have an order sent somewhere else",
+        "redirect a parcel to a different address",
+        "correct where one of my orders is going",
+        "switch the shipping address on a purchase",
+        "get an order delivered to another place",
+        "fix the address on an order",
+        "reroute something I bought",
+        "update the destination of an order of mine",
+        "send one of my orders to another address",
+    ),
+    "change_payment": (
+        "change how an order is paid",
+        "pay for an order in a different way",
+        "switch the payment method on one of my orders",
+        "move a charge to another payment method",
+        "use another payment method for an order",
+        "have a purchase charged differently",
+        "swap the way I pay for something I ordered",
+        "put an order on another payment method",
+        "alter the payment of a purchase",
+        "replace the payment method of an order",
+    ),
+    "change_items": (
+        "change something in an order before it ships",
+        "swap a product in an order that has not gone out",
+        "modify an item of a pending purchase",
+        "get a different version of something I just ordered",
+        "alter what is in one of my orders",
+        "pick another variant in an open order",
+        "correct an item I chose wrongly in an order",
+        "adjust an order I placed recently",
+        "edit the contents of an order",
+        "have an item in an open order replaced by another variant",
+    ),
+    "return_items": (
+        "return part of an order",
+        "send something back",
+        "give back a few things I bought",
+        "start a return",
+        "get my money back for something I received",
+        "hand back goods that arrived",
+        "arrange a return of a purchase",
+        "have a return registered",
+        "bring something back for a refund",
+        "set up a refund for goods I do not want to keep",
+    ),
+    "exchange_item": (
+        "exchange something I bought",
+        "swap a delivered item for another version",
+        "trade in an item for a different variant",
+        "get something exchanged",
+        "arrange an exchange",
+        "switch something that arrived for another option",
+        "have a delivered product replaced by another variant",
+        "change an item I received for a different one",
+        "make an exchange on a purchase",
+        "set up a swap for something I got",
+    ),
+    "update_address": (
+        "change an address saved in my account",
+        "correct one of my saved addresses",
+        "overwrite an address in my profile",
+        "edit an address I have on file",
+        "replace a stored address of mine",
+        "tell you that one of my addresses has changed",
+        "bring my address book up to date",
+        "update an address on my account",
+        "fix a saved address",
+        "record that I have moved",
+    ),
+    "add_address": (
+        "add an address to my account",
+        "save one more address",
+        "store a further address in my profile",
+        "put a new place in my address book",
+        "have an additional address saved",
+        "register another address with you",
+        "keep an extra address on file",
+        "extend my address book",
+    ),
+    "set_default_address": (
+        "make another saved address my default",
+        "change my default address",
+        "set a different standard address",
+        "choose which saved address comes first",
+        "have another address used by default",
+        "switch my standard delivery address",
+        "pick a new default among my addresses",
+        "change which address you use as standard",
+    ),
+    "update_email": (
+        "change the e-mail address of my account",
+        "use a different mail address with you",
+        "have my e-mail updated",
+        "move my account to another e-mail address",
+        "replace the mail address you have for me",
+        "correct my e-mail address",
+        "switch my account to a different mailbox",
+        "get my login mail changed",
+    ),
+    "ask_status": (
+        "find out where an order stands",
+        "know the status of an order",
+        "check on one of my orders",
+        "see how far along a purchase is",
+        "ask about the state of an order",
+        "hear what is happening with something I ordered",
+        "get an update on an order",
+        "learn whether an order has gone out",
+        "check the progress of a purchase",
+        "ask what became of an order",
+    ),
+    "ask_tracking": (
+        "get the tracking number of an order",
+        "track a parcel",
+        "follow a shipment",
+        "have the tracking code for a purchase",
+        "know the number to trace my parcel",
+        "trace something you sent me",
+        "look up the shipment number of an order",
+        "get the parcel number for something I ordered",
+    ),
+    "ask_total": (
+        "know what an order cost me",
+        "find out the total of an order",
+        "check how much I paid for a purchase",
+        "ask for the sum of one of my orders",
+        "hear the full price of an order",
+        "look up the amount of a purchase",
+        "get the total of something I ordered",
+        "verify what I was charged for an order",
+    ),
+    "ask_refund": (
+        "know how much I was refunded for a cancelled order",
+        "find out the refund of an order that was called off",
+        "check the money I got back for a cancellation",
+        "ask about the refund for a cancelled purchase",
+        "hear what amount was paid back for a cancelled order",
+        "look up a refund after a cancellation",
+        "verify the refund on an order that got cancelled",
+        "ask how much came back to me after a cancellation",
+    ),
+    "ask_return_value": (
+        "know how much a return would bring me",
+        "find out what I would get back for sending something back",
+        "check the refund I could expect for a return",
+        "ask what returning something would be worth",
+        "hear what money a return would give me",
+        "estimate the refund if I sent something back",
+        "see what I would be refunded before I return anything",
+        "work out a possible refund",
+    ),
+    "ask_price": (
+        "know the price of a product",
+        "find out what something costs",
+        "check a price in the shop",
+        "ask how much an article is",
+        "hear the price of a certain variant",
+        "look up what you charge for something",
+        "get a price",
+        "see how expensive something is",
+    ),
+    "ask_stock": (
+        "know how many of a product you have",
+        "find out whether something is in stock, and how many",
+        "check the stock of an article",
+        "ask how many pieces are left of something",
+        "hear how much stock there is of a variant",
+        "look up the availability of a product",
+        "see the number in stock for something",
+        "ask about stock",
+    ),
+    "hand_over": (
+        "speak to a person",
+        "talk to somebody on your team",
+        "be put through to a colleague of yours",
+        "have a human look into something",
+        "be connected with a real person",
+        "reach someone who can take this up",
+        "get a member of staff involved",
+        "bring a problem to somebody's attention",
+    ),
+}
+
+_REASONS: dict[str, Phrases] = {
+    "no_longer_needed": (
+        "I no longer need it",
+        "because I do not need it any more",
+        "it is no longer needed",
+        "my plans changed and I no longer need any of it",
+    ),
+    "ordered_by_mistake": (
+        "I ordered it by mistake",
+        "because it was ordered by mistake",
+        "it was a mistake, I did not mean to order",
+        "the order was a mistake",
+    ),
+    "found_cheaper": ("I found it cheaper elsewhere", "because I found a cheaper offer", "another shop is cheaper", "I have seen it cheaper somewhere"),
+    "arrives_too_late": (
+        "it arrives too late for me",
+        "because it will arrive too late",
+        "it would come too late",
+        "too late for when I need it to arrive",
+    ),
+}
+
+_MATTERS: dict[str, Phrases] = {
+    "lost_parcel": ("a parcel of mine was lost", "my parcel got lost on the way", "it is about a lost parcel", "a parcel has been lost by the carrier"),
+    "damaged_goods": (
+        "my goods arrived damaged",
+        "something came damaged",
+        "it is about damaged goods",
+        "the goods were damaged when they arrived",
+    ),
+    "invoice": ("I need an invoice", "it is about an invoice", "there is a problem with an invoice", "my invoice has a mistake"),
+    "complaint": (
+        "I have a complaint about the service",
+        "it is about a complaint",
+        "I want to make a complaint",
+        "my complaint is about how I was treated",
+    ),
+}
+
+
+def reason(code: str) -> Phrases:
+    return _REASONS[code]
+
+
+def matter(code: str) -> Phrases:
+    return _MATTERS[code]
+
+
+def spoken_date(iso: str) -> str:
+    """`2026-03-03` as `3 March 2026`."""
+    day = date.fromisoformat(iso)
+    return f"{day.day} {day:%B} {day.year}"
+
+
+def listed(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def email(value: str) -> Phrases:
+    return (
+        f"my e-mail address is {value}",
+        f"the account is under {value}",
+        f"I am registered with {value}",
+        f"you know me as {value}",
+        f"my mail is {value}",
+        f"the e-mail on file is {value}",
+    )
+
+
+def name(value: str) -> Phrases:
+    return (f"my name is {value}", f"I am {value}", f"this is {value}", f"the account is in the name of {value}", f"{value} is my name")
+
+
+def postcode(value: str) -> Phrases:
+    return (
+        f"my postcode is {value}",
+        f"postcode {value}",
+        f"the postcode is {value}",
+        f"I live at postcode {value}",
+        f"you have me under the postcode {value}",
+    )
+
+
+def order_items(mentions: list[str]) -> Phrases:
+    things = listed([f"the {mention}" for mention in mentions])
+    return (
+        f"the order with {things}",
+        f"my order that has {things} in it",
+        f"the one I placed for {things}",
+        f"the purchase that includes {things}",
+        f"the order containing {things}",
+        f"it is the order where I got {things}",
+        f"{things} was among what I ordered" if len(mentions) == 1 else f"{things} were in that order",
+    )
+
+
+def order_date(iso: str) -> Phrases:
+    day = spoken_date(iso)
+    return (
+        f"the order I placed on {day}",
+        f"ordered on {day}",
+        f"my order from {day}",
+        f"the purchase of {day}",
+        f"it was placed on {day}",
+        f"the date of the order was {day}",
+    )
+
+
+_STATUS_WORDS = {
+    "pending": ("still pending", "pending right now"),
+    "processed": ("being processed", "processed already"),
+    "shipped": ("shipped", "already shipped"),
+    "delivered": ("delivered", "already delivered"),
+    "cancelled": ("cancelled", "already cancelled"),
+}
+
+
+def order_status(status: str) -> Phrases:
+    short, long = _STATUS_WORDS[status]
+    return (
+        f"the order that is {short}",
+        f"my only order that is {long}",
+        f"the one listed as {status}",
+        f"its status should be {status}",
+        f"it shows as {status}",
+    )
+
+
+def order_total(total: float) -> Phrases:
+    return (
+        f"the order for {total:.2f} EUR",
+        f"it came to {total:.2f} EUR",
+        f"the one that cost {total:.2f} EUR",
+        f"the total was {total:.2f} EUR",
+        f"I paid {total:.2f} EUR for it",
+    )
+
+
+def thing(described: dict[str, Any], shape: int) -> str:
+    """A product with option values, without its article, in one of three shapes."""
+    product, options = described["product"], described["options"]
+    if not options:
+        return product
+    if shape == 0:
+        return f"{product} ({', '.join(options)})"
+    return f"{' '.join(options)} {product}" if shape == 1 else f"{product} with the options {' and '.join(options)}"
+
+
+def items(described: list[dict[str, Any]]) -> Phrases:
+    said: list[str] = []
+    for shape in range(3):
+        things = [thing(item, shape) for item in described]
+        said.append(listed([f"the {it}" for it in things]))
+        said.append(f"namely my {listed(things)}")
+    said.append(f"what I mean is {said[0]}")
+    said.append(f"it concerns {said[2]}")
+    return tuple(dict.fromkeys(said))
+
+
+def replacement(changes: dict[str, str]) -> Phrases:
+    wanted = listed([f"{option} {value}" for option, value in changes.items()])
+    values = " and ".join(changes.values())
+    return (
+        f"I want {values} instead",
+        f"replaced by {wanted}",
+        f"with {wanted} instead of what it has now",
+        f"the new one should be {values}",
+        f"the one in {values} would be right",
+        f"{values} is what I would like instead",
+    )
+
+
+def address(place: dict[str, str]) -> Phrases:
+    said = f"{place['street']}, {place['postcode']} {place['city']}"
+    return (
+        f"the new address is {said}",
+        f"to {said}",
+        f"it should be {said}",
+        f"{said} is the address",
+        f"{place['street']} in {place['city']}, postcode {place['postcode']}",
+    )
+
+
+def saved_address(label: str) -> Phrases:
+    return (
+        f"my saved {label} address",
+        f"the address I call {label}",
+        f"the one saved as {label}",
+        f"the {label} address in my account",
+        f"my address book entry {label}",
+    )
+
+
+def address_of_order(mentions: list[str]) -> Phrases:
+    things = listed([f"the {mention}" for mention in mentions])
+    return (
+        f"the same address that {things} went to",
+        f"the address used for my order with {things}",
+        f"wherever {things} was sent",
+        f"the address on the order of {things}",
+    )
+
+
+def label(value: str) -> Phrases:
+    return (f"save it as {value}", f"under the name {value}", f"call it {value}", f"the label should be {value}", f"with the label {value}")
+
+
+def _method(described: dict[str, str]) -> tuple[str, ...]:
+    if described["kind"] == "paypal":
+        return ("my PayPal account", "PayPal")
+    if described["kind"] == "gift_card":
+        return ("my gift card", "the gift card")
+    brand, digits = described.get("brand"), described.get("last_four")
+    if digits:
+        return (f"my {brand or 'card'} ending in {digits}", f"the {brand or 'card'} with the last digits {digits}")
+    return (f"my {brand} card", f"the {brand}") if brand else ("my credit card", "the credit card")
+
+
+def payment(described: dict[str, str]) -> Phrases:
+    mine, the = _method(described)
+    return (f"paid with {mine}", f"charge {the}", f"use {mine} for it", f"it should go on {mine}", f"{the} should be charged", f"please take {the}")
+
+
+def refund(described: dict[str, str] | str) -> Phrases:
+    mine, the = ("the original payment method", "what I originally paid with") if isinstance(described, str) else _method(described)
+    return (
+        f"refunded to {mine}",
+        f"the money should go to {mine}",
+        f"with the refund on {mine}",
+        f"pay it back to {the}",
+        f"I want the money on {the}",
+        f"{the} should get the refund",
+    )
+
+
+def new_email(value: str) -> Phrases:
+    return (
+        f"the new address is {value}",
+        f"it should be {value} from now on",
+        f"write to {value} in future",
+        f"please use {value}",
+        f"my new mail is {value}",
+    )
+
+
+def product(described: dict[str, Any]) -> Phrases:
+    return tuple(f"{start} {thing(described, shape)}" for start in ("the", "it is about the", "I mean the") for shape in range(3))
