@@ -18,7 +18,7 @@ from msgspec import Struct
 from artificer.core.errors import ArtificerError
 from artificer.run.shards import Line
 from artificer.run.stage import Reject, Row, RowFunction, Stage
-from artificer.run.store import Rejected
+from artificer.run.store import Dropped, Rejected
 
 
 class Link(Struct, frozen=True):
@@ -50,7 +50,7 @@ class Outcome(Struct, frozen=True):
     of: str
     keys: tuple[str, ...]
     lines: bytes
-    rejects: tuple[Rejected, ...]
+    dropped: Dropped
     outs: tuple[int, ...]
     seconds: tuple[float, ...]
 
@@ -74,8 +74,20 @@ class RowFailed(RuntimeError):
 _encode_lines = msgspec.json.Encoder().encode_lines
 
 
-def link_up(stages: Sequence[Stage]) -> Chain:
-    """Groups `each` stages into links."""
+def parts_of(stages: Sequence[Stage]) -> list[Chain | Stage]:
+    """A run's parts, one after the other: chains of consecutive `each` stages, and `whole` stages."""
+    parts: list[Chain | Stage] = []
+    run: list[Stage] = []
+    for stage in stages:
+        if stage.kind == "each":
+            run.append(stage)
+            continue
+        parts += [_linked(run), stage] if run else [stage]
+        run = []
+    return [*parts, _linked(run)] if run else parts
+
+
+def _linked(stages: Sequence[Stage]) -> Chain:
     links: list[Link] = []
     fused: list[Stage] = []
     for stage in stages:
@@ -131,7 +143,7 @@ class Runner:
         lines, rows = encode(link.last, rows, dropped)
         outs[-1] = len(rows)
         keys = tuple([key for key, _ in rows])
-        return Outcome(work.link, work.key, keys, lines, tuple(dropped), tuple(outs), tuple(seconds)), rows
+        return Outcome(work.link, work.key, keys, lines, Dropped.of(dropped), tuple(outs), tuple(seconds)), rows
 
 
 async def _apply(stage: str, function: RowFunction, rows: list[Row], dropped: list[Rejected]) -> list[Row]:

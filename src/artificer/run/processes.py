@@ -16,6 +16,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from itertools import count
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 import msgspec
@@ -24,7 +25,7 @@ from msgspec import Struct
 from artificer.core import errors
 from artificer.core.errors import ArtificerError, RunError
 from artificer.run.chain import Chain, Commit, Outcome, RowFailed, Work, open_chain
-from artificer.run.engine import each_row
+from artificer.run.local import each_row
 
 DEATHS = 3
 """A row that was in flight when this many workers died is taken for the cause."""
@@ -120,7 +121,7 @@ class Worker:
         self._ids = count()
         self._waiting: dict[int, asyncio.Future[None]] = {}
         self._starting = asyncio.Lock()
-        self._process: multiprocessing.process.BaseProcess | None = None
+        self._process: BaseProcess | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._listener: asyncio.Task[None] | None = None
         self.busy = 0
@@ -166,11 +167,11 @@ class Worker:
         if isinstance(reply, Given):
             self._commit(reply.outcome)
         elif isinstance(reply, Finished):
-            if not (done := self._waiting[reply.id]).done():
+            if (done := self._waiting.get(reply.id)) is not None and not done.done():
                 done.set_result(None)
         elif reply.id < 0:
             self._settle(_raised(reply))
-        elif not (done := self._waiting[reply.id]).done():
+        elif (done := self._waiting.get(reply.id)) is not None and not done.done():
             done.set_exception(_raised(reply))
 
     def _settle(self, error: Exception) -> None:

@@ -1,6 +1,6 @@
 """What a person sees while a run works: a live line on a terminal, a plain line every few seconds elsewhere. Written to stderr.
 
-The engine tells three things (`begin`, `row`, `end`) and never waits for an answer.
+The engine tells what happens (`begin`, `written`, `finished`, `end`), calls `tick` twice a second, and never waits for an answer.
 """
 
 from __future__ import annotations
@@ -42,32 +42,36 @@ class Progress:
 
     Args:
         stream: where to write; stderr by default.
-        every_s: seconds between plain lines; a terminal is refreshed ten times a second.
+        every_s: seconds between plain lines; a terminal is refreshed twice a second.
     """
 
     def __init__(self, stream: TextIO | None = None, every_s: float = 5.0) -> None:
         self._stream = stream if stream is not None else sys.stderr
         self._live = self._stream.isatty()
-        self._every_s = 0.1 if self._live else every_s
+        self._every_s = 0.4 if self._live else every_s
         self._tally: Tally | None = None
         self._shown = 0.0
 
-    def begin(self, title: str, total: int | None, done: int) -> None:
-        """A part of the run begins; `done` rows of `total` (None: unknown) were finished before."""
+    def begin(self, title: str, total: int | None) -> None:
+        """A part of the run begins, of `total` source rows (None: unknown)."""
         self._shown = monotonic()
-        self._tally = Tally(title, total, done, 0, 0, Counter(), self._shown)
+        self._tally = Tally(title, total, 0, 0, 0, Counter(), self._shown)
         self._show(final=False)
 
-    def row(self, made: int, rejects: Sequence[str], *, finished: bool) -> None:
-        """Something was written: `made` outputs, and rejects by reason; `finished` when a source row is through."""
-        tally = self._tally
-        if tally is None:
-            return
-        tally.made += made
-        tally.rejects.update(rejects)
-        if finished:
-            tally.done += 1
-            tally.fresh += 1
+    def written(self, made: int, rejects: Sequence[str]) -> None:
+        """A row gave `made` outputs, and rejects by reason."""
+        if self._tally is not None:
+            self._tally.made += made
+            self._tally.rejects.update(rejects)
+
+    def finished(self, *, before: bool = False) -> None:
+        """A source row is through; `before` when an earlier attempt had finished it."""
+        if self._tally is not None:
+            self._tally.done += 1
+            self._tally.fresh += not before
+
+    def tick(self) -> None:
+        """Shows how far it is, when it is time to."""
         now = monotonic()
         if now - self._shown >= self._every_s:
             self._shown = now

@@ -17,7 +17,7 @@ import msgspec
 
 from artificer.core.errors import MissingExtra
 from artificer.run.chain import Chain, Commit, Outcome, Runner, Work, open_chain
-from artificer.run.engine import each_row
+from artificer.run.local import each_row
 
 _outcomes = msgspec.msgpack.Decoder(list[Outcome])
 
@@ -44,7 +44,11 @@ class RayEngine:
         turns = cycle(crew)
 
         async def play(work: Work) -> None:
-            for outcome in _outcomes.decode(await next(turns).play.remote(work.link, work.key, msgspec.json.encode(work.item))):
+            try:
+                encoded = await next(turns).play.remote(work.link, work.key, msgspec.json.encode(work.item))
+            except ray.exceptions.RayTaskError as error:
+                raise error.cause from error
+            for outcome in _outcomes.decode(encoded):
                 commit(outcome)
 
         try:

@@ -88,5 +88,7 @@ def check_stages(stages: Sequence[Stage]) -> None:
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ArtificerError(f"the {what} {twice[0]!r} is used twice", remedy="give every stage its own name")
+    if any(stage.keep == "rejects" for stage in stages):
+        raise ArtificerError("the shard family 'rejects' is the run's own", remedy="choose another name to keep")
     if stages[-1].kind == "each" and stages[-1].keep is None:
         raise ArtificerError(f"nobody would get the outputs of the last stage, {stages[-1].name!r}", remedy='keep them: each(..., keep="NAME")')

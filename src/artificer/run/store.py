@@ -16,6 +16,7 @@ import fcntl
 import os
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -43,6 +44,26 @@ class Rejected(Struct, frozen=True):
     reason: str
     detail: str = ""
     item: Any = None
+
+
+class Dropped(Struct, frozen=True):
+    """Rejects on their way to the disk: encoded where they arose, with what the index needs."""
+
+    keys: tuple[str, ...] = ()
+    why: tuple[tuple[str, str], ...] = ()
+    lines: bytes = b""
+
+    @classmethod
+    def of(cls, rows: Sequence[Rejected]) -> Self:
+        return cls(tuple([row.key for row in rows]), tuple([(row.stage, row.reason) for row in rows]), _encode_lines(rows)) if rows else cls()
+
+
+_encode_lines = msgspec.json.Encoder().encode_lines
+
+
+@lru_cache(maxsize=64)
+def _decoder(of: Any) -> msgspec.json.Decoder[Line[Any]]:
+    return msgspec.json.Decoder(Line[of])
 
 
 class RunFolder:
@@ -156,7 +177,7 @@ class RunFolder:
             ordered: by key (plain string order) instead of in the order in which rows were finished.
         """
         family = self.family(name)
-        decoder = msgspec.json.Decoder(Line[of])
+        decoder = _decoder(of)
         if not ordered:
             for commit in family.commits:
                 yield from self._rows(family, commit.place, decoder)
@@ -179,7 +200,7 @@ class RunFolder:
     def given(self, name: str, key: str, of: Any = Any) -> list[tuple[str, Any]]:
         """What the finished row `key` gave in a shard family."""
         family = self.family(name)
-        return list(self._rows(family, family.done[key].place, msgspec.json.Decoder(Line[of])))
+        return list(self._rows(family, family.done[key].place, _decoder(of)))
 
     def keys(self, name: str) -> list[str]:
         """Keys of the rows of a shard family, in the order in which they were finished."""
@@ -200,12 +221,10 @@ class RunFolder:
         """
         self.family(name).append(note, lines)
 
-    def reject(self, link: str, of: str, dropped: Sequence[Rejected]) -> None:
+    def reject(self, link: str, of: str, dropped: Dropped) -> None:
         """Records what was dropped on the way of row `of` to the kept stage `link`; a second time changes nothing."""
-        if dropped and (link, of) not in self._dropped:
-            why = tuple((row.stage, row.reason) for row in dropped)
-            lines = msgspec.json.Encoder().encode_lines(dropped)
-            self.family("rejects").append(Note(of, tuple(row.key for row in dropped), link=link, why=why), lines)
+        if dropped.keys and (link, of) not in self._dropped:
+            self.family("rejects").append(Note(of, dropped.keys, link=link, why=dropped.why), dropped.lines)
             self._dropped.add((link, of))
 
     # small artefacts

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from itertools import groupby
 from time import perf_counter
 from typing import Self
 
 from msgspec import Struct
 
-from artificer.run.chain import Link, Outcome, link_up
+from artificer.core.errors import RunError
+from artificer.run.chain import Link, Outcome, parts_of
 from artificer.run.stage import Stage
 from artificer.run.store import RunFolder
 
@@ -58,7 +58,10 @@ class Timer:
 
     @classmethod
     def of(cls, folder: RunFolder) -> Self:
-        return cls(folder.get_json(STATS, Stats) if folder.has(STATS) else Stats())
+        try:
+            return cls(folder.get_json(STATS, Stats))
+        except RunError:  # none yet, or damaged: only timings are lost
+            return cls(Stats())
 
     @contextmanager
     def stage(self, name: str) -> Generator[None, None, None]:
@@ -88,10 +91,10 @@ class Timer:
 def summarise(stages: Sequence[Stage], folder: RunFolder, timer: Timer, *, complete: bool) -> Summary:
     """Counts what the folder holds."""
     counts = dict(timer.counts)
-    for kind, group in groupby(stages, lambda stage: stage.kind):
-        for link in link_up(list(group)) if kind == "each" else ():
-            if link.last.keep is not None:
-                counts |= _counts(link, folder)
+    links = [link for part in parts_of(stages) if not isinstance(part, Stage) for link in part]
+    for link in links:
+        if link.last.keep is not None:
+            counts |= _counts(link, folder)
     for stage in stages:
         if stage.kind == "whole" and stage.keep is not None and (closing := folder.family(stage.keep).done.get("")) is not None:
             counts[stage.name] = (closing.note.ins, closing.note.outs[0])

@@ -1,0 +1,49 @@
+"""Ctrl-C, twice: once to finish what is in flight, twice to stop at once."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from types import FrameType
+
+
+class Stop:
+    """Whether somebody has pressed Ctrl-C, and whether that left something undone. `blocking` is set while code runs that does not return to
+    the event loop."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self.cut = False
+        self.blocking = False
+
+
+@asynccontextmanager
+async def interruptible() -> AsyncGenerator[Stop, None]:
+    """First Ctrl-C: `stop.asked`. Second: cancels this task, which leaves the block as KeyboardInterrupt."""
+    stop, loop, task, cancelled = Stop(), asyncio.get_running_loop(), asyncio.current_task(), False
+
+    def pressed(_signal: int, _frame: FrameType | None) -> None:
+        nonlocal cancelled
+        if stop.asked and (stop.blocking or cancelled or task is None):
+            raise KeyboardInterrupt
+        if stop.asked and task is not None:
+            cancelled = True
+            loop.call_soon_threadsafe(task.cancel)
+        stop.asked = True
+        loop.call_soon_threadsafe(lambda: None)  # wakes the loop
+
+    try:
+        before = signal.signal(signal.SIGINT, pressed)
+    except ValueError:  # not the main thread: Ctrl-C is somebody else's
+        yield stop
+        return
+    try:
+        yield stop
+    except asyncio.CancelledError:
+        if cancelled:
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        signal.signal(signal.SIGINT, before)
