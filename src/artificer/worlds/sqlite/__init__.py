@@ -1,0 +1,7 @@
+"""SQLite databases as worlds: `sqlite:FILE` derives the tools a backend team would write for it."""
+
+from artificer.worlds.sqlite.schema import Schema, read_schema
+from artificer.worlds.sqlite.session import Refusal, SqlSession, SqlTool
+from artificer.worlds.sqlite.world import SqlWorld
+
+__all__ = ["Refusal", "Schema", "SqlSession", "SqlTool", "SqlWorld", "read_schema"]

@@ -1,0 +1,183 @@
+"""A session: one private in-memory copy of a database, on which tools run.
+
+A write call runs in a savepoint with SQLite's session recorder attached. When the tool refuses or SQLite does, everything the call did is rolled back and
+the result says why; when it succeeds, what changed is kept, so that effects and digest cost only what changed. Forking copies the database's pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from random import Random
+from typing import Any
+
+import apsw
+import jsonschema_rs
+from msgspec import Struct
+
+from artificer.core.canon import Json, rng
+from artificer.core.messages import ToolCall, ToolResult
+from artificer.core.tasks import Effect
+from artificer.core.tools import ToolSpec, validate_arguments
+from artificer.core.verdicts import ErrorKind
+from artificer.worlds.sqlite.changes import Layout, RowChange, fold, read_changes, shifted
+
+STEPS = 200_000
+"""Virtual machine instructions between two looks at the budget."""
+BUDGET = 250
+"""Looks after which a call is stopped: 50 million instructions, about a second."""
+_MAX_CELL = 32 << 20
+
+Run = Callable[[apsw.Connection, dict[str, Any]], Json]
+
+
+class SqlTool(Struct, frozen=True):
+    """A tool over a connection: `run` gets validated arguments and returns JSON, or raises `Refusal`. It must not begin or end transactions."""
+
+    spec: ToolSpec
+    run: Run
+
+
+class Refusal(Exception):
+    """Raised by a tool that will not do what it was asked; `detail` is told to the agent and should say what to do instead."""
+
+    def __init__(self, kind: ErrorKind, detail: str) -> None:
+        super().__init__(detail)
+        self.kind: ErrorKind = kind
+        self.detail = detail
+
+
+class Shared(Struct, frozen=True):
+    """What all sessions of a world have in common."""
+
+    tools: Mapping[str, SqlTool]
+    validators: Mapping[str, jsonschema_rs.Draft202012Validator]
+    layouts: Mapping[str, Layout]
+    clock: Callable[[apsw.Connection, Random], None] | None
+    base: Callable[[], int]
+    """The digest sum of the world's own image, computed when first needed."""
+
+
+class SqlSession:
+    """Implements `worlds.base.Session`. `connection` is for guides and samplers: whatever they write they must undo."""
+
+    def __init__(self, shared: Shared, image: bytes, seed: int) -> None:
+        self._shared = shared
+        self._seed = seed
+        self.connection = self._opened(image)
+        self._history: list[list[RowChange]] = []
+        self._moved = 0  # digest sum of what changed since the world's image
+        self._forks = 0
+
+    def _opened(self, image: bytes) -> apsw.Connection:
+        connection = apsw.Connection(":memory:")
+        connection.deserialize("main", image)
+        connection.execute("PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY")
+        connection.limit(apsw.SQLITE_LIMIT_LENGTH, _MAX_CELL)
+        connection.limit(apsw.SQLITE_LIMIT_ATTACHED, 0)
+        self._looks = 0
+        connection.set_progress_handler(self._tired, STEPS)
+        if self._shared.clock is not None:
+            self._chance = rng("sqlite", self._seed)
+            self._shared.clock(connection, self._chance)
+        return connection
+
+    def _tired(self) -> bool:
+        self._looks += 1
+        return self._looks > BUDGET
+
+    @property
+    def calls(self) -> int:
+        return len(self._history)
+
+    async def call(self, call: ToolCall, actor: str = "agent") -> ToolResult:
+        return self.run(call)
+
+    def run(self, call: ToolCall) -> ToolResult:
+        """`call` without awaiting."""
+        changes: list[RowChange] = []
+        try:
+            content = self._run(call, changes)
+        except Refusal as refusal:
+            changes = []
+            return ToolResult(call.id, error=refusal.kind, detail=refusal.detail)
+        else:
+            return ToolResult(call.id, content)
+        finally:
+            self._history.append(changes)
+            self._moved = shifted(self._moved, changes)
+
+    def _run(self, call: ToolCall, changes: list[RowChange]) -> Json:
+        tool = self._shared.tools.get(call.name)
+        if tool is None:
+            raise Refusal(ErrorKind.unknown_tool, f"there is no tool {call.name!r}")
+        wrong = validate_arguments(self._shared.validators[call.name], call.arguments)
+        if wrong is not None:
+            raise Refusal(wrong.kind, f"{wrong.path or 'arguments'}: {wrong.detail}")
+        self._looks = 0
+        if tool.spec.effect == "read":
+            return _guarded(tool, self.connection, call.arguments)
+        return self._write(tool, call.arguments, changes)
+
+    def _write(self, tool: SqlTool, arguments: dict[str, Json], changes: list[RowChange]) -> Json:
+        connection = self.connection
+        connection.execute("SAVEPOINT call")
+        recorder = apsw.Session(connection, "main")
+        try:
+            recorder.config(apsw.SQLITE_SESSION_OBJCONFIG_ROWID, True)
+            recorder.attach()
+            content = _guarded(tool, connection, arguments)
+            changeset = recorder.changeset()
+            try:
+                connection.execute("RELEASE call")  # deferred foreign keys are checked here
+            except apsw.ConstraintError as error:
+                raise Refusal(ErrorKind.constraint, str(error)) from error
+        except BaseException:
+            recorder.close()
+            _roll_back(connection)
+            raise
+        recorder.close()
+        changes += read_changes(changeset, self._shared.layouts, arguments)
+        return content
+
+    async def fork(self) -> SqlSession:
+        other = SqlSession.__new__(SqlSession)
+        other._shared, other._seed, other._forks = self._shared, self._seed, 0
+        other.connection = other._opened(self.connection.serialize("main"))
+        other._history = list(self._history)
+        other._moved = self._moved
+        if self._shared.clock is not None:
+            other._chance.setstate(self._chance.getstate())
+        return other
+
+    def digest(self) -> str:
+        """Hex of the order-independent sum over all stored cells; costs nothing beyond what changed. Says nothing of AUTOINCREMENT counters."""
+        return f"{(self._shared.base() + self._moved) % (1 << 256):064x}"
+
+    def effects(self, since: int = 0) -> tuple[Effect, ...]:
+        return fold(change for changes in self._history[since:] for change in changes)
+
+    async def close(self) -> None:
+        self.connection.close()
+
+
+def _roll_back(connection: apsw.Connection) -> None:
+    """Undoes the call. Some errors (a full disk, an interrupt, RAISE(ROLLBACK)) have already ended the transaction."""
+    if connection.in_transaction:
+        connection.execute("ROLLBACK TO call")
+        connection.execute("RELEASE call")
+
+
+def _guarded(tool: SqlTool, connection: apsw.Connection, arguments: dict[str, Json]) -> Json:
+    """Runs the tool; every failure that data can cause becomes a `Refusal`."""
+    try:
+        return tool.run(connection, arguments)
+    except apsw.ConstraintError as error:
+        raise Refusal(ErrorKind.constraint, str(error).removesuffix(" constraint failed") or "a constraint failed") from error
+    except apsw.InterruptError as error:
+        raise Refusal(ErrorKind.timeout, "the query took too many steps and was stopped; narrow it down") from error
+    except (apsw.MismatchError, OverflowError, apsw.TooBigError, apsw.RangeError) as error:
+        raise Refusal(ErrorKind.invalid_argument, f"the database does not take such a value: {error}") from error
+    except UnicodeError as error:
+        raise Refusal(ErrorKind.bad_output, f"a text in the database or in the arguments is not valid Unicode: {error}") from error
+    except apsw.Error as error:
+        raise Refusal(ErrorKind.internal, f"the database failed: {error}") from error

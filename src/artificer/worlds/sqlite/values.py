@@ -1,0 +1,56 @@
+"""SQLite values as JSON values and back, and the cell hash on which a state's digest is built."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from artificer.core.canon import Json
+
+BLOB_LIMIT = 4096
+"""Bytes of a BLOB that a result shows, in full or not at all."""
+_MODULUS = 1 << 256
+
+
+def to_json(value: Any) -> Json:
+    """A stored value as JSON: BLOBs as base64, infinities as text."""
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
+
+
+def shown(value: Any) -> Json:
+    """A stored value as a result shows it: a long BLOB only by its size."""
+    if isinstance(value, bytes) and len(value) > BLOB_LIMIT:
+        return f"({len(value)} bytes, too long to show)"
+    return to_json(value)
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equal in value and in storage class."""
+    return type(one) is type(other) and one == other
+
+
+def cell(table: str, key: Sequence[Any], column: str, value: Any) -> int:
+    """A 256-bit number for one cell; every part is length-prefixed and typed, so that no two different cells are written alike."""
+    parts = b"".join(_tagged(part) for part in (table, *key, column, value))
+    return int.from_bytes(hashlib.blake2b(parts, digest_size=32).digest(), "little")
+
+
+def add(total: int, amount: int) -> int:
+    """Sum modulo 2^256."""
+    return (total + amount) % _MODULUS
+
+
+def _tagged(value: Any) -> bytes:
+    if value is None:
+        return b"n0:"
+    if isinstance(value, bytes):
+        return b"b%d:%b" % (len(value), value)
+    raw = value.encode("utf-8", "surrogatepass") if isinstance(value, str) else repr(value).encode()
+    return b"%c%d:%b" % (type(value).__name__.encode()[0], len(raw), raw)
