@@ -21,6 +21,8 @@ from artificer.core.errors import SourceError
 from artificer.core.tools import ToolSpec
 from artificer.worlds.base import TOOL_NAME, Problem
 
+EFFECT = "__artificer_effect__"
+"""The attribute in which `artificer.tool` keeps a function's declared effect."""
 _NOT_TOOLS = ("copy", "fork")
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_ONLY)
 
@@ -102,7 +104,7 @@ def _load_file(path: str) -> ModuleType:
 def offers(module: ModuleType) -> tuple[list[Method], list[Problem]]:
     """A module's tools, and what could not be offered and why. Order is that of definition."""
     problems: list[Problem] = []
-    found: list[tuple[str, Callable[..., Any], type | None]] = []
+    found: list[tuple[str, FunctionType, type | None]] = []
     for name, value in _public(module):
         if isinstance(value, FunctionType):
             found.append((name, value, None))
@@ -122,6 +124,7 @@ def offers(module: ModuleType) -> tuple[list[Method], list[Problem]]:
 
 
 def is_private(name: str) -> bool:
+    """Whether a name starts with an underscore."""
     return name.startswith("_")
 
 
@@ -148,7 +151,7 @@ def _methods(owner: type, name: str, problems: list[Problem]) -> Iterator[tuple[
         return
     needed = [
         parameter.name
-        for parameter in inspect.signature(owner).parameters.values()
+        for parameter in inspect.signature(cast("Callable[..., object]", owner)).parameters.values()
         if parameter.default is parameter.empty and parameter.kind in _NAMED and parameter.name != "seed"
     ]
     if needed:
@@ -159,7 +162,7 @@ def _methods(owner: type, name: str, problems: list[Problem]) -> Iterator[tuple[
     yield from found.items()
 
 
-def _method(name: str, function: Callable[..., Any], owner: type | None) -> Method:
+def _method(name: str, function: FunctionType, owner: type | None) -> Method:
     if not TOOL_NAME.fullmatch(name):
         raise ValueError(f"{name!r} is not a tool name (letters, digits, _ and -, at most 64)")
     from docstring_parser import parse  # costs 20 ms; only Python worlds need it
@@ -176,7 +179,7 @@ def _method(name: str, function: Callable[..., Any], owner: type | None) -> Meth
         description=" ".join(description.split()) or name.replace("_", " "),
         parameters=_schema(arguments),
         returns=_returns(returned),
-        effect=getattr(function, "__artificer_effect__", "unknown"),
+        effect=vars(function).get(EFFECT, "unknown"),
         attributes={"group": owner.__name__} if owner is not None else {},
     )
     positional = sum(parameter.kind is inspect.Parameter.POSITIONAL_ONLY for parameter in parameters)

@@ -155,7 +155,7 @@ def jsonable(value: object, depth: int = 0) -> Json:
         return {_key(key): jsonable(part, depth + 1) for key, part in entries.items()}
     if isinstance(value, Set):
         return sorted((jsonable(part, depth + 1) for part in cast("Set[object]", value)), key=canonical)
-    if isinstance(value, (bytes, bytearray, memoryview)):
+    if isinstance(value, (bytes, bytearray)):
         return bytes(value).hex()
     if isinstance(value, Sequence):
         return [jsonable(part, depth + 1) for part in cast("Sequence[object]", value)]

@@ -24,7 +24,7 @@ from artificer.core.tasks import Effect, Start
 from artificer.core.tools import EffectKind, ToolSpec, compile_schema, validate_arguments
 from artificer.core.verdicts import ErrorKind
 from artificer.worlds.base import Forks, Problem, Session, World
-from artificer.worlds.modules import Method, is_private, load, offers
+from artificer.worlds.modules import EFFECT, Method, load, offers
 from artificer.worlds.observe import Tables, differences, jsonable, state_digest
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -37,7 +37,7 @@ def tool(*, effect: EffectKind = "unknown") -> Callable[[F], F]:
     """Declares what a function or method does to the state: `@tool(effect="read")`."""
 
     def mark(function: F) -> F:
-        function.__artificer_effect__ = effect
+        vars(function)[EFFECT] = effect
         return function
 
     return mark
@@ -183,7 +183,7 @@ def kind_of(error: BaseException) -> ErrorKind:
 
 
 def explain(error: BaseException) -> str:
-    """What an agent is told of an exception: its own words (a KeyError's without quotes), no addresses, no traceback, at most 500 characters."""
-    text = error.args[0] if isinstance(error, LookupError) and error.args and isinstance(error.args[0], str) else str(error)
+    """What an agent is told of an exception: its own words, no addresses, no traceback, at most 500 characters."""
+    text = f"not found: {error.args[0]}" if isinstance(error, KeyError) and len(error.args) == 1 else str(error)
     text = _ADDRESS.sub("", text).encode("utf-8", "replace").decode().strip()
     return (text or type(error).__name__)[:_DETAIL]
