@@ -1,0 +1,136 @@
+"""Kill -9 at random moments, Ctrl-C once and twice, dead workers: a run always continues, and in the end nothing shows that it was disturbed."""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from functools import partial
+from pathlib import Path
+
+import pytest
+import run_chains
+from run_chains import dying, everything
+
+from artificer.core.errors import RunError
+from artificer.run.engine import execute
+from artificer.run.stage import each
+from artificer.run.store import RunFolder
+
+PROGRAM = Path(run_chains.__file__)
+ROWS = 600
+
+
+def start(path, log, engine="local", concurrency=4, delay=0.02):
+    arguments = [sys.executable, str(PROGRAM), str(path), str(ROWS), engine, str(concurrency), str(delay), str(log)]
+    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def finished(path):
+    """(stage, key) of every row that is done."""
+    if not (path / "run.toml").exists():
+        return set()
+    with RunFolder.open(path) as folder:
+        return {(family, key) for family in ("parts", "worded", "final") for key in folder.family(family).done}
+
+
+def played(log, since=0):
+    return [tuple(line.split(" ", 1)) for line in log.read_text().splitlines()[since:]] if log.exists() else []
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    path = tmp_path_factory.mktemp("undisturbed")
+    run_chains.run(path, ROWS, concurrency=50)
+    return everything(path)
+
+
+@pytest.mark.parametrize("engine", ["local", "processes:2"])
+def test_killed_twenty_times_at_random_moments(tmp_path, undisturbed, engine):
+    to, log = tmp_path / "run", tmp_path / "log"
+    moments = random.Random(7)
+    in_the_middle, before = 0, 0
+    for _ in range(20):
+        done, mark = finished(to), len(played(log))
+        process = start(to, log, engine)
+        time.sleep(moments.uniform(0.02, 0.25) + (0.25 if engine != "local" else 0))
+        process.kill()
+        process.communicate()
+        again = set(played(log, mark)) & done
+        assert not again, "a finished row was played again"
+        assert done <= finished(to), "a finished row was lost"
+        in_the_middle += before < len(finished(to))
+        before = len(finished(to))
+    assert in_the_middle >= 8, "the moments missed the work"
+    process = start(to, log, engine, concurrency=50, delay=0)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (0, "complete\n"), err
+    assert everything(to) == undisturbed
+    if engine == "local":  # what was in flight at a kill is played again, nothing else: at most 4 rows and their children a kill
+        twice = sum(n - 1 for n in Counter(played(log)).values())
+        assert twice <= 20 * 4 * 3
+
+
+def test_ctrl_c_once_finishes_what_is_in_flight(tmp_path, undisturbed):
+    to, log = tmp_path / "run", tmp_path / "log"
+    process = start(to, log, delay=0.05)
+    time.sleep(0.4)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=10)
+    assert (process.returncode, out) == (0, "incomplete\n"), err
+    assert set(played(log)) == finished(to)  # everything that was begun was finished
+    assert 10 < len(finished(to)) < 1000
+    assert run_chains.run(to, ROWS, log=str(log)).complete
+    assert everything(to) == undisturbed
+    assert max(Counter(played(log)).values()) == 1  # and nothing was played twice
+
+
+@pytest.mark.parametrize("engine", ["local", "processes:2"])
+def test_ctrl_c_twice_stops_at_once(tmp_path, undisturbed, engine):
+    to, log = tmp_path / "run", tmp_path / "log"
+    process = start(to, log, engine, delay=20)
+    time.sleep(1.2)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    assert process.poll() is None  # rows are in flight for seconds
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=15)
+    assert time.monotonic() - began < 2
+    assert process.returncode != 0
+    assert "KeyboardInterrupt" in err
+    assert out == ""
+    assert run_chains.run(to, ROWS).complete
+    assert everything(to) == undisturbed
+
+
+async def _play(path, marker, once):
+    with RunFolder.create_or_continue(path, {"seed": 1}) as folder:
+        return await execute([each("die", partial(dying, str(marker), once), keep="out")], [(f"{n:02}", n) for n in range(60)], folder, engine="processes:2")
+
+
+async def test_rows_of_a_killed_worker_are_played_again(tmp_path):
+    summary = await _play(tmp_path / "run", tmp_path / "marker", once=True)
+    assert (tmp_path / "marker").exists()
+    assert (summary["die"].rows_in, summary["die"].rows_out) == (60, 60)
+    with RunFolder.open(tmp_path / "run") as folder:
+        assert list(folder.read("out", ordered=True)) == [(f"{n:02}", 2 * n) for n in range(60)]
+
+
+async def test_a_row_that_kills_every_worker_stops_the_run(tmp_path):
+    with pytest.raises(RunError, match="3 workers died"):
+        await _play(tmp_path / "run", tmp_path / "marker", once=False)
+    summary = await _play(tmp_path / "run", tmp_path / "marker", once=True)
+    assert summary.complete
+
+
+async def test_a_stage_that_cannot_be_sent_is_refused(tmp_path):
+    from artificer.core.errors import ArtificerError
+
+    with RunFolder.create_or_continue(tmp_path, {"seed": 1}) as folder:
+        with pytest.raises(ArtificerError, match="cannot be sent to a worker"):
+            await execute([each("s", lambda: run_chains.dressing(), keep="out")], [("a", 1)], folder, engine="processes:1")
