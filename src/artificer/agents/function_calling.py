@@ -1,0 +1,46 @@
+"""The function-calling agent: shows a model the conversation and the tools, and passes on what it says.
+
+It has no memory and no plan of its own. What it adds to the view: the world's policy as the system message, tool results cut to what matters when asked to
+(`compact`), and distinct ids for calls. A call that cannot be read becomes a call of no tool, which the session refuses with a reason that the model then sees.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from artificer.agents.base import View
+from artificer.core.messages import Message, ToolCall
+from artificer.core.verdicts import ErrorKind
+from artificer.models.base import Model, Request, Sampling
+from artificer.models.prompt import shortened
+
+UNREADABLE = "unreadable_call"
+
+
+class FunctionCalling:
+    """See the module docstring.
+
+    Args:
+        model: who answers.
+        sampling: how.
+        compact: about how many characters of each tool result are shown; None shows all.
+        policy: show the world's policy.
+    """
+
+    def __init__(self, model: Model, sampling: Sampling | None = None, *, compact: int | None = None, policy: bool = True) -> None:
+        self._model = model
+        self._sampling = sampling or Sampling()
+        self._compact = compact
+        self._policy = policy
+
+    async def act(self, view: View) -> Message:
+        messages = list(view.messages) if self._compact is None else shortened(view.messages, self._compact)
+        if self._policy and view.policy:
+            messages.insert(0, Message("system", view.policy))
+        reply = await self._model.reply(Request(tuple(messages), tuple(view.tools), self._sampling))
+        message = reply.message
+        made = sum(len(earlier.calls) for earlier in view.messages)
+        calls = tuple(ToolCall(f"c{made + index}", call.name, call.arguments) for index, call in enumerate(message.calls, 1))
+        if reply.error is ErrorKind.unparsable_call and not calls:
+            calls = (ToolCall(f"c{made + 1}", UNREADABLE, {"text": message.text[:400]}),)
+        return msgspec.structs.replace(message, calls=calls, author=self._model.name)

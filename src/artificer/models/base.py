@@ -1,0 +1,118 @@
+"""Model: whoever writes the next message. What it is asked, what it answers, and how a model string becomes one.
+
+A model that says something malformed is no exception: the reply carries the text, the calls that could be read, and what was wrong. Only a mistake of
+the user (an unknown string, no such file, a refused key) is raised, as `ArtificerError`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from collections.abc import Sequence
+from importlib.metadata import entry_points
+from typing import Protocol
+
+from msgspec import Struct
+
+from artificer.core.canon import Json
+from artificer.core.errors import ArtificerError
+from artificer.core.messages import Message
+from artificer.core.tools import ToolSpec
+from artificer.core.verdicts import ErrorKind
+
+_BUILT_IN = {"hf": "hf", "local": "local", "openai": "openai", "scripted": "scripted"}
+FORMS = "hf:PATH, hf:smollm2, local:FILE.gguf, local:smollm2, openai:NAME@http://HOST/v1 or scripted:NAME"
+
+
+class Sampling(Struct, frozen=True, omit_defaults=True):
+    """How to choose tokens. Temperature 0 is greedy; `max_tokens` bounds one reply."""
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    max_tokens: int = 256
+    seed: int = 0
+
+
+class Request(Struct, frozen=True, omit_defaults=True):
+    """What a model is asked.
+
+    Args:
+        messages: the conversation so far; a system message, if any, first.
+        tools: what it may call.
+        sampling: how to choose tokens.
+        schema: JSON Schema that the whole reply must satisfy; engines that can, decode under it.
+        constrained: reply with one valid call of `tools` and nothing else, where the engine can enforce that.
+    """
+
+    messages: tuple[Message, ...]
+    tools: tuple[ToolSpec, ...] = ()
+    sampling: Sampling = Sampling()
+    schema: dict[str, Json] | None = None
+    constrained: bool = False
+
+
+class Counts(Struct, frozen=True):
+    """Tokens read and written."""
+
+    tokens_in: int = 0
+    tokens_out: int = 0
+
+
+class Reply(Struct, frozen=True, omit_defaults=True):
+    """What a model answered.
+
+    Args:
+        message: the assistant message: text, calls, or both.
+        usage: tokens.
+        raw: the text as it was written, where there is one.
+        repairs: what had to be mended to read the calls.
+        error: set when a call was meant but could not be read (`unparsable_call`), or the engine failed (`transport`, `timeout`).
+        detail: what was wrong, in words.
+    """
+
+    message: Message
+    usage: Counts = Counts()
+    raw: str = ""
+    repairs: tuple[str, ...] = ()
+    error: ErrorKind | None = None
+    detail: str | None = None
+
+
+class Model(Protocol):
+    """Writes the next message. Subclass it; `Model.of` makes one from a model string."""
+
+    name: str
+    parallel: int = 16
+    """How many requests `replies` keeps in flight."""
+
+    async def reply(self, request: Request) -> Reply:
+        """The answer to one request."""
+        ...
+
+    async def replies(self, requests: Sequence[Request]) -> list[Reply]:
+        """The answers to many requests, in their order. Models that can work on several at a time override this."""
+        gate = asyncio.Semaphore(self.parallel)
+
+        async def one(request: Request) -> Reply:
+            async with gate:
+                return await self.reply(request)
+
+        return list(await asyncio.gather(*(one(request) for request in requests)))
+
+    async def close(self) -> None:
+        """Releases what the model holds."""
+
+    @staticmethod
+    def of(text: str) -> Model:
+        """The model of a model string.
+
+        Raises:
+            ArtificerError: no such form, or the model cannot be used as it is.
+        """
+        form, colon, rest = text.partition(":")
+        if colon and rest and form in _BUILT_IN:
+            return importlib.import_module(f"artificer.models.{_BUILT_IN[form]}").open_model(rest)
+        outside = {point.name: point for point in entry_points(group="artificer.models")}
+        if colon and rest and form in outside:
+            return outside[form].load()(rest)
+        raise ArtificerError(f"{text!r} is not a model.", remedy=f"write one of {FORMS}")
