@@ -82,7 +82,7 @@ def test_ctrl_c_once_finishes_what_is_in_flight(tmp_path, undisturbed):
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=10)
     assert (process.returncode, out) == (0, "incomplete\n"), err
-    assert set(played(log)) == finished(to)  # everything that was begun was finished
+    assert set(played(log)) <= finished(to)  # everything that was begun was finished
     assert 10 < len(finished(to)) < 1000
     assert run_chains.run(to, ROWS, log=str(log)).complete
     assert everything(to) == undisturbed
