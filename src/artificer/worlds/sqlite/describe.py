@@ -63,10 +63,11 @@ def sayable(value: Json) -> bool:
 
 def target_of(schema: Schema, table: Table, column: str) -> ForeignKey | None:
     """The single-column foreign key on `column` whose target is a surrogate id, if there is one."""
-    for foreign in table.foreign:
-        if foreign.columns == (column,) and foreign.table in schema.tables and schema.tables[foreign.table].rowid_key:
-            return foreign
-    return None
+    foreign = table.refers(column)
+    if foreign is None or foreign.table not in schema.tables:
+        return None
+    parent = schema.tables[foreign.table]
+    return foreign if parent.surrogate and parent.key == foreign.target else None
 
 
 def tellable(schema: Schema, table: Table) -> list[Column]:
@@ -75,7 +76,7 @@ def tellable(schema: Schema, table: Table) -> list[Column]:
     out = [
         column
         for name, column in table.columns.items()
-        if column.kind != "blob" and not (table.rowid_key and name in table.key) and target_of(schema, table, name) is None and not _technical(name)
+        if column.kind != "blob" and schema.surrogate_of(table.name, name) is None and target_of(schema, table, name) is None and not _technical(name)
     ]
     return sorted(out, key=_rank)
 

@@ -36,9 +36,9 @@ class Toolbox:
         for tool in tools:
             table, op = tool.attributes.get("table"), tool.attributes.get("op")
             if op == "list":
-                self._lists[table, tool.attributes["via"]] = tool
+                self._lists[str(table), str(tool.attributes["via"])] = tool
             elif table is not None and op is not None:
-                self._by[table, op] = tool
+                self._by[str(table), str(op)] = tool
 
     def get(self, op: str, table: str) -> ToolSpec | None:
         return self._by.get((table, op))

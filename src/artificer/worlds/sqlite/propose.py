@@ -343,7 +343,7 @@ class Proposer:
 
     def writable(self, table: Table, name: str) -> bool:
         column = table.columns[name]
-        return not column.generated and column.kind not in ("blob", "boolean", "any") and (name not in table.key or not table.rowid_key)
+        return not column.generated and column.kind not in ("blob", "boolean", "any") and (name not in table.key or not table.surrogate)
 
     def value(self, table: Table, name: str, old: Json, demand: Demand) -> tuple[Json, list[Said]]:
         """A new value for a column, different from `old`, and how it is said; no facts when none was found."""
