@@ -17,24 +17,37 @@ from artificer.core.verdicts import CheckResult, ErrorKind
 
 _TAIL = 4000
 """Characters looked at: of an assistant's text the last ones, of a user's the first."""
+_SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 _ASKS = re.compile(
     r"\b(shall (i|we)|should (i|we)|may (i|we)|can (i|we) (go|proceed|make|do|continue|submit|place|apply)|go(ing)? ahead|proceed|confirm(ation|ed)?|"
-    r"do you (want|wish|agree|approve|consent|accept)|would you (like|want|prefer)|want me to|are you (sure|ok|okay|happy|fine|all right)|"
-    r"(is|are|does|do|if) (this|that|it|these|those|everything|all)( all| still)? (is |look |looks |sound |sounds |work |works )?"
-    r"(right|correct|ok|okay|fine|good|accurate|acceptable|work)|(sound|look)s? (good|right|correct|ok|okay|fine)|yes (or|/) no|yes/no|"
-    r"(reply|say|answer|respond|type)( with)?[ \"'\u201c*]+yes|ready (for me )?to|agree(d)?|approve|all right|alright|ok(ay)?|correct|right)\b",
+    r"(do you want|would you like|you'?d like|want) (me|us) to|do you (agree|approve|consent|accept)|are you (sure|ok|okay|happy|fine|all right)|"
+    r"(is|are|does|do) (this|that|it|these|those|everything|all)( all| still| look| sound| seem)* "
+    r"(right|correct|ok|okay|fine|good|accurate|acceptable|work)|"
+    r"(sound|look)s? (good|right|correct|ok|okay|fine)|yes (or|/) no|yes/no|ready (for me )?to)\b|\b(ok(ay)?|correct|right|all ?right|agreed)\?",
     re.IGNORECASE,
 )
-_INVITES = re.compile(r"\?|\b(please|kindly|just) (confirm|reply|say|answer|respond|type)\b|\blet me know (if|whether)\b|\byes/no\b", re.IGNORECASE)
+_INVITES = re.compile(
+    r"\b(please|kindly|just)( \w+)? (confirm|reply|say|answer|respond|type)\b|"
+    r"\blet me know (if|whether)\b.*\b(proceed|go ahead|correct|right|ok|okay)\b|"
+    r"\b(reply|say|answer|respond|type)( with)?[ \"'\u201c*]+yes\b|yes/no",
+    re.IGNORECASE,
+)
+_OPEN = re.compile(r"\W*(and |so |but )?(which|what|who|whose|whom|when|where|why|how)\b", re.IGNORECASE)
+_YES = (
+    r"yes|yeah|yep|yup|yea|aye|sure|ok|okay|correct|right|confirm(ed)?|go ahead|please do|do (it|that|so|this)|proceed|exactly|absolutely|"
+    r"definitely|certainly|of course|perfect|affirmative|agreed?|approved?|by all means|all ?right"
+)
 _AFFIRMS = re.compile(
-    r"\b(yes|yeah|yep|yup|yea|aye|sure|ok|okay|correct|right|confirm(ed)?|go ahead|please do|do (it|that|so|this)|proceed|exactly|absolutely|"
-    r"definitely|certainly|of course|sounds? (good|great|right|fine|perfect)|looks? (good|great|right|fine|perfect|correct)|fine( by me| with me)?|"
-    r"perfect|great|good|affirmative|agreed?|approved?|by all means|i do|works? for me|make it so|carry on|continue|please|all good|all ?right)\b",
+    rf"\b({_YES}|sounds? (good|great|right|fine|perfect)|looks? (good|great|right|fine|perfect|correct)|"
+    r"(that'?s|that is|it'?s|all|i'?m) (fine|good|great)|fine (by|with) me|i do|works? for me|make it so|carry on)\b",
     re.IGNORECASE,
 )
+_ASIDE = re.compile(rf"(?:(?<=[.!?\n])|^)\s*(?!(?:{_YES}|please)\b)[^.!?\n]*\?", re.IGNORECASE)
+"""A question of the user's own: "are you sure?" is no yes. "Yes, could you do that?" is one."""
+_WILLING = re.compile(r"\b(no (problem|objections?)|not a problem|why not)\b", re.IGNORECASE)
 _HARMLESS = re.compile(
-    r"\b(no (problem|worries|objections?|issues?|changes?|further changes?|other changes?|more changes?|need to (change|wait|ask)[^.,;!?]*|"
-    r"doubt|rush|hurry|question)|not a problem|why not|don'?t (worry|forget|hesitate)|do not (worry|forget|hesitate)|can'?t wait|can not wait|"
+    r"\b(no (worries|issues?|changes?|further changes?|other changes?|more changes?|need to (change|wait|ask)[^.,;!?]*|"
+    r"doubt|rush|hurry|question)|don'?t (worry|forget|hesitate)|do not (worry|forget|hesitate)|can'?t wait|can not wait|"
     r"nothing (else )?to (change|add))\b",
     re.IGNORECASE,
 )
@@ -46,14 +59,17 @@ _DENIES = re.compile(
 
 
 def asks(text: str) -> bool:
-    """Whether an assistant's text asks the user to agree to something: a question, or a request to reply, in words of asking for leave."""
-    tail = text[-_TAIL:]
-    return bool(_INVITES.search(tail)) and bool(_ASKS.search(tail))
+    """Whether an assistant's text asks the user to agree to something: a yes-no question in words of asking for leave, or a request to confirm."""
+    sentences = _SENTENCE.split(text[-_TAIL:])
+    return any(
+        _INVITES.search(sentence) is not None or ("?" in sentence and _ASKS.search(sentence) is not None and _OPEN.match(sentence) is None)
+        for sentence in sentences
+    )
 
 
 def affirms(text: str) -> bool:
     """Whether a user's reply agrees without conditions: it says yes in some form, and neither denies nor changes anything."""
-    reply = _HARMLESS.sub(" yes ", text[:_TAIL].replace("\u2019", "'"))
+    reply = _HARMLESS.sub(" ", _WILLING.sub("yes", _ASIDE.sub(" ", text[:_TAIL].replace("\u2019", "'"))))
     return bool(_AFFIRMS.search(reply)) and not _DENIES.search(reply)
 
 

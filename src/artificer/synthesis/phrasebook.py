@@ -161,6 +161,8 @@ QUESTIONS = (
     "What I want to know: {q}?",
     "Help me with this, please: {q}?",
     "Out of interest, {q}?",
+    "Could you look this up: {q}?",
+    "I have a question: {q}?",
 )
 
 LEADS = (
@@ -216,6 +218,8 @@ FOREWORDS = (
     "Here is the information: {f}.",
     "Bear with me, here's what I have: {f}.",
     "You'll need this: {f}.",
+    "Before I ask, here's what I have: {f}.",
+    "To set the scene: {f}.",
 )
 """Facts before the want."""
 
@@ -238,6 +242,9 @@ TAILS = (
     ", given the following: {f}.",
     ", to wit: {f}.",
     " [{f}].",
+    ", and the details are these: {f}.",
+    ", knowing this: {f}.",
+    ". Namely: {f}.",
 )
 """Facts in the sentence of the want, in place of its full stop or question mark."""
 
@@ -263,7 +270,23 @@ JOINS = (
 )
 """Between facts, and before the last."""
 
-SENTENCES = (". ", "! ", ".\n", ". And ", ". Also, ", ". Then: ", ".\n- ", ".\n* ", " ... ", ". Besides, ", ". Next: ", ". Plus, ", ".\n\n", "; and ")
+SENTENCES = (
+    ". ",
+    "! ",
+    ".\n",
+    ". And ",
+    ". Also, ",
+    ". Then: ",
+    ".\n- ",
+    ".\n* ",
+    " ... ",
+    ". Besides, ",
+    ". Next: ",
+    ". Plus, ",
+    ".\n\n",
+    "; and ",
+    ". In addition: ",
+)
 """Between facts that stand as sentences."""
 
 CLOSERS = (
@@ -293,6 +316,10 @@ CLOSERS = (
     "Appreciate the help.",
     "Thanks for your help.",
     "Thanks for looking into it.",
+    "Kind regards.",
+    "Thank you so much.",
+    "Any help is welcome.",
+    "Best wishes.",
 )
 
 BRIDGES_SAME = (
@@ -340,6 +367,13 @@ BRIDGES_LATER = (
     "Excellent.",
     "Alright then.",
     "Noted, thanks.",
+    "Very good.",
+    "Nice, thank you.",
+    "Next up,",
+    "I see, thanks.",
+    "Right, next topic.",
+    "Wonderful.",
+    "Thanks, that helps.",
 )
 """To a further want after the agent has answered."""
 
@@ -404,6 +438,13 @@ CONFIRMS = (
     "Okay, do it.",
     "Definitely, thanks.",
     "Perfect, please proceed.",
+    "Yes, exactly.",
+    "Yes, please proceed.",
+    "Right, please go ahead.",
+    "Sure thing, proceed.",
+    "Yes, you may proceed.",
+    "Yeah, go ahead.",
+    "Yes, I confirm.",
 )
 
 UNKNOWNS = (
@@ -440,6 +481,7 @@ REFUSALS = (
     "Stop, that's not it.",
     "No, forget about that.",
     "Nope, leave it alone.",
+    "No, thank you.",
 )
 
 THANKS = (
@@ -455,4 +497,7 @@ THANKS = (
     "That was all. Goodbye!",
     "Thanks, have a nice day.",
     "That will be all, thanks.",
+    "Thanks for everything.",
+    "That was it, thank you.",
+    "Super, thanks. Bye!",
 )

@@ -26,7 +26,7 @@ _TRIES = 12
 _VARIANTS = 3
 """Lines of each kind that a scripted user may need several times."""
 _QUESTION = re.compile(r"(what|which|who|whose|whom|when|where|why|how|is|are|was|were|do|does|did|has|have you|can|could)\b", re.IGNORECASE)
-_INWARD = frozenset("know learn hear see be get have go understand find".split())  # noqa: SIM905
+_INWARD = frozenset("know learn hear see be get have go understand find ask tell".split())  # noqa: SIM905
 """Infinitives that make no request in the imperative: "please know the price"."""
 _FUNCTION = frozenset(
     "a an the its it is of for to with as by in on at i we you me my this that one whose where which what how many all has have be been "  # noqa: SIM905
