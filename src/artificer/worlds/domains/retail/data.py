@@ -35,10 +35,7 @@ class _Ids:
 
     def new(self, prefix: str) -> str:
         while True:
-            if prefix == "R-":
-                name = f"R-{self._random.randrange(20_000, 100_000)}"
-            else:
-                name = prefix + "".join(self._random.choices(_ALPHABET, k=5))
+            name = prefix + "".join(self._random.choices("23456789" if prefix == "R-" else _ALPHABET, k=5))
             if name not in self._taken:
                 self._taken.add(name)
                 return name

@@ -31,7 +31,7 @@ def orders(connection: apsw.Connection, user_id: str, said: Mapping[str, Json], 
         if path in said:
             sql.append(condition)
             values.append(said[path])
-    for mention in (*said.get("order.items", ()), *held):
+    for mention in (*said.get("order.products", ()), *held):
         sql.append(_HOLDS)
         values.append(mention.lower())
     return [row[0] for row in connection.execute(" AND ".join(sql), tuple(values))]

@@ -19,9 +19,9 @@ def names(mention: str, product: str) -> bool:
 
 
 def orders_matching(orders: Sequence[Row], said: Mapping[str, Json], held: Sequence[str] = ()) -> list[Row]:
-    """Orders (as list_orders shows them) that fit facts by path (`order.items`, `order.date`, `order.status`,
+    """Orders (as list_orders shows them) that fit facts by path (`order.products`, `order.date`, `order.status`,
     `order.total`) and that hold the products mentioned in `held`."""
-    mentions = [*said.get("order.items", ()), *held]
+    mentions = [*said.get("order.products", ()), *held]
     return [
         order
         for order in orders

@@ -7,8 +7,6 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from artificer.core.canon import Json
-
 Phrases = tuple[str, ...]
 
 INTENTS: dict[str, Phrases] = {
@@ -223,7 +221,12 @@ _REASONS: dict[str, Phrases] = {
         "it was a mistake, I did not mean to order",
         "the order was a mistake",
     ),
-    "found_cheaper": ("I found it cheaper elsewhere", "because I found a cheaper offer", "another shop is cheaper", "I have seen it cheaper somewhere"),
+    "found_cheaper": (
+        "I found it cheaper elsewhere",
+        "because I found a cheaper offer",
+        "another shop is cheaper",
+        "I have seen it cheaper somewhere",
+    ),
     "arrives_too_late": (
         "it arrives too late for me",
         "because it will arrive too late",
@@ -233,7 +236,12 @@ _REASONS: dict[str, Phrases] = {
 }
 
 _MATTERS: dict[str, Phrases] = {
-    "lost_parcel": ("a parcel of mine was lost", "my parcel got lost on the way", "it is about a lost parcel", "a parcel has been lost by the carrier"),
+    "lost_parcel": (
+        "a parcel of mine was lost",
+        "my parcel got lost on the way",
+        "it is about a lost parcel",
+        "a parcel has been lost by the carrier",
+    ),
     "damaged_goods": (
         "my goods arrived damaged",
         "something came damaged",
@@ -251,10 +259,12 @@ _MATTERS: dict[str, Phrases] = {
 
 
 def reason(code: str) -> Phrases:
+    """Why an order is cancelled."""
     return _REASONS[code]
 
 
 def matter(code: str) -> Phrases:
+    """What a colleague is needed for."""
     return _MATTERS[code]
 
 
@@ -265,10 +275,12 @@ def spoken_date(iso: str) -> str:
 
 
 def listed(parts: list[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
 def email(value: str) -> Phrases:
+    """The account's e-mail address."""
     return (
         f"my e-mail address is {value}",
         f"the account is under {value}",
@@ -280,10 +292,12 @@ def email(value: str) -> Phrases:
 
 
 def name(value: str) -> Phrases:
+    """Who it is."""
     return (f"my name is {value}", f"I am {value}", f"this is {value}", f"the account is in the name of {value}", f"{value} is my name")
 
 
 def postcode(value: str) -> Phrases:
+    """Where they live, as far as it is needed."""
     return (
         f"my postcode is {value}",
         f"postcode {value}",
@@ -293,7 +307,8 @@ def postcode(value: str) -> Phrases:
     )
 
 
-def order_items(mentions: list[str]) -> Phrases:
+def order_products(mentions: list[str]) -> Phrases:
+    """An order by what is in it."""
     things = listed([f"the {mention}" for mention in mentions])
     return (
         f"the order with {things}",
@@ -307,6 +322,7 @@ def order_items(mentions: list[str]) -> Phrases:
 
 
 def order_date(iso: str) -> Phrases:
+    """An order by the day it was placed."""
     day = spoken_date(iso)
     return (
         f"the order I placed on {day}",
@@ -328,6 +344,7 @@ _STATUS_WORDS = {
 
 
 def order_status(status: str) -> Phrases:
+    """An order by where it stands."""
     short, long = _STATUS_WORDS[status]
     return (
         f"the order that is {short}",
@@ -339,6 +356,7 @@ def order_status(status: str) -> Phrases:
 
 
 def order_total(total: float) -> Phrases:
+    """An order by what it cost."""
     return (
         f"the order for {total:.2f} EUR",
         f"it came to {total:.2f} EUR",
@@ -359,6 +377,7 @@ def thing(described: dict[str, Any], shape: int) -> str:
 
 
 def items(described: list[dict[str, Any]]) -> Phrases:
+    """Items of an order, by product and options."""
     said: list[str] = []
     for shape in range(3):
         things = [thing(item, shape) for item in described]
@@ -370,6 +389,7 @@ def items(described: list[dict[str, Any]]) -> Phrases:
 
 
 def replacement(changes: dict[str, str]) -> Phrases:
+    """The options wanted in place of the present ones."""
     wanted = listed([f"{option} {value}" for option, value in changes.items()])
     values = " and ".join(changes.values())
     return (
@@ -383,6 +403,7 @@ def replacement(changes: dict[str, str]) -> Phrases:
 
 
 def address(place: dict[str, str]) -> Phrases:
+    """An address in full."""
     said = f"{place['street']}, {place['postcode']} {place['city']}"
     return (
         f"the new address is {said}",
@@ -394,6 +415,7 @@ def address(place: dict[str, str]) -> Phrases:
 
 
 def saved_address(label: str) -> Phrases:
+    """A saved address by its name."""
     return (
         f"my saved {label} address",
         f"the address I call {label}",
@@ -404,6 +426,7 @@ def saved_address(label: str) -> Phrases:
 
 
 def address_of_order(mentions: list[str]) -> Phrases:
+    """An address by the order that went there."""
     things = listed([f"the {mention}" for mention in mentions])
     return (
         f"the same address that {things} went to",
@@ -414,6 +437,7 @@ def address_of_order(mentions: list[str]) -> Phrases:
 
 
 def label(value: str) -> Phrases:
+    """What a new address is to be called."""
     return (f"save it as {value}", f"under the name {value}", f"call it {value}", f"the label should be {value}", f"with the label {value}")
 
 
@@ -429,11 +453,13 @@ def _method(described: dict[str, str]) -> tuple[str, ...]:
 
 
 def payment(described: dict[str, str]) -> Phrases:
+    """What is to be charged."""
     mine, the = _method(described)
     return (f"paid with {mine}", f"charge {the}", f"use {mine} for it", f"it should go on {mine}", f"{the} should be charged", f"please take {the}")
 
 
 def refund(described: dict[str, str] | str) -> Phrases:
+    """Where a refund is to go."""
     mine, the = ("the original payment method", "what I originally paid with") if isinstance(described, str) else _method(described)
     return (
         f"refunded to {mine}",
@@ -446,6 +472,7 @@ def refund(described: dict[str, str] | str) -> Phrases:
 
 
 def new_email(value: str) -> Phrases:
+    """The e-mail address from now on."""
     return (
         f"the new address is {value}",
         f"it should be {value} from now on",
@@ -456,4 +483,5 @@ def new_email(value: str) -> Phrases:
 
 
 def product(described: dict[str, Any]) -> Phrases:
+    """A variant, by product and options."""
     return tuple(f"{start} {thing(described, shape)}" for start in ("the", "it is about the", "I mean the") for shape in range(3))

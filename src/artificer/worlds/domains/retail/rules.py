@@ -36,7 +36,10 @@ class Refused(NamedTuple):
 
 
 _STATUS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "pending": ("the order is still pending and has not been delivered yet", ("pending", "not been delivered", "not delivered", "hasn't been delivered")),
+    "pending": (
+        "the order is still pending and has not been delivered yet",
+        ("pending", "not been delivered", "not delivered", "hasn't been delivered"),
+    ),
     "processed": ("the order has already been processed and is being packed", ("processed", "being packed", "packed", "processing")),
     "shipped": ("the order has already been shipped", ("shipped", "on its way", "in transit")),
     "delivered": ("the order has already been delivered", ("delivered",)),
@@ -44,7 +47,7 @@ _STATUS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 _ONCE = ("already been changed", "changed once", "already changed", "only once", "once already", "only be changed once")
 _FINAL = ("final sale", "final-sale", "sold as final")
-_STOCK = ("out of stock", "not in stock", "no stock", "sold out", "not available", "unavailable", "isn't in stock")
+STOCK_WORDS = ("out of stock", "not in stock", "no stock", "sold out", "not available", "unavailable", "isn't in stock")
 
 
 def order_refusal(op: str, order: Row) -> Refused | None:
@@ -76,7 +79,7 @@ def item_refusal(op: str, item: Row) -> Refused | None:
 
 def stock_refusal(variant: Row) -> Refused | None:
     """Why a variant may not be had; None when it may."""
-    return Refused("out_of_stock", "that variant is out of stock", _STOCK) if variant["stock"] < 1 else None
+    return Refused("out_of_stock", "that variant is out of stock", STOCK_WORDS) if variant["stock"] < 1 else None
 
 
 def refund_refusal(order: Row, method: Row) -> Refused | None:
@@ -96,7 +99,17 @@ def payment_refusal(order: Row, method: Row) -> Refused | None:
 
 
 REASONS: dict[str, tuple[str, ...]] = {
-    "not_found": ("could not find", "couldn't find", "cannot find", "can't find", "no order", "not find", "found no", "no such", "none of your orders"),
+    "not_found": (
+        "could not find",
+        "couldn't find",
+        "cannot find",
+        "can't find",
+        "no order",
+        "not find",
+        "found no",
+        "no such",
+        "none of your orders",
+    ),
     "ambiguous": ("more than one", "several", "multiple", "two orders", "both orders", "which one", "two of your orders", "cannot tell which"),
 }
 """Words of which an answer must contain one when nothing, or too much, fits a description."""

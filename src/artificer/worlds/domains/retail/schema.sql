@@ -48,8 +48,8 @@ CREATE TABLE orders (
   order_id TEXT NOT NULL PRIMARY KEY CHECK (order_id GLOB 'R-[0-9][0-9][0-9][0-9][0-9]'),
   user_id TEXT NOT NULL REFERENCES users,
   status TEXT NOT NULL CHECK (status IN ('pending', 'processed', 'shipped', 'delivered', 'cancelled')),
-  placed_on TEXT NOT NULL CHECK (date(placed_on) = placed_on),
-  delivered_on TEXT CHECK (delivered_on IS NULL OR (date(delivered_on) = delivered_on AND delivered_on >= placed_on)),
+  placed_on TEXT NOT NULL CHECK (placed_on GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]'),
+  delivered_on TEXT CHECK (delivered_on GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]' AND delivered_on >= placed_on),
   street TEXT NOT NULL CHECK (length(street) > 0),
   city TEXT NOT NULL CHECK (length(city) > 0),
   postcode TEXT NOT NULL CHECK (postcode GLOB '[0-9][0-9][0-9][0-9][0-9]'),
@@ -80,20 +80,20 @@ CREATE TABLE payments (
   reference TEXT NOT NULL,
   payment_id TEXT NOT NULL REFERENCES payment_methods,
   amount_cents INTEGER NOT NULL,
-  booked_on TEXT NOT NULL CHECK (date(booked_on) = booked_on),
+  booked_on TEXT NOT NULL CHECK (booked_on GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]'),
   PRIMARY KEY (order_id, kind, reference)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE returns (
   item_id TEXT NOT NULL PRIMARY KEY REFERENCES order_items,
   refund_to TEXT NOT NULL REFERENCES payment_methods,
-  requested_on TEXT NOT NULL CHECK (date(requested_on) = requested_on)
+  requested_on TEXT NOT NULL CHECK (requested_on GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]')
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE exchanges (
   item_id TEXT NOT NULL PRIMARY KEY REFERENCES order_items,
   new_variant_id TEXT NOT NULL REFERENCES variants,
-  requested_on TEXT NOT NULL CHECK (date(requested_on) = requested_on)
+  requested_on TEXT NOT NULL CHECK (requested_on GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]')
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE transfers (

@@ -8,6 +8,7 @@ Schema = dict[str, Json]
 
 
 def text(description: str, label: str | None = None, **more: Json) -> Schema:
+    """A string that is not empty; `label` is what people call it."""
     schema: Schema = {"type": "string", "minLength": 1, "description": description, **more}
     return schema | {"x-label": label} if label else schema
 
@@ -18,14 +19,17 @@ def ref(column: str, description: str, label: str) -> Schema:
 
 
 def amount(description: str) -> Schema:
+    """A sum of money."""
     return {"type": "number", "description": description}
 
 
 def flag(description: str) -> Schema:
+    """True or false."""
     return {"type": "boolean", "description": description}
 
 
 def listing(items: Schema, description: str, **more: Json) -> Schema:
+    """An array."""
     return {"type": "array", "items": items, "description": description, **more}
 
 

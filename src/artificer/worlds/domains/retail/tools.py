@@ -1,4 +1,7 @@
-"""The shop's tools: their specifications, and the reads. Writes are in `writes.py`."""
+"""The shop's tools: their specifications, and the reads. Writes are in `writes.py`.
+
+A function's docstring is what agents read of the tool.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +23,13 @@ Run = Callable[[apsw.Connection, Args], Json]
 
 
 def find_customer_by_email(connection: apsw.Connection, args: Args) -> Json:
+    """Finds a customer by the e-mail address of the account."""
     sql = "SELECT user_id FROM users WHERE email = ?"
     return {"customer_id": views.one(connection, "customer with that e-mail address", sql, args["email"].strip().lower())[0]}
 
 
 def find_customer_by_name_and_postcode(connection: apsw.Connection, args: Args) -> Json:
+    """Finds a customer by full name and the postcode of one of the saved addresses. For when the e-mail address is not at hand."""
     sql = (
         "SELECT DISTINCT u.user_id FROM users u JOIN addresses a USING (user_id) "
         "WHERE lower(u.first_name) = lower(?) AND lower(u.last_name) = lower(?) AND a.postcode = ?"
@@ -36,18 +41,19 @@ def find_customer_by_name_and_postcode(connection: apsw.Connection, args: Args) 
 
 
 def list_orders(connection: apsw.Connection, args: Args) -> Json:
+    """Lists a customer's orders, newest first, with status, dates, total and the names of the products in them."""
     views.one(connection, f"customer {args['customer_id']!r}", "SELECT 1 FROM users WHERE user_id = ?", args["customer_id"])
     found = views.orders(connection, args["customer_id"])
     return [order for order in found if order["status"] == args.get("status", order["status"])]
 
 
 def track_order(connection: apsw.Connection, args: Args) -> Json:
-    sql = "SELECT status, carrier, tracking_number, delivered_on FROM orders WHERE order_id = ?"
-    status, carrier, number, delivered = views.one(connection, f"order {args['order_id']!r}", sql, args["order_id"])
-    return {"order_id": args["order_id"], "status": status, "carrier": carrier, "tracking_number": number, "delivered_on": delivered}
+    """Shows where a parcel is: status, carrier and tracking number (null before it is shipped)."""
+    return views.tracking(connection, args["order_id"])
 
 
 def search_products(connection: apsw.Connection, args: Args) -> Json:
+    """Finds products whose name contains some words, or all products of a category."""
     sql = (
         "SELECT p.product_id, p.name, p.category, min(v.price_cents), p.final_sale FROM products p JOIN variants v USING (product_id) "
         "WHERE instr(lower(p.name), lower(?)) > 0 AND (? IS NULL OR p.category = ?) GROUP BY p.product_id ORDER BY p.name"
@@ -61,6 +67,7 @@ def search_products(connection: apsw.Connection, args: Args) -> Json:
 
 
 def get_product(connection: apsw.Connection, args: Args) -> Json:
+    """Shows a product: category, whether it is sold as final, and the options it comes in."""
     sql = "SELECT name, category, final_sale FROM products WHERE product_id = ?"
     name, category, final = views.one(connection, f"product {args['product_id']!r}", sql, args["product_id"])
     choices: dict[str, list[str]] = {}
@@ -73,12 +80,14 @@ def get_product(connection: apsw.Connection, args: Args) -> Json:
 
 
 def list_variants(connection: apsw.Connection, args: Args) -> Json:
+    """Lists a product's variants with options, price and stock."""
     views.one(connection, f"product {args['product_id']!r}", "SELECT 1 FROM products WHERE product_id = ?", args["product_id"])
     found = views.variants(connection, args["product_id"])
     return [variant for variant in found if variant["stock"] > 0 or not args.get("in_stock_only", False)]
 
 
 def calculate_refund(connection: apsw.Connection, args: Args) -> Json:
+    """Works out what returning some items of an order would refund. Changes nothing."""
     held = {item["item_id"]: item for item in views.order(connection, args["order_id"])["items"]}
     for item_id in args["item_ids"]:
         if item_id not in held:
@@ -89,6 +98,7 @@ def calculate_refund(connection: apsw.Connection, args: Args) -> Json:
 
 
 def calculate_exchange(connection: apsw.Connection, args: Args) -> Json:
+    """Works out the price difference of swapping an item for another variant: positive is to be paid, negative is refunded. Changes nothing."""
     sql = "SELECT v.product_id, i.price_cents FROM order_items i JOIN variants v USING (variant_id) WHERE i.item_id = ?"
     product_id, price = views.one(connection, f"item {args['item_id']!r}", sql, args["item_id"])
     new = views.variant(connection, args["new_variant_id"])
@@ -97,24 +107,28 @@ def calculate_exchange(connection: apsw.Connection, args: Args) -> Json:
     return {"difference": round(new["price"] - views.euros(price), 2), "in_stock": new["stock"] > 0}
 
 
-def _tool(run: Run, effect: EffectKind, group: str, description: str, parameters: s.Schema, returns: s.Schema) -> SqlTool:
-    name = run.__name__
-    return SqlTool(ToolSpec(name, description, parameters, returns, effect, {"domain": "retail", "group": group}), run)
+def _tool(run: Run, effect: EffectKind, group: str, parameters: s.Schema, returns: s.Schema) -> SqlTool:
+    """A tool with the function's own name and docstring."""
+    return SqlTool(ToolSpec(run.__name__, run.__doc__ or "", parameters, returns, effect, {"domain": "retail", "group": group}), run)
 
 
 def get_customer(connection: apsw.Connection, args: Args) -> Json:
+    """Shows a customer's name, e-mail address, saved addresses and payment methods."""
     return views.customer(connection, args["customer_id"])
 
 
 def get_order(connection: apsw.Connection, args: Args) -> Json:
+    """Shows one order: status, dates, address, payment method, and every item with its options, price and state."""
     return views.order(connection, args["order_id"])
 
 
 def get_order_payments(connection: apsw.Connection, args: Args) -> Json:
+    """Lists what was charged (positive) and refunded (negative) for an order, and when."""
     return views.payments(connection, args["order_id"])
 
 
 def get_variant(connection: apsw.Connection, args: Args) -> Json:
+    """Shows one variant: options, price and stock."""
     return views.variant(connection, args["variant_id"])
 
 
@@ -126,14 +140,11 @@ _PAID_BY = {"payment_id": s.PAYMENT}
 _ORDER_ID = s.record({"order_id": s.ORDER})
 
 TOOLS: tuple[SqlTool, ...] = (
-    _tool(
-        find_customer_by_email, "read", "customer", "Finds a customer by the e-mail address of the account.", s.record({"email": _EMAIL}), _ID_ONLY
-    ),
+    _tool(find_customer_by_email, "read", "customer", s.record({"email": _EMAIL}), _ID_ONLY),
     _tool(
         find_customer_by_name_and_postcode,
         "read",
         "customer",
-        "Finds a customer by full name and the postcode of one of the saved addresses. For when the e-mail address is not at hand.",
         s.record({"first_name": s.text("First name.", "first name"), "last_name": s.text("Last name.", "last name"), "postcode": s.POSTCODE}),
         _ID_ONLY,
     ),
@@ -141,7 +152,6 @@ TOOLS: tuple[SqlTool, ...] = (
         get_customer,
         "read",
         "customer",
-        "Shows a customer's name, e-mail address, saved addresses and payment methods.",
         s.record({"customer_id": s.CUSTOMER}),
         s.CUSTOMER_SHOWN,
     ),
@@ -149,7 +159,6 @@ TOOLS: tuple[SqlTool, ...] = (
         list_orders,
         "read",
         "order",
-        "Lists a customer's orders, newest first, with status, dates, total and the names of the products in them.",
         s.record({"customer_id": s.CUSTOMER, "status": s.STATUS}, optional=("status",)),
         s.listing(s.ORDER_LINE, "Orders."),
     ),
@@ -157,7 +166,6 @@ TOOLS: tuple[SqlTool, ...] = (
         get_order,
         "read",
         "order",
-        "Shows one order: status, dates, address, payment method, and every item with its options, price and state.",
         _ORDER_ID,
         s.ORDER_SHOWN,
     ),
@@ -165,7 +173,6 @@ TOOLS: tuple[SqlTool, ...] = (
         get_order_payments,
         "read",
         "order",
-        "Lists what was charged (positive) and refunded (negative) for an order, and when.",
         _ORDER_ID,
         s.listing(
             s.record(
@@ -185,7 +192,6 @@ TOOLS: tuple[SqlTool, ...] = (
         track_order,
         "read",
         "order",
-        "Shows where a parcel is: status, carrier and tracking number (null before it is shipped).",
         _ORDER_ID,
         s.record(
             {
@@ -201,7 +207,6 @@ TOOLS: tuple[SqlTool, ...] = (
         search_products,
         "read",
         "product",
-        "Finds products whose name contains some words, or all products of a category.",
         s.record(
             {"name": s.text("Words of the product's name.", "product"), "category": s.text("Category.", "category")}, optional=("name", "category")
         ),
@@ -222,7 +227,6 @@ TOOLS: tuple[SqlTool, ...] = (
         get_product,
         "read",
         "product",
-        "Shows a product: category, whether it is sold as final, and the options it comes in.",
         s.record({"product_id": s.PRODUCT}),
         s.record(
             {
@@ -238,18 +242,14 @@ TOOLS: tuple[SqlTool, ...] = (
         list_variants,
         "read",
         "product",
-        "Lists a product's variants with options, price and stock.",
         s.record({"product_id": s.PRODUCT, "in_stock_only": s.flag("Leave out what is out of stock.")}, optional=("in_stock_only",)),
         s.listing(s.VARIANT_SHOWN, "Variants, cheapest first."),
     ),
-    _tool(
-        get_variant, "read", "product", "Shows one variant: options, price and stock.", s.record({"variant_id": s.VARIANT}), s.VARIANT_SHOWN
-    ),
+    _tool(get_variant, "read", "product", s.record({"variant_id": s.VARIANT}), s.VARIANT_SHOWN),
     _tool(
         calculate_refund,
         "read",
         "return",
-        "Works out what returning some items of an order would refund. Changes nothing.",
         s.record({"order_id": s.ORDER, "item_ids": _MANY_ITEMS}),
         s.record({"refund": s.amount("In euros.")}),
     ),
@@ -257,7 +257,6 @@ TOOLS: tuple[SqlTool, ...] = (
         calculate_exchange,
         "read",
         "return",
-        "Works out the price difference of swapping an item for another variant: positive is to be paid, negative is refunded. Changes nothing.",
         s.record({"item_id": s.ITEM, "new_variant_id": s.VARIANT}),
         s.record({"difference": s.amount("In euros."), "in_stock": s.flag("Whether the variant is in stock.")}),
     ),
@@ -265,7 +264,6 @@ TOOLS: tuple[SqlTool, ...] = (
         writes.cancel_order,
         "write",
         "order",
-        "Cancels an order and refunds it to the payment method it was paid with.",
         s.record({"order_id": s.ORDER, "reason": s.text("Why the customer cancels.", "reason", enum=list(CANCEL_REASONS))}),
         s.record({"order_id": s.ORDER, "status": s.STATUS, "refunded": s.amount("In euros."), **_PAID_BY}),
     ),
@@ -273,7 +271,6 @@ TOOLS: tuple[SqlTool, ...] = (
         writes.change_order_address,
         "write",
         "order",
-        "Changes where an order is sent.",
         s.record({"order_id": s.ORDER, **s.PLACE}),
         s.record({"order_id": s.ORDER, "address": s.record(s.PLACE)}),
     ),
@@ -281,7 +278,6 @@ TOOLS: tuple[SqlTool, ...] = (
         writes.change_order_payment,
         "write",
         "order",
-        "Charges an order to another of the customer's payment methods and refunds the one before.",
         s.record({"order_id": s.ORDER, **_PAID_BY}),
         s.record({"order_id": s.ORDER, **_PAID_BY, "charged": s.amount("In euros.")}),
     ),
@@ -289,7 +285,6 @@ TOOLS: tuple[SqlTool, ...] = (
         writes.change_order_items,
         "write",
         "order",
-        "Swaps items of an order that has not been sent for other variants of the same products; the difference goes to a payment method.",
         s.record({"order_id": s.ORDER, "changes": s.SWAPS, **_PAID_BY}),
         s.record({"order_id": s.ORDER, "total": s.amount("In euros.")}),
     ),
@@ -297,7 +292,6 @@ TOOLS: tuple[SqlTool, ...] = (
         writes.return_items,
         "write",
         "return",
-        "Registers the return of items of a delivered order and books the refund.",
         s.record({"order_id": s.ORDER, "item_ids": _MANY_ITEMS, "refund_to": s.PAYMENT}),
         s.record({"order_id": s.ORDER, "returned": s.listing(s.ITEM, "Items."), "refund": s.amount("In euros."), **_PAID_BY}),
     ),
@@ -305,7 +299,6 @@ TOOLS: tuple[SqlTool, ...] = (
         writes.exchange_items,
         "write",
         "return",
-        "Exchanges items of a delivered order for other variants of the same products; the difference goes to a payment method.",
         s.record({"order_id": s.ORDER, "exchanges": s.SWAPS, **_PAID_BY}),
         s.record({"order_id": s.ORDER, "difference": s.amount("In euros."), **_PAID_BY}),
     ),
@@ -313,7 +306,6 @@ TOOLS: tuple[SqlTool, ...] = (
         writes.update_address,
         "write",
         "customer",
-        "Overwrites one of a customer's saved addresses. Orders that exist keep theirs.",
         s.record({"customer_id": s.CUSTOMER, "address_id": s.ADDRESS, **s.PLACE}),
         _ADDRESS_ID_ONLY,
     ),
@@ -321,7 +313,6 @@ TOOLS: tuple[SqlTool, ...] = (
         writes.add_address,
         "write",
         "customer",
-        "Saves one more address for a customer.",
         s.record({"customer_id": s.CUSTOMER, "label": s.text("What the customer calls it.", "label", maxLength=40), **s.PLACE}),
         _ADDRESS_ID_ONLY,
     ),
@@ -329,7 +320,6 @@ TOOLS: tuple[SqlTool, ...] = (
         writes.set_default_address,
         "write",
         "customer",
-        "Makes one of a customer's saved addresses the default.",
         s.record({"customer_id": s.CUSTOMER, "address_id": s.ADDRESS}),
         _ADDRESS_ID_ONLY,
     ),
@@ -337,7 +327,6 @@ TOOLS: tuple[SqlTool, ...] = (
         writes.update_email,
         "write",
         "customer",
-        "Changes the e-mail address of a customer's account.",
         s.record({"customer_id": s.CUSTOMER, "email": _EMAIL}),
         s.record({"customer_id": s.CUSTOMER, "email": _EMAIL}),
     ),
@@ -345,7 +334,6 @@ TOOLS: tuple[SqlTool, ...] = (
         writes.transfer_to_human,
         "write",
         "transfer",
-        "Hands the customer over to a colleague, for matters no other tool can settle.",
         s.record({"customer_id": s.CUSTOMER, "topic": s.text("What it is about.", "topic", enum=list(TOPICS))}),
         s.record({"customer_id": s.CUSTOMER, "topic": s.text("What it is about.", "topic"), "transferred": s.flag("Done.")}),
     ),

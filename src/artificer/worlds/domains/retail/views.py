@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import apsw
 import msgspec
@@ -12,16 +12,19 @@ from artificer.core.verdicts import ErrorKind
 from artificer.worlds.sqlite.session import Refusal
 
 Row = dict[str, Json]
+Options = dict[str, str]
 
-_decode = msgspec.json.decode
+_decode = msgspec.json.Decoder(dict[str, str]).decode
 
 
 def euros(cents: int) -> float:
+    """Cents as euros."""
     return round(cents / 100, 2)
 
 
 def rows(connection: apsw.Connection, sql: str, *values: Json) -> list[Any]:
-    return connection.execute(sql, values).fetchall()
+    """All rows of a query."""
+    return cast("list[Any]", connection.execute(sql, values).fetchall())
 
 
 def one(connection: apsw.Connection, what: str, sql: str, *values: Json) -> Any:
@@ -36,7 +39,13 @@ def one(connection: apsw.Connection, what: str, sql: str, *values: Json) -> Any:
     return row
 
 
+def decoded(options: list[str]) -> list[Options]:
+    """Options as stored, as mappings."""
+    return [_decode(text) for text in options]
+
+
 def customer(connection: apsw.Connection, user_id: str) -> Row:
+    """A customer with saved addresses and payment methods."""
     found = one(connection, f"customer {user_id!r}", "SELECT first_name, last_name, email FROM users WHERE user_id = ?", user_id)
     return {
         "customer_id": user_id,
@@ -89,6 +98,7 @@ def orders(connection: apsw.Connection, user_id: str) -> list[Row]:
 
 
 def order(connection: apsw.Connection, order_id: str) -> Row:
+    """One order with its items."""
     (user, status, placed, delivered, street, city, postcode, payment, total, changed, reason) = one(
         connection,
         f"order {order_id!r}",
@@ -114,6 +124,7 @@ def order(connection: apsw.Connection, order_id: str) -> Row:
 
 
 def items(connection: apsw.Connection, order_id: str) -> list[Row]:
+    """An order's items and what became of them."""
     sql = (
         "SELECT i.item_id, p.product_id, p.name, p.final_sale, v.variant_id, v.options, i.price_cents, r.item_id, e.item_id FROM order_items i "
         "JOIN variants v USING (variant_id) JOIN products p USING (product_id) LEFT JOIN returns r ON r.item_id = i.item_id "
@@ -134,7 +145,15 @@ def items(connection: apsw.Connection, order_id: str) -> list[Row]:
     ]
 
 
+def tracking(connection: apsw.Connection, order_id: str) -> Row:
+    """Where a parcel is."""
+    sql = "SELECT status, carrier, tracking_number, delivered_on FROM orders WHERE order_id = ?"
+    status, carrier, number, delivered = one(connection, f"order {order_id!r}", sql, order_id)
+    return {"order_id": order_id, "status": status, "carrier": carrier, "tracking_number": number, "delivered_on": delivered}
+
+
 def payments(connection: apsw.Connection, order_id: str) -> list[Row]:
+    """What was charged and refunded for an order."""
     one(connection, f"order {order_id!r}", "SELECT 1 FROM orders WHERE order_id = ?", order_id)
     sql = "SELECT kind, reference, payment_id, amount_cents, booked_on FROM payments WHERE order_id = ? ORDER BY booked_on, kind, reference"
     found: list[Row] = []
@@ -146,6 +165,7 @@ def payments(connection: apsw.Connection, order_id: str) -> list[Row]:
 
 
 def variants(connection: apsw.Connection, product_id: str) -> list[Row]:
+    """A product's variants, cheapest first."""
     sql = "SELECT variant_id, options, price_cents, stock FROM variants WHERE product_id = ? ORDER BY price_cents, variant_id"
     return [_variant(product_id, *found) for found in rows(connection, sql, product_id)]
 
@@ -155,5 +175,6 @@ def _variant(product_id: str, variant_id: str, options: str, price: int, stock: 
 
 
 def variant(connection: apsw.Connection, variant_id: str) -> Row:
+    """One variant."""
     sql = "SELECT product_id, variant_id, options, price_cents, stock FROM variants WHERE variant_id = ?"
     return _variant(*one(connection, f"variant {variant_id!r}", sql, variant_id))

@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+# fmt: off
 FIRST_NAMES = (
-    "Adaeze Bram Calla Dorian Elspeth Farid Greta Hamish Ilona Jarek Kezia Leopold Maren Nuno Odile Piers Quilla Rasmus Saoirse Tobias "
-    "Ulrika Vasco Wanda Xenia Yorick Zelda Anselm Birgit Corin Dalia Emeka Fenna Gideon Hedda Isidro Jonna Kaspar Linnea Milos Nadira"
-).split()
+    "Adaeze", "Bram", "Calla", "Dorian", "Elspeth", "Farid", "Greta", "Hamish", "Ilona", "Jarek", "Kezia", "Leopold", "Maren", "Nuno", "Odile",
+    "Piers", "Quilla", "Rasmus", "Saoirse", "Tobias", "Ulrika", "Vasco", "Wanda", "Xenia", "Yorick", "Zelda", "Anselm", "Birgit", "Corin",
+    "Dalia", "Emeka", "Fenna", "Gideon", "Hedda", "Isidro", "Jonna", "Kaspar", "Linnea", "Milos", "Nadira",
+)
 
 LAST_NAMES = (
-    "Abernethy Brankovic Castellane Drummond Eskelund Farrow Gantzer Holloway Ibarra Jessop Kilbride Lindqvist Marchetti Norrgard Okonjo Pellew "
-    "Quistgaard Rutherglen Sandoval Thackeray Ulvestad Vandermeer Whitlock Xavier Yardley Zielinski Ashdown Bellweather Corrigan Dunmore Ellery "
-    "Fairbairn Grimaldi Hathersage Inverarity Jankowski Kestrel Lammers Montague Nightingale Ostrander Prendergast Ravensworth Silvestri Tillotson "
-    "Underhay Vasarely Winterbourne Yelverton Zoller"
-).split()
+    "Abernethy", "Brankovic", "Castellane", "Drummond", "Eskelund", "Farrow", "Gantzer", "Holloway", "Ibarra", "Jessop", "Kilbride",
+    "Lindqvist", "Marchetti", "Norrgard", "Okonjo", "Pellew", "Quistgaard", "Rutherglen", "Sandoval", "Thackeray", "Ulvestad", "Vandermeer",
+    "Whitlock", "Xavier", "Yardley", "Zielinski", "Ashdown", "Bellweather", "Corrigan", "Dunmore", "Ellery", "Fairbairn", "Grimaldi",
+    "Hathersage", "Inverarity", "Jankowski", "Kestrel", "Lammers", "Montague", "Nightingale", "Ostrander", "Prendergast", "Ravensworth",
+    "Silvestri", "Tillotson", "Underhay", "Vasarely", "Winterbourne", "Yelverton", "Zoller",
+)
+# fmt: on
 
 MAIL_HOSTS = ("postkorb.example", "quickmail.example", "nordbox.example", "letterlane.example", "mailgarden.example")
 
+# fmt: off
 CITIES = (
-    "Alderford Brackenholm Copperfell Dunwater Eastmere Fallowby Granthaven Hollowbridge Ironmoor Juniper Kestwick Larkspur Marrowdale Northquay "
-    "Oakhurst Pinecrest Quarrytown Ravensea Silverton Thornbury Umberleigh Vellmoor Wrenfield Yarrowgate"
-).split()
+    "Alderford", "Brackenholm", "Copperfell", "Dunwater", "Eastmere", "Fallowby", "Granthaven", "Hollowbridge", "Ironmoor", "Juniper",
+    "Kestwick", "Larkspur", "Marrowdale", "Northquay", "Oakhurst", "Pinecrest", "Quarrytown", "Ravensea", "Silverton", "Thornbury",
+    "Umberleigh", "Vellmoor", "Wrenfield", "Yarrowgate",
+)
 
 STREETS = (
-    "Acorn Row|Beacon Street|Chandler Lane|Drover Way|Elm Terrace|Foundry Road|Gannet Close|Harbour Walk|Ivy Court|Jetty Street|Kiln Lane|"
-    "Lantern Road|Mill Rise|Nettle Lane|Orchard Drive|Priory Street|Quay Road|Ropemaker Street|Saddler Row|Tanner Street|Upland Avenue|"
-    "Vine Court|Weaver Lane|Yew Walk"
-).split("|")
+    "Acorn Row", "Beacon Street", "Chandler Lane", "Drover Way", "Elm Terrace", "Foundry Road",
+    "Gannet Close", "Harbour Walk", "Ivy Court", "Jetty Street", "Kiln Lane", "Lantern Road",
+    "Mill Rise", "Nettle Lane", "Orchard Drive", "Priory Street", "Quay Road", "Ropemaker Street",
+    "Saddler Row", "Tanner Street", "Upland Avenue", "Vine Court", "Weaver Lane", "Yew Walk",
+)
+# fmt: on
 
 ADDRESS_LABELS = ("home", "work", "holiday home", "studio")
 
@@ -34,11 +42,14 @@ CARRIERS = ("Swiftpost", "Heron Parcel", "Roadrunner Freight")
 CANCEL_REASONS = ("no_longer_needed", "ordered_by_mistake", "found_cheaper", "arrives_too_late")
 TOPICS = ("lost_parcel", "damaged_goods", "invoice", "complaint")
 
+# fmt: off
 MAKERS = (
-    "Arvelle Brindlo Corvane Dapplin Eskero Fennimor Galdry Hexley Ismara Jorvane Kelpwood Lumaro Merrowin Nolvane Orrisa Pellorin Quenby Rothwin "
-    "Sorrelle Tavindor Umbrine Valtera Wexmoor Yarvic Zephra Almora Brackwin Cindral Dovelle Emberly Fallowin Glenrow Harvane Inkwell Juno Kestra "
-    "Lorimer Mossley Nimbrel Oswin Perrine Quillon Ravelle Solvane Thistlewin Ursline Vesper Willowmer"
-).split()
+    "Arvelle", "Brindlo", "Corvane", "Dapplin", "Eskero", "Fennimor", "Galdry", "Hexley", "Ismara", "Jorvane", "Kelpwood", "Lumaro", "Merrowin",
+    "Nolvane", "Orrisa", "Pellorin", "Quenby", "Rothwin", "Sorrelle", "Tavindor", "Umbrine", "Valtera", "Wexmoor", "Yarvic", "Zephra", "Almora",
+    "Brackwin", "Cindral", "Dovelle", "Emberly", "Fallowin", "Glenrow", "Harvane", "Inkwell", "Juno", "Kestra", "Lorimer", "Mossley", "Nimbrel",
+    "Oswin", "Perrine", "Quillon", "Ravelle", "Solvane", "Thistlewin", "Ursline", "Vesper", "Willowmer",
+)
+# fmt: on
 
 COLOURS = ("teal", "rust red", "moss green", "slate grey", "cream", "navy", "mustard", "black")
 
@@ -87,7 +98,12 @@ GOODS: tuple[tuple[str, str, dict[str, tuple[str, ...]], int], ...] = (
     ("Alarm Clock", "electronics", {"colour": COLOURS[:4], "display": ("analogue", "digital")}, 3100),
     ("Notebook", "stationery", {"colour": COLOURS[:6], "paper": ("lined", "dotted", "plain")}, 1300),
     ("Fountain Pen", "stationery", {"colour": COLOURS[3:8], "nib": ("fine nib", "medium nib", "broad nib")}, 3600),
-    ("Board Game", "games", {"edition": ("travel edition", "family edition", "collector edition"), "language": ("English", "German", "Danish")}, 3300),
+    (
+        "Board Game",
+        "games",
+        {"edition": ("travel edition", "family edition", "collector edition"), "language": ("English", "German", "Danish")},
+        3300,
+    ),
     ("Jigsaw Puzzle", "games", {"motif": ("lighthouse", "orchard", "harbour"), "pieces": ("500 pieces", "1000 pieces", "2000 pieces")}, 2300),
     ("Plant Pot", "garden", {"colour": COLOURS[:6], "diameter": ("14 cm", "22 cm")}, 1700),
     ("Watering Can", "garden", {"colour": COLOURS[1:6], "capacity": ("2 litre", "5 litre")}, 2500),

@@ -2,7 +2,7 @@
 other rules are for the agent to keep.
 
 Nothing here counts calls or reads a clock: what is written depends on what was asked, so that equal requests reach equal
-states in any order.
+states in any order. A function's docstring is what agents read of the tool.
 """
 
 from __future__ import annotations
@@ -61,6 +61,7 @@ def _move(connection: apsw.Connection, payment_id: str, cents: int) -> None:
 
 
 def cancel_order(connection: apsw.Connection, args: Args) -> Json:
+    """Cancels an order and refunds it to the payment method it was paid with."""
     order_id, _, _, payment_id, total = _order(connection, args, "pending", "processed")
     connection.execute("UPDATE orders SET status = 'cancelled', cancel_reason = ? WHERE order_id = ?", (args["reason"], order_id))
     _book(connection, order_id, "cancellation", "order", payment_id, -total)
@@ -68,6 +69,7 @@ def cancel_order(connection: apsw.Connection, args: Args) -> Json:
 
 
 def change_order_address(connection: apsw.Connection, args: Args) -> Json:
+    """Changes where an order is sent."""
     order_id = _order(connection, args, "pending", "processed")[0]
     place = {name: args[name] for name in ("street", "city", "postcode")}
     connection.execute("UPDATE orders SET street = ?, city = ?, postcode = ? WHERE order_id = ?", (*place.values(), order_id))
@@ -75,6 +77,7 @@ def change_order_address(connection: apsw.Connection, args: Args) -> Json:
 
 
 def change_order_payment(connection: apsw.Connection, args: Args) -> Json:
+    """Charges an order to another of the customer's payment methods and refunds the one before."""
     order_id, user_id, _, old, total = _order(connection, args, "pending", "processed")
     new = args["payment_id"]
     _owned(connection, "payment_methods", "payment_id", new, user_id)
@@ -88,6 +91,7 @@ def change_order_payment(connection: apsw.Connection, args: Args) -> Json:
 
 
 def change_order_items(connection: apsw.Connection, args: Args) -> Json:
+    """Swaps items of an order that has not been sent for other variants of the same products; the difference goes to a payment method."""
     order_id, user_id, _, _, total = _order(connection, args, "pending", "processed")
     _owned(connection, "payment_methods", "payment_id", args["payment_id"], user_id)
     for item_id, old, new, before, after in _swaps(connection, order_id, args["changes"]):
@@ -140,6 +144,7 @@ def _untouched(connection: apsw.Connection, item_id: str) -> None:
 
 
 def return_items(connection: apsw.Connection, args: Args) -> Json:
+    """Registers the return of items of a delivered order and books the refund."""
     order_id, user_id, _, _, _ = _order(connection, args, "delivered")
     refund_to, names = args["refund_to"], args["item_ids"]
     _owned(connection, "payment_methods", "payment_id", refund_to, user_id)
@@ -155,6 +160,7 @@ def return_items(connection: apsw.Connection, args: Args) -> Json:
 
 
 def exchange_items(connection: apsw.Connection, args: Args) -> Json:
+    """Exchanges items of a delivered order for other variants of the same products; the difference goes to a payment method."""
     order_id, user_id, _, _, _ = _order(connection, args, "delivered")
     _owned(connection, "payment_methods", "payment_id", args["payment_id"], user_id)
     difference = 0
@@ -168,6 +174,7 @@ def exchange_items(connection: apsw.Connection, args: Args) -> Json:
 
 
 def update_address(connection: apsw.Connection, args: Args) -> Json:
+    """Overwrites one of a customer's saved addresses. Orders that exist keep theirs."""
     _owned(connection, "addresses", "address_id", args["address_id"], args["customer_id"])
     place = tuple(args[name] for name in ("street", "city", "postcode"))
     connection.execute("UPDATE addresses SET street = ?, city = ?, postcode = ? WHERE address_id = ?", (*place, args["address_id"]))
@@ -175,6 +182,7 @@ def update_address(connection: apsw.Connection, args: Args) -> Json:
 
 
 def add_address(connection: apsw.Connection, args: Args) -> Json:
+    """Saves one more address for a customer."""
     user_id, label = args["customer_id"], args["label"]
     views.one(connection, f"customer {user_id!r}", "SELECT 1 FROM users WHERE user_id = ?", user_id)
     if connection.execute("SELECT 1 FROM addresses WHERE user_id = ? AND label = ?", (user_id, label)).fetchone():
@@ -187,6 +195,7 @@ def add_address(connection: apsw.Connection, args: Args) -> Json:
 
 
 def set_default_address(connection: apsw.Connection, args: Args) -> Json:
+    """Makes one of a customer's saved addresses the default."""
     user_id, address_id = args["customer_id"], args["address_id"]
     _owned(connection, "addresses", "address_id", address_id, user_id)
     connection.execute("UPDATE addresses SET is_default = (address_id = ?) WHERE user_id = ?", (address_id, user_id))
@@ -194,6 +203,7 @@ def set_default_address(connection: apsw.Connection, args: Args) -> Json:
 
 
 def update_email(connection: apsw.Connection, args: Args) -> Json:
+    """Changes the e-mail address of a customer's account."""
     user_id, email = args["customer_id"], args["email"].lower()
     views.one(connection, f"customer {user_id!r}", "SELECT 1 FROM users WHERE user_id = ?", user_id)
     if connection.execute("SELECT 1 FROM users WHERE email = ? AND user_id <> ?", (email, user_id)).fetchone():
@@ -203,6 +213,7 @@ def update_email(connection: apsw.Connection, args: Args) -> Json:
 
 
 def transfer_to_human(connection: apsw.Connection, args: Args) -> Json:
+    """Hands the customer over to a colleague, for matters no other tool can settle."""
     user_id, topic = args["customer_id"], args["topic"]
     views.one(connection, f"customer {user_id!r}", "SELECT 1 FROM users WHERE user_id = ?", user_id)
     if connection.execute("SELECT 1 FROM transfers WHERE user_id = ? AND topic = ?", (user_id, topic)).fetchone():
