@@ -1,0 +1,66 @@
+"""`sqlite:FILE`: from a path to a world with derived tools."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from artificer.core.errors import SourceError
+from artificer.worlds.base import Problem
+from artificer.worlds.samples import SAMPLES, sample_image
+from artificer.worlds.sqlite.derive import derive, labels
+from artificer.worlds.sqlite.guide import SqlGuide
+from artificer.worlds.sqlite.schema import read_schema
+from artificer.worlds.sqlite.source import image_of
+from artificer.worlds.sqlite.world import CLOCK, SqlWorld, opened
+
+
+class SqliteWorld(SqlWorld):
+    """A world made from a database file; see `open_world`."""
+
+
+def open_world(path: str, *, tools: str | None = None, policy: str | None = None, clock: str = CLOCK) -> SqliteWorld:
+    """The world of a database file. The name of a shipped sample (`chinook`) stands for it when no such file exists.
+
+    Args:
+        path: the database; read once, never written, never locked.
+        tools: a tools file (TOML) that hides, renames, describes or adds tools.
+        policy: a text file with the rules that agents must obey.
+        clock: the time that SQL sees as now, ISO 8601, UTC.
+
+    Raises:
+        SourceError: the database or one of the files cannot be used.
+    """
+    image = sample_image(path) if path in SAMPLES and not Path(path).exists() else image_of(Path(path))
+    connection = opened(image)
+    schema = read_schema(connection)
+    connection.close()
+    if not schema.tables:
+        why = "; ".join(f"{problem.where}: {problem.what}" for problem in schema.problems) or "it has no tables"
+        raise SourceError(f"the database has no usable table: {why}", where=path, remedy="give a database with at least one ordinary table")
+    made, problems = derive(schema)
+    timed = False
+    if tools is not None:
+        from artificer.worlds.sqlite.toolsfile import apply_tools_file
+
+        made, timed = apply_tools_file(Path(tools), made, schema, image)
+    found: list[Problem] = [*schema.problems, *problems]
+    return SqliteWorld(
+        f"sqlite:{path}",
+        image,
+        made,
+        _policy(policy),
+        clock,
+        SqlGuide(schema, [tool.spec for tool in made], labels(schema)),
+        schema=schema,
+        problems=found,
+        timed=timed,
+    )
+
+
+def _policy(path: str | None) -> str:
+    if path is None:
+        return ""
+    try:
+        return Path(path).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceError(f"the policy cannot be read: {error}", where=path, remedy="give a UTF-8 text file") from error
