@@ -1,8 +1,8 @@
 """The text form of calls: one line of JSON a call, `{"name": ..., "arguments": {...}}`; anything else is text for the user.
 
 Written exactly, read with tolerance. What small models commonly get wrong (a code fence, words around the call, a trailing comma, a bracket left
-open, another key for the arguments) is mended, and every mend is named in `Parsed.repairs`, so that a strict reader can refuse it. Text is hostile: it is
-never evaluated, at most `LIMIT` characters are read and at most `TRIES` places are tried, so that no input takes long.
+open, another key for the arguments) is mended, and every mend is named in `Parsed.repairs`, so that a strict reader can refuse it. Text is hostile:
+it is never evaluated, at most `LIMIT` characters are read and at most `TRIES` places are tried, so that no input takes long.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""What is worth learning: decisions taken from proven traces."""
