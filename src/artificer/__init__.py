@@ -6,14 +6,24 @@ from artificer.core.errors import ArtificerError
 from artificer.worlds.base import World
 
 if TYPE_CHECKING:
+    from artificer.api import described as described
+    from artificer.api import stats as stats
+    from artificer.api import synth as synth
+    from artificer.api import verify as verify
     from artificer.worlds.python import tool as tool
 
 __version__ = "0.1.0"
-__all__ = ["ArtificerError", "World", "__version__", "tool"]
+__all__ = ["ArtificerError", "World", "__version__", "described", "stats", "synth", "tool", "verify"]
+
+_STEPS = ("described", "stats", "synth", "verify")
 
 
 def __getattr__(name: str) -> object:
-    """`artificer.tool`, loaded only when somebody declares Python tools."""
+    """The steps (`artificer.api`) and `artificer.tool`, loaded when they are named."""
+    if name in _STEPS:
+        from artificer import api
+
+        return getattr(api, name)
     if name == "tool":
         from artificer.worlds.python import tool
 

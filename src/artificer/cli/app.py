@@ -1,0 +1,33 @@
+"""The commands by name. Each is imported when it is called; `artificer --help` imports none."""
+
+from __future__ import annotations
+
+from cyclopts import App
+
+from artificer import __version__
+
+app = App(
+    name="artificer",
+    version=__version__,
+    help="Teaches language models to use tools, and proves that they do.\n\nStart with `artificer demo`, or with `artificer tools sqlite:YOUR.db`.",
+    suppress_keyboard_interrupt=False,
+)
+
+_COMMANDS = {
+    #    "demo": "The whole loop on shipped inputs, offline: synthesise, verify, train, measure, report.",
+    "tools": "What tools a source has, and what of it cannot be used.",
+    "synth": "Make verified traces with a recipe.",
+    #    "rollout": "Play a run's tasks again with another agent.",
+    "verify": "Re-execute every trace and prove or refute what it claims.",
+    #    "curate": "Turn proven traces into training rows: one decision each.",
+    #    "convert": "Write a run's traces in another format.",
+    "stats": "Count what a run holds and what it dropped.",
+    #    "train": "Fine-tune a model on training rows.",
+    #    "eval": "Measure a model on held-out decisions.",
+    #    "report": "Write a run's report.html.",
+    "recipes": "List the recipes, or show one.",
+}
+
+for _position, (_name, _help) in enumerate(_COMMANDS.items()):
+    _file = {"eval": "evaluate"}.get(_name, _name)
+    app.command(f"artificer.cli.{_file}:command", name=_name, help=_help, sort_key=_position)

@@ -1,0 +1,73 @@
+"""`artificer tools`: what tools a source has, and what of it cannot be used."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from cyclopts import Parameter
+
+from artificer.cli.show import options_of, say, shortened, table
+from artificer.core.tools import ToolSpec
+
+
+def command(
+    source: str,
+    /,
+    *,
+    options: Annotated[tuple[str, ...], Parameter(negative_iterable=())] = (),
+    json: Annotated[bool, Parameter(negative=())] = False,
+    full: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """Show what tools a source has, and what of it cannot be used.
+
+    Example: `artificer tools sqlite:shop.db --options tools=tools.toml`
+
+    Parameters
+    ----------
+    source
+        What to read: sqlite:FILE, mcp:COMMAND, mcp:URL, python:MODULE or domain:NAME.
+    options
+        Options of the source, KEY=VALUE, once for each.
+    json
+        Print everything as JSON, schemas and policy included.
+    full
+        Print whole descriptions and every argument.
+    """
+    from artificer.api import described
+
+    found = described(source, options_of(options))
+    if json:
+        say(msgspec.json.format(msgspec.json.encode(found), indent=1).decode())
+        return 0
+    reads = sum(tool.effect == "read" for tool in found.tools)
+    writes = sum(tool.effect == "write" for tool in found.tools)
+    rest = len(found.tools) - reads - writes
+    say(f"{source}: {len(found.tools)} tools ({reads} read, {writes} write{f', {rest} unknown' if rest else ''}), forks: {found.forks}")
+    say()
+    if full:
+        say("\n\n".join(_whole(tool) for tool in found.tools))
+    else:
+        say(table([(tool.name, tool.effect, shortened(_arguments(tool), 48), shortened(tool.description, 70)) for tool in found.tools]))
+    if found.policy:
+        say(f"\npolicy: {shortened(found.policy, 160) if not full else found.policy}")
+    if found.problems:
+        say(f"\n{len(found.problems)} thing(s) that could not be used as they are:")
+        say(table([(problem.where, problem.what) for problem in found.problems]))
+    return 0
+
+
+def _arguments(tool: ToolSpec) -> str:
+    """E.g. `track_id, [limit]`: optional ones in brackets."""
+    required = tool.parameters.get("required", [])
+    return ", ".join(name if name in required else f"[{name}]" for name in tool.parameters.get("properties", {}))
+
+
+def _whole(tool: ToolSpec) -> str:
+    properties: dict[str, Any] = tool.parameters.get("properties", {})
+    required = tool.parameters.get("required", [])
+    rows = [
+        (name, "required" if name in required else "optional", schema.get("type", "any"), schema.get("description", ""))
+        for name, schema in properties.items()
+    ]
+    return f"{tool.name} ({tool.effect})\n  {tool.description}\n{table(rows, indent='    ')}".rstrip()

@@ -1,0 +1,106 @@
+"""Counting what a run holds: requests, outcomes, tools, turns, difficulty, and what was dropped at which stage and why."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+
+from msgspec import Struct
+
+from artificer.core.tasks import Task
+from artificer.core.trace import Trace
+from artificer.run.store import RunFolder
+
+
+class RunStats(Struct, frozen=True):
+    """A run in numbers. Counters are most frequent first; `averages` are per trace; `difficulty` and `spread` are the tasks' knobs as realised."""
+
+    tasks: int
+    traces: int
+    passed: int
+    rejected: int
+    rejects: dict[str, dict[str, int]]
+    averages: dict[str, float]
+    turns: dict[str, int]
+    ops: dict[str, int]
+    outcomes: dict[str, int]
+    tools: dict[str, int]
+    stops: dict[str, int]
+    errors: dict[str, int]
+    difficulty: dict[str, float]
+    spread: dict[str, dict[str, int]]
+
+
+def count_run(run: RunFolder) -> RunStats:
+    """Counts a run folder in one pass over its rows."""
+    rejects: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for row in run.rejects():
+        rejects[row.stage][row.reason] += 1
+    tasks = _Tasks()
+    for _, task in run.read("tasks", Task):
+        tasks.add(task)
+    traces = _Traces()
+    for _, trace in run.read("traces", Trace):
+        traces.add(trace)
+    return RunStats(
+        tasks=tasks.number,
+        traces=traces.number,
+        passed=traces.passed,
+        rejected=sum(found.total() for found in rejects.values()),
+        rejects={stage: _ranked(found) for stage, found in sorted(rejects.items())},
+        averages={name: total / max(traces.number, 1) for name, total in traces.totals.items()},
+        turns={str(turns): number for turns, number in sorted(traces.turns.items())},
+        ops=_ranked(tasks.ops),
+        outcomes=_ranked(tasks.outcomes),
+        tools=_ranked(traces.tools),
+        stops=_ranked(traces.stops),
+        errors=_ranked(traces.errors),
+        difficulty={name: total / max(tasks.number, 1) for name, total in tasks.difficulty.items()},
+        spread={
+            name: {f"{value:g}": number for value, number in sorted(found.items())} for name, found in tasks.spread.items() if 1 < len(found) <= 24
+        },
+    )
+
+
+class _Tasks:
+    def __init__(self) -> None:
+        self.number = 0
+        self.ops: Counter[str] = Counter()
+        self.outcomes: Counter[str] = Counter()
+        self.difficulty: Counter[str] = Counter()  # sums
+        self.spread: defaultdict[str, Counter[float]] = defaultdict(Counter)
+
+    def add(self, task: Task) -> None:
+        self.number += 1
+        for want in task.goal.wants:
+            self.ops[want.op] += 1
+            self.outcomes[want.outcome if want.reason is None else f"{want.outcome}: {want.reason}"] += 1
+        for name, value in task.difficulty.items():
+            self.difficulty[name] += value  # pyright: ignore[reportArgumentType]
+            self.spread[name][value] += 1
+
+
+class _Traces:
+    def __init__(self) -> None:
+        self.number = 0
+        self.passed = 0
+        self.totals: Counter[str] = Counter(turns=0, calls=0, errors=0, messages=0)
+        self.turns: Counter[int] = Counter()
+        self.tools: Counter[str] = Counter()
+        self.stops: Counter[str] = Counter()
+        self.errors: Counter[str] = Counter()
+
+    def add(self, trace: Trace) -> None:
+        self.number += 1
+        self.passed += trace.passed
+        self.totals.update(turns=trace.usage.turns, calls=trace.usage.calls, errors=trace.usage.errors, messages=len(trace.nodes))
+        self.turns[trace.usage.turns] += 1
+        self.stops.update(stop.value for stop in trace.stop.values())
+        for node in trace.nodes:
+            self.tools.update(call.name for call in node.message.calls)
+            result = node.message.result
+            if result is not None and result.error is not None:
+                self.errors[result.error.value] += 1
+
+
+def _ranked(found: Counter[str]) -> dict[str, int]:
+    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
