@@ -154,7 +154,7 @@ class _Writer:
         descriptions must cope."""
         random = self.random
         shelves = random.sample(self.shelf, random.choice((1, 2, 2, 3, 3, 4)))
-        if recent and random.random() < 0.35:
+        if recent and random.random() < 0.45:
             again = random.choice(recent)
             shelves = [again, *(shelf for shelf in shelves[1:] if shelf is not again)]
         recent += shelves

@@ -45,6 +45,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 }
 """Every op with the groups (of tools, of tables) that `Demand.only` and `Demand.without` may name."""
 
+_WEIGHTS = {"order": 3.0, "return": 4.0, "question": 1.0, "customer": 0.7, "transfer": 0.5}
 _ITEM_OPS = ("return_items", "exchange_item", "change_items", "ask_return_value")
 _EXTRA_LABELS = ("office", "parents", "garden cottage", "neighbours", "workshop")
 
@@ -84,8 +85,7 @@ class Proposer:
         self._profile = views.customer(self._db, self._user)
         self._orders = views.orders(self._db, self._user)
         self._describe = Describer(self._db, self._rng, self._profile, self._demand.vagueness)
-        ops = [op for op in GROUPS if self._wanted(op)]
-        self._rng.shuffle(ops)
+        ops = sorted((op for op in GROUPS if self._wanted(op)), key=self._turn, reverse=True)
         if not ops:
             return Dropped("no such kind of request")
         for op in ops:
@@ -93,6 +93,10 @@ class Proposer:
             if request is not None:
                 return request
         return Dropped(f"this customer has nothing {self._demand.impossible}" if self._demand.impossible else "this customer can want nothing more")
+
+    def _turn(self, op: str) -> float:
+        """A random rank; what few customers can want, and what changes orders, comes to its turn earlier."""
+        return self._rng.random() ** (1 / (_WEIGHTS.get(GROUPS[op][0], 1.0)))
 
     def _wanted(self, op: str) -> bool:
         names = {op, *GROUPS[op]}
@@ -220,6 +224,8 @@ class Proposer:
         that is wanted."""
         lines = [line for line in self._orders if line["order_id"] not in self._used]
         self._rng.shuffle(lines)
+        if self._demand.impossible == "forbidden" and self._rng.random() < 0.6:  # there are more reasons than the status
+            lines.sort(key=lambda line: not self._open_to(op, line))
         orders = [views.order(self._db, line["order_id"]) for line in lines if self._demand.impossible or self._open_to(op, line)]
         return orders if self._demand.impossible else [order for order in orders if rules.order_refusal(op, order) is None]
 
