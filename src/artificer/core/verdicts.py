@@ -70,7 +70,7 @@ class CheckResult(Struct, frozen=True, omit_defaults=True):
     passed: bool
     evidence: tuple[str, ...] = ()
     kinds: tuple[ErrorKind, ...] = ()
-    numbers: dict[str, float] = {}
+    numbers: dict[str, int | float] = {}
     mode: str | None = None
 
 
