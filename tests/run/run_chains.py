@@ -1,4 +1,4 @@
-"""A small run with every kind of stage, for tests that start, kill and continue it: `python run_chains.py FOLDER ROWS ENGINE CONCURRENCY DELAY LOG`."""
+"""A run with every kind of stage, for tests that start, kill and continue it: `python run_chains.py FOLDER ROWS ENGINE CONCURRENCY DELAY LOG`."""
 
 from __future__ import annotations
 

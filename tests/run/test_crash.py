@@ -13,7 +13,7 @@ import pytest
 import run_chains
 from run_chains import dying, everything
 
-from artificer.core.errors import RunError
+from artificer.core.errors import ArtificerError, RunError
 from artificer.run.engine import execute
 from artificer.run.stage import each
 from artificer.run.store import RunFolder
@@ -110,7 +110,9 @@ def test_ctrl_c_twice_stops_at_once(tmp_path, undisturbed, engine):
 
 async def _play(path, marker, once):
     with RunFolder.create_or_continue(path, {"seed": 1}) as folder:
-        return await execute([each("die", partial(dying, str(marker), once), keep="out")], [(f"{n:02}", n) for n in range(60)], folder, engine="processes:2")
+        return await execute(
+            [each("die", partial(dying, str(marker), once), keep="out")], [(f"{n:02}", n) for n in range(60)], folder, engine="processes:2"
+        )
 
 
 async def test_rows_of_a_killed_worker_are_played_again(tmp_path):
@@ -129,8 +131,6 @@ async def test_a_row_that_kills_every_worker_stops_the_run(tmp_path):
 
 
 async def test_a_stage_that_cannot_be_sent_is_refused(tmp_path):
-    from artificer.core.errors import ArtificerError
-
-    with RunFolder.create_or_continue(tmp_path, {"seed": 1}) as folder:
-        with pytest.raises(ArtificerError, match="cannot be sent to a worker"):
-            await execute([each("s", lambda: run_chains.dressing(), keep="out")], [("a", 1)], folder, engine="processes:1")
+    unnamed = each("s", lambda: run_chains.dressing(), keep="out")
+    with RunFolder.create_or_continue(tmp_path, {"seed": 1}) as folder, pytest.raises(ArtificerError, match="cannot be sent to a worker"):
+        await execute([unnamed], [("a", 1)], folder, engine="processes:1")

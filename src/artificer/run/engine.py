@@ -145,7 +145,7 @@ class _Run:
 
     async def whole(self, stage: Stage, rows: Iterable[Row], stop: Stop) -> Iterable[Row]:
         """Runs a `whole` stage, unless its closing note says that it was done."""
-        if stage.keep is not None and "" in self._folder.family(stage.keep).done:
+        if stage.keep is not None and self._is_whole(stage.keep):
             return self._kept(stage)
         given = sorted(rows, key=lambda row: row[0])
         async with _shown(self._progress, stage.name, None):
@@ -159,6 +159,11 @@ class _Run:
                 return made
             self._keep_whole(stage, stage.keep, made, len(given))
             return self._kept(stage)
+
+    def _is_whole(self, family: str) -> bool:
+        """Whether the closing note is there, and every row it speaks of."""
+        kept = self._folder.family(family)
+        return "" in kept.done and kept.done[""].note.outs[0] == len(kept.places)
 
     def _keep_whole(self, stage: Stage, family: str, made: list[Row], given: int) -> None:
         """One commit a row, then the closing note: a run killed in between does the stage again and writes what is missing."""

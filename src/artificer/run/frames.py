@@ -1,7 +1,7 @@
 """The bytes of a shard: one commit after the other, each whole or not there.
 
 A commit is a zstd *skippable* frame (which every zstd reader passes over) with what the run needs to know, then one ordinary zstd frame with the
-lines. So `zstdcat` and DuckDB read a shard as JSON lines, and a run finds its finished rows without decompressing anything.
+lines. So `zstdcat`, DuckDB, pandas and Polars read a shard as JSON lines, and a run finds its finished rows without decompressing anything.
 
     skippable magic u32 | size u32 | "ARTF" | body size u32 | crc32 of note and body u32 | note (JSON) | body (zstd frame; nothing when no lines)
 
@@ -20,6 +20,8 @@ from msgspec import Struct
 
 MAGIC = struct.pack("<I", 0x184D2A5A)
 TAG = b"ARTF"
+OPENING = b"\x28\xb5\x2f\xfd\x20\x00\x01\x00\x00"
+"""An empty zstd frame. Every shard begins with it, for readers that look at the first bytes to learn what a file is."""
 _HEAD = struct.Struct("<4sI4sII")
 
 
@@ -94,11 +96,11 @@ def _at(data: bytes, offset: int) -> Span | None:
 
 
 def scan(data: bytes) -> Iterator[Span]:
-    """Every byte of a shard, in order, as good commits and damage between them.
+    """Every byte of a shard after its opening, in order, as good commits and damage between them.
 
     After damage the next good commit is looked for by its magic number and believed only when its checksum holds.
     """
-    at = 0
+    at = len(OPENING) if data.startswith(OPENING) else 0
     while at < len(data):
         span = _at(data, at)
         if span is None:

@@ -16,7 +16,7 @@ import zstandard
 from msgspec import Struct
 
 from artificer.core.errors import RunError
-from artificer.run.frames import Note, Span, pack, scan, unpack
+from artificer.run.frames import OPENING, Note, Span, pack, scan, unpack
 
 T = TypeVar("T")
 
@@ -95,7 +95,7 @@ class Family:
         for span in spans:
             if span.note is not None:
                 self._note(span.note, Place(number, span.body, span.end - span.body))
-        self._shard, self._size = number, spans[-1].end if spans else 0
+        self._shard, self._size = number, spans[-1].end if spans else path.stat().st_size
 
     def _set_aside(self, path: Path, data: bytes, spans: list[Span]) -> list[Span]:
         """Moves damage to `torn/` and leaves the good commits; gives their new places."""
@@ -111,7 +111,7 @@ class Family:
             os.truncate(path, good[-1].end if good else 0)
             return good
         sound = path.with_name(path.name + ".new")
-        sound.write_bytes(b"".join(data[span.start : span.end] for span in good))
+        sound.write_bytes(OPENING + b"".join([data[span.start : span.end] for span in good]))
         sound.replace(path)
         return [span for span in scan(path.read_bytes()) if span.note is not None]
 
@@ -146,6 +146,7 @@ class Family:
             if not self._writable:
                 raise PermissionError(errno.EACCES, "the run is open for reading only")
             self._handle = os.open(self.path(self._shard), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        data = data if self._size else OPENING + data
         written = 0
         try:
             while written < len(data):  # a disk that fills up takes a part first and refuses the rest
