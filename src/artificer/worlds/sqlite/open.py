@@ -11,6 +11,7 @@ from artificer.worlds.sqlite.derive import derive, labels
 from artificer.worlds.sqlite.guide import SqlGuide
 from artificer.worlds.sqlite.schema import read_schema
 from artificer.worlds.sqlite.source import image_of
+from artificer.worlds.sqlite.toolsfile import apply_tools_file
 from artificer.worlds.sqlite.world import CLOCK, SqlWorld, opened
 
 
@@ -40,8 +41,6 @@ def open_world(path: str, *, tools: str | None = None, policy: str | None = None
     made, problems = derive(schema)
     timed = False
     if tools is not None:
-        from artificer.worlds.sqlite.toolsfile import apply_tools_file
-
         made, timed = apply_tools_file(Path(tools), made, schema, image)
     found: list[Problem] = [*schema.problems, *problems]
     return SqliteWorld(
