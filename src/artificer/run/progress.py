@@ -28,10 +28,12 @@ class Tally(Struct):
     def line(self) -> str:
         """E.g. `play: 120/1000 rows, 118 out, 2 rejected (leak 2), 45.2 rows/s, 19 s left`."""
         rate = self.fresh / max(monotonic() - self.began, 1e-6)
-        parts = [f"{self.done}/{self.total} rows" if self.total is not None else f"{self.done} rows", f"{self.made} out"]
+        parts = [f"{self.done}/{self.total} rows"] if self.total is not None else [f"{self.done} rows"] if self.done else []
+        parts.append(f"{self.made} out")
         if self.rejects:
             parts.append(f"{self.rejects.total()} rejected ({', '.join(f'{why} {n}' for why, n in self.rejects.most_common(4))})")
-        parts.append(f"{rate:.1f} rows/s")
+        if parts[0] != f"{self.made} out":
+            parts.append(f"{rate:.1f} rows/s")
         if self.total is not None and rate > 0 and self.done < self.total:
             parts.append(f"{(self.total - self.done) / rate:.0f} s left")
         return f"{self.title}: {', '.join(parts)}"
