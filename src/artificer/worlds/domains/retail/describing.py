@@ -49,7 +49,7 @@ class Describer:
 
     def said(self, path: str, value: Any, worded: Sequence[str]) -> Said:
         """A fact that may be withheld until asked."""
-        return Said(path, value, tuple(worded), "asked" if self._rng.random() < self._vagueness else "opening")
+        return Said(path, value, tuple(worded), "asked")
 
     def order(self, orders: list[Row], target: Row, held: list[str], avoid: set[str]) -> list[Said] | None:
         """Facts that, with the products the request itself names (`held`), fit one order only; as few as will do.

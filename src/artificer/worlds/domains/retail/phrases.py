@@ -18,7 +18,7 @@ INTENTS: dict[str, Phrases] = {
         "stop an order from going out",
         "get a purchase cancelled",
         "withdraw an order that I placed",
-        "back out of a purchase",
+        "be let out of a purchase",
         "drop one of my orders",
         "undo an order",
     ),
@@ -36,7 +36,7 @@ INTENTS: dict[str, Phrases] = {
     ),
     "change_payment": (
         "change how an order is paid",
-        "pay for an order in a different way",
+        "have an order paid in a different way",
         "switch the payment method on one of my orders",
         "move a charge to another payment method",
         "use another payment method for an order",
@@ -60,14 +60,14 @@ INTENTS: dict[str, Phrases] = {
     ),
     "return_items": (
         "return part of an order",
-        "send something back",
-        "give back a few things I bought",
+        "get something sent back",
+        "get rid of a few things I bought",
         "start a return",
         "get my money back for something I received",
-        "hand back goods that arrived",
+        "have goods taken back that arrived",
         "arrange a return of a purchase",
         "have a return registered",
-        "bring something back for a refund",
+        "have something refunded that I bring back",
         "set up a refund for goods I do not want to keep",
     ),
     "exchange_item": (
@@ -116,7 +116,7 @@ INTENTS: dict[str, Phrases] = {
     ),
     "update_email": (
         "change the e-mail address of my account",
-        "use a different mail address with you",
+        "have you use a different mail address",
         "have my e-mail updated",
         "move my account to another e-mail address",
         "replace the mail address you have for me",
@@ -197,12 +197,12 @@ INTENTS: dict[str, Phrases] = {
         "ask about stock",
     ),
     "hand_over": (
-        "speak to a person",
-        "talk to somebody on your team",
+        "be able to speak to a person",
+        "get to talk to somebody on your team",
         "be put through to a colleague of yours",
         "have a human look into something",
         "be connected with a real person",
-        "reach someone who can take this up",
+        "get hold of someone who can take this up",
         "get a member of staff involved",
         "bring a problem to somebody's attention",
     ),
@@ -390,7 +390,7 @@ def items(described: list[dict[str, Any]]) -> Phrases:
 
 def replacement(changes: dict[str, str]) -> Phrases:
     """The options wanted in place of the present ones."""
-    wanted = listed([f"{option} {value}" for option, value in changes.items()])
+    wanted = listed([value if option in value else f"{option} {value}" for option, value in changes.items()])
     values = " and ".join(changes.values())
     return (
         f"I want {values} instead",

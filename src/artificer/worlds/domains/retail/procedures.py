@@ -18,6 +18,9 @@ from artificer.worlds.guide import Ask, Call, Confirm, Desk, Procedure, Step, Te
 Row = dict[str, Any]
 Steps = Generator[Step, Any, Any]
 
+_ASKED = 3
+"""How often one thing is asked for."""
+
 
 class Unserved(Exception):
     """The request cannot be served; the text says why. No error: it is how a procedure ends early, wherever it is."""
@@ -43,8 +46,11 @@ class _Case:
     # what was said
 
     def need(self, path: str, label: str) -> Steps:
-        """The value said at `path`; asks for it when it has not been said."""
-        if path not in self.desk.heard(path):
+        """The value said at `path`; asks for it when it has not been said, again when the answer was about something
+        else."""
+        for _ in range(_ASKED):
+            if path in self.desk.heard(path):
+                break
             yield Ask(path, label)
         said = self.desk.heard(path)
         if path not in said:
@@ -84,6 +90,7 @@ class _Case:
 
     def identify(self) -> Steps:
         """Finds out who the user is, once in a conversation."""
+        asked = 0
         while "customer" not in self.memory:
             said = self.desk.heard("account")
             email, name, postcode = (said.get(f"account.{field}") for field in ("email", "name", "postcode"))
@@ -97,10 +104,11 @@ class _Case:
             if result is not None and result.error is None:
                 self.memory["customer"] = result.content["customer_id"]
                 return
-            if result is not None:
+            if result is not None and not asked:
                 yield Tell("I could not find an account with these details.")
-            yield Ask("account", "account postcode" if name is not None else "account e-mail address")
-            if self.desk.heard("account") == said:
+            yield Ask("account", "account postcode" if name is not None else "account email")
+            asked = asked + 1 if self.desk.heard("account") == said else 0
+            if asked == _ASKED:
                 raise Unserved("I can help only after I have found your account, so I have not done anything.")
 
     def profile(self) -> Steps:
@@ -145,12 +153,11 @@ class _Case:
                 raise Unserved("More than one order fits and I cannot tell which one you mean, so I have not done anything.")
             raise Unserved("I could not find such an order in your account, so I have not done anything.")
 
-    def item(self, order: Row, described: Row) -> Steps:
+    def item(self, order: Row, described: Row) -> Row:
         """The item of an order that was described."""
         found = matching.items_matching(order["items"], described)
         if len(found) == 1:
             return found[0]
-        yield from ()
         how = "more than one item fits" if found else "I could not find an item like that"
         raise Unserved(f"In that order {how} ({described['product']}), so I have not changed anything.")
 
@@ -259,11 +266,10 @@ def _swap(op: str, tool: str, parameter: str) -> Callable[[_Case], Steps]:
     """Exchange of a delivered item, or change of an item in a pending order: the same steps, another tool."""
 
     def procedure(case: _Case) -> Steps:
-        if "item" not in case.desk.heard("item"):
-            yield Ask("item", "item")
+        described = yield from case.need("item", "item")
         order = yield from case.order()
         _check(rules.order_refusal(op, order))
-        item = yield from case.item(order, (yield from case.need("item", "item")))
+        item = case.item(order, described)
         _check(rules.item_refusal(op, item))
         variant = yield from case.variant(item, (yield from case.need("replacement", "replacement")))
         _check(rules.stock_refusal(variant))
@@ -285,13 +291,10 @@ def _swap(op: str, tool: str, parameter: str) -> Callable[[_Case], Steps]:
 
 
 def _return_items(case: _Case) -> Steps:
-    if "items" not in case.desk.heard("items"):
-        yield Ask("items", "items")
+    described = yield from case.need("items", "items")
     order = yield from case.order()
     _check(rules.order_refusal("return_items", order))
-    found: list[Row] = []
-    for described in (yield from case.need("items", "items")):
-        found.append((yield from case.item(order, described)))
+    found = [case.item(order, one) for one in described]
     for item in found:
         _check(rules.item_refusal("return_items", item))
     said = yield from case.need("refund", "refund method")
@@ -335,7 +338,7 @@ def _set_default_address(case: _Case) -> Steps:
 
 
 def _update_email(case: _Case) -> Steps:
-    email = yield from case.need("new_email", "new email address")
+    email = yield from case.need("new_email", "new email")
     arguments = {"customer_id": case.memory["customer"], "email": email}
     wrong = {"customer_id": case.memory["customer"], "new_email": email}
     yield from case.write(f"I will change the e-mail address of your account to {email}.", "update_email", arguments, wrong)
@@ -379,12 +382,9 @@ def _ask_refund(case: _Case) -> Steps:
 
 
 def _ask_return_value(case: _Case) -> Steps:
-    if "items" not in case.desk.heard("items"):
-        yield Ask("items", "items")
+    described = yield from case.need("items", "items")
     order = yield from case.order()
-    found: list[Row] = []
-    for described in (yield from case.need("items", "items")):
-        found.append((yield from case.item(order, described)))
+    found = [case.item(order, one) for one in described]
     _check(rules.order_refusal("return_items", order))
     for item in found:
         _check(rules.item_refusal("return_items", item))
@@ -396,7 +396,7 @@ def _ask_return_value(case: _Case) -> Steps:
 
 def _asked_variant(case: _Case) -> Steps:
     """The variant that a question about goods is about."""
-    described = yield from case.need("product", "product")
+    described = yield from case.need("article", "article")
     products = yield from case.call("search_products", {"name": described["product"]}, {"product": described["product"]})
     if len(products) != 1:
         raise Unserved(f"I could not find one product called {described['product']}.")

@@ -480,7 +480,7 @@ class Proposer:
         named = mention(self._rng, name, self._demand.vagueness)
         if inverse.variants(self._db, named, variant["options"]) == [variant["variant_id"]]:
             described = {"product": named, "options": list(variant["options"].values())}
-            yield self._describe.said("product", described, phrases.product(described)), variant, name
+            yield self._describe.said("article", described, phrases.product(described)), variant, name
 
 
 def _place(address: Row) -> Row:
