@@ -51,6 +51,8 @@ class Hearing:
         self.wants: list[int] = []
         """Indices of wants in the order in which they were brought up."""
         self._facts: dict[int, dict[str, Json]] = {}
+        self.learned = False
+        """Whether the last user message told anything new."""
 
     def listen(self, messages: Sequence[Message]) -> None:
         """Takes in the messages that came since the last time."""
@@ -61,6 +63,7 @@ class Hearing:
 
     def _take(self, text: str) -> None:
         heard = [fact for fact in self._unheard if says(text, fact.phrase)]
+        self.learned = bool(heard)
         for fact in heard:
             self._unheard.remove(fact)
             want, _, rest = fact.path.partition(".")
@@ -75,6 +78,14 @@ class Hearing:
     def heard(self, want: int, prefix: str) -> dict[str, Json]:
         """Facts heard about a want, by path relative to it, at or below `prefix` (all when "")."""
         return below(self._facts.get(want, {}).items(), prefix)
+
+    def everywhere(self, prefix: str) -> dict[str, Json]:
+        """Facts at or below `prefix` that were heard about any want; the earliest want's where several have the same
+        path."""
+        out: dict[str, Json] = {}
+        for want in sorted(self._facts, reverse=True):
+            out |= self.heard(want, prefix)
+        return out
 
 
 def below(facts: Iterable[tuple[str, Json]], prefix: str) -> dict[str, Json]:

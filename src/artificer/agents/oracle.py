@@ -47,6 +47,12 @@ class _Desk:
     def heard(self, prefix: str = "") -> dict[str, Json]:
         return self._hearing.heard(self._want, prefix)
 
+    def everywhere(self, prefix: str) -> dict[str, Json]:
+        return self._hearing.everywhere(prefix)
+
+    def learned(self) -> bool:
+        return self._hearing.learned
+
     def remembered(self) -> dict[str, Json]:
         return self._memory
 

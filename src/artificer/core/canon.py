@@ -16,8 +16,15 @@ import msgspec
 Json = Any
 """A JSON value: None, bool, int, float, str, list of Json, dict of str to Json."""
 
-canonical: Callable[[object], bytes] = msgspec.json.Encoder(order="sorted").encode
-"""Canonical JSON bytes of any JSON value or struct: keys sorted, no spaces, non-finite floats as null."""
+_sorted: Callable[[object], bytes] = msgspec.json.Encoder(order="sorted").encode
+
+
+def canonical(value: object) -> bytes:
+    """Canonical JSON bytes of any JSON value or struct: keys sorted (as text), no spaces, non-finite floats as null."""
+    try:
+        return _sorted(value)
+    except TypeError:  # dicts with integer keys
+        return _sorted(msgspec.to_builtins(value, str_keys=True))
 
 
 def digest(*parts: object, size: int = 16) -> str:

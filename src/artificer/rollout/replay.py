@@ -61,7 +61,7 @@ async def replay(task: Task, world: World, trace: Trace, checks: Sequence[Check]
             differences.append(f"leaf {leaf}: no verdict, stop reason or effects")
             continue
         verdict = await judge(Episode(task, offered(world.tools, task), nodes, effects, stop, world.policy), checks)
-        if canonical(verdict) != canonical(trace.verdicts[leaf]):
+        if verdict != trace.verdicts[leaf]:
             differences.append(f"leaf {leaf}: the verdict is {verdict.score:g}, recorded {trace.verdicts[leaf].score:g}")
         failed += [f"{part.name}: {'; '.join(part.evidence[:3])}" for part in verdict.parts if not part.passed]
     return Replay(trace.id, not differences and not failed, tuple(differences), tuple(failed))

@@ -74,6 +74,16 @@ class Desk(Protocol):
         "")."""
         ...
 
+    def everywhere(self, prefix: str) -> dict[str, Json]:
+        """Facts at or below `prefix` said about any want: for what holds for the whole conversation, e.g. who the
+        user is."""
+        ...
+
+    def learned(self) -> bool:
+        """Whether the user's last message told anything new, on whatever. Someone who is asked and tells nothing new
+        knows no more."""
+        ...
+
     def remembered(self) -> dict[str, Json]:
         """A dict that lasts for the whole conversation: what earlier procedures found out (e.g. who the user is)."""
         ...

@@ -34,6 +34,7 @@ class GoalUser:
         self._goal = goal
         self._rng = rng
         self._raised = 0
+        self._batch = 0  # the first of the wants brought up last; what came before is settled
         self._said: set[str] = set()
         self._variants = {
             kind: [line for key, line in sorted(goal.script.items()) if key == kind or key.startswith(f"{kind}:")] for kind in ("confirm", "unknown")
@@ -53,16 +54,19 @@ class GoalUser:
         """Brings up the next wants, `pace` at a time; None when there is none left."""
         if self._raised >= len(self._goal.wants):
             return None
-        first, self._raised = self._raised, min(self._raised + self._goal.pace, len(self._goal.wants))
-        return " ".join(self._goal.script[f"open:{index}"] for index in range(first, self._raised))
+        self._batch, self._raised = self._raised, min(self._raised + self._goal.pace, len(self._goal.wants))
+        return " ".join(self._goal.script[f"open:{index}"] for index in range(self._batch, self._raised))
 
     def _react(self, text: str) -> str | None:
         questions = [part for part in _SENTENCE.findall(text) if part.rstrip().endswith("?")]
         asked = [part for part in questions if not _ELSE.search(part)]
         named = self._named(asked)
+        confirm = named is None and any(_CONFIRM.search(part) for part in asked)
+        if named is None and asked and not confirm:
+            named = self._named([text])
         if named is not None:
             return self._goal.script[f"ask:{named.path}"]
-        if any(_CONFIRM.search(part) for part in asked):
+        if confirm:
             return self._line("confirm", "Yes, please go ahead.")
         if asked:
             unsaid = self._unsaid()
@@ -70,10 +74,10 @@ class GoalUser:
         return self._open()
 
     def _unsaid(self) -> list[Fact]:
+        """What has not been said yet about the wants brought up last."""
+        current = range(self._batch, self._raised)
         return [
-            fact
-            for fact in self._goal.facts
-            if fact.reveal == "asked" and fact.path not in self._said and int(fact.path.split(".")[0]) < self._raised
+            fact for fact in self._goal.facts if fact.reveal == "asked" and fact.path not in self._said and int(fact.path.split(".")[0]) in current
         ]
 
     def _named(self, questions: list[str]) -> Fact | None:
@@ -82,11 +86,12 @@ class GoalUser:
         if not questions:
             return None
         words = {_stem(word) for part in questions for word in re.findall(r"[a-z0-9]+", part.lower())}
-        best: tuple[int, Fact] | None = None
+        best: tuple[tuple[int, bool, float], Fact] | None = None
         for fact in self._unsaid():
             components = fact.path.split(".")[1:]
-            score = sum(rank + 1 for rank, name in enumerate(components) if all(_stem(word) in words for word in _words(name)))
-            if score and (best is None or score > best[0]):
+            hits = [all(_stem(word) in words for word in _words(name)) for name in components]
+            score = (-int(fact.path.partition(".")[0]), hits[-1], sum(hits) / len(hits))
+            if any(hits) and (best is None or score > best[0]):
                 best = (score, fact)
         return best[1] if best else None
 
@@ -96,7 +101,9 @@ class GoalUser:
 
 
 def _words(name: str) -> list[str]:
-    """The words of a path component: `album_id` -> album; `set` stands for no word."""
+    """The words of a path component: `album_id` is "album"; `set` is "new", since what is set is a new value."""
+    if name == "set":
+        return ["new"]
     words = [word for word in name.lower().split("_") if word and word != "id"]
     return words or [name.lower()]
 

@@ -8,12 +8,20 @@ from random import Random
 from artificer.core.tools import ToolSpec
 from artificer.worlds.base import Session
 from artificer.worlds.guide import Demand, Desk, Dropped, Procedure, Request
-from artificer.worlds.sqlite.describe import Key
 from artificer.worlds.sqlite.phrases import Phrases
 from artificer.worlds.sqlite.procedures import Toolbox, serve
-from artificer.worlds.sqlite.propose import Proposer, keys_of
+from artificer.worlds.sqlite.propose import Known, Proposer, learn
 from artificer.worlds.sqlite.schema import Schema
 from artificer.worlds.sqlite.session import SqlSession
+
+POLICY = """You help people with the records of this database, using the tools and nothing else.
+- People do not know ids. Find a record by what they tell you, with the search tools; never guess an id.
+- When several records fit, or none, ask for more. When the person knows no more, change nothing and say why.
+- Before you add, change or delete anything, say exactly what you will do and wait for a yes.
+- When a tool refuses, say why it cannot be done; do not try to work around it.
+- Answer from what the tools return, and say nothing they did not.
+"""
+"""The policy of a database that comes without one."""
 
 
 class SqlGuide:
@@ -31,13 +39,13 @@ class SqlGuide:
         self._toolbox = Toolbox(self._tools)
         self._labels = labels
         self._phrases = Phrases(labels)
-        self._keys: dict[str, list[Key]] | None = None
+        self._known: Known | None = None
 
     def procedure(self, op: str, desk: Desk) -> Procedure:
         return serve(self._toolbox, self._labels, op, desk)
 
     def propose(self, session: Session, rng: Random, demand: Demand) -> AsyncIterator[Request | Dropped]:
         assert isinstance(session, SqlSession)
-        if self._keys is None:
-            self._keys = keys_of(session.connection, self._schema, self._tools)
-        return Proposer(session.connection, self._schema, self._toolbox, self._phrases, self._keys, rng).requests(demand)
+        if self._known is None:  # the session is fresh: nothing was called in it yet
+            self._known = learn(session.connection, self._schema, self._tools)
+        return Proposer(session.connection, self._schema, self._toolbox, self._phrases, self._known, rng).requests(demand)

@@ -67,6 +67,11 @@ def humanised(name: str) -> str:
     return " ".join(words)
 
 
+def article(noun: str) -> str:
+    """A noun with its indefinite article."""
+    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
+
+
 def unique_name(wanted: str, taken: Iterable[str]) -> str:
     """`wanted`, cut to 64 characters, with a number when it is taken."""
     taken = set(taken)

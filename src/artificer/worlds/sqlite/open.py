@@ -8,7 +8,7 @@ from artificer.core.errors import SourceError
 from artificer.worlds.base import Problem
 from artificer.worlds.samples import SAMPLES, sample_image
 from artificer.worlds.sqlite.derive import derive, labels
-from artificer.worlds.sqlite.guide import SqlGuide
+from artificer.worlds.sqlite.guide import POLICY, SqlGuide
 from artificer.worlds.sqlite.schema import read_schema
 from artificer.worlds.sqlite.source import image_of
 from artificer.worlds.sqlite.toolsfile import apply_tools_file
@@ -44,7 +44,7 @@ def open_world(path: str, *, tools: str | None = None, policy: str | None = None
         made, timed = apply_tools_file(Path(tools), made, schema, image)
     found: list[Problem] = [*schema.problems, *problems]
     return SqliteWorld(
-        f"sqlite:{path}",
+        f"sqlite:{Path(path).name}",
         image,
         made,
         _policy(policy),
@@ -58,7 +58,7 @@ def open_world(path: str, *, tools: str | None = None, policy: str | None = None
 
 def _policy(path: str | None) -> str:
     if path is None:
-        return ""
+        return POLICY
     try:
         return Path(path).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from artificer.core.canon import Json
+from artificer.worlds.sqlite.names import article, plural
 from artificer.worlds.sqlite.procedures import spoken
 
 _NAME_COLUMNS = ("name", "title", "label", "username", "first_name", "last_name", "headline")
@@ -29,7 +30,12 @@ class Phrases:
         thing = article(self.label(table))
         if verb in ("list", "count"):
             parent = article(self.label(columns[0]))
-            return _filled(_LISTS if verb == "list" else _COUNTS, thing=self.label(table), things=plural(self.label(table)), parent=parent)
+            return _filled(
+                _LISTS if verb == "list" else _COUNTS,
+                thing=self.label(table),
+                things=plural(self.label(table).replace(" ", "_")).replace("_", " "),
+                parent=parent,
+            )
         if verb == "read":
             via, _, column = columns[0].rpartition(".")
             what = f"{self.label(via)} {self.label(column)}" if via else self.label(column)
@@ -70,19 +76,9 @@ def _bare(value: str) -> bool:
 
 
 def _filled(shapes: tuple[str, ...], **words: str) -> tuple[str, ...]:
+    if "thing" in words:
+        words["a_thing"] = article(words["thing"])
     return tuple(shape.format(**words) for shape in shapes)
-
-
-def article(noun: str) -> str:
-    """`noun` with its indefinite article."""
-    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
-
-
-def plural(noun: str) -> str:
-    """The regular plural of `noun`."""
-    if noun.endswith("y") and noun[-2:-1] not in "aeiou":
-        return noun[:-1] + "ies"
-    return noun + ("es" if noun.endswith(("s", "x", "ch", "sh")) else "s")
 
 
 _UPDATES = (
@@ -159,7 +155,7 @@ _NAMED = (
     "the {thing} called {said}",
     "the {thing} named {said}",
     "{thing} {what} {said}",
-    "a {thing} by the name of {said}",
+    "{a_thing} by the name of {said}",
     "it goes by {said}",
     "the {what} is {said}",
     "its {what} reads {said}",
@@ -189,7 +185,7 @@ _VIA = (
     "the {thing} has {said} as its {what}",
     "the {what} of the {thing} is {said}",
     "its {thing} shows the {what} {said}",
-    "through a {thing} with {what} {said}",
+    "through {a_thing} with {what} {said}",
     "the {thing} there has {what} {said}",
     "for the {thing} the {what} is {said}",
     "by {thing}, {what} {said}",

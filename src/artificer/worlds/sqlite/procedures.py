@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from artificer.core.canon import Json
 from artificer.core.tools import ToolSpec
 from artificer.worlds.guide import Ask, Call, Confirm, Desk, Procedure, Step, Tell
+from artificer.worlds.sqlite.names import article
 
 Steps = Generator[Step, Any, Any]
 
@@ -78,6 +79,7 @@ class _Served:
         self.labels = labels
         self.desk = desk
         self.seen: dict[tuple[str, str], dict[str, Json]] = {}
+        self.referred: dict[str, str] = {}
 
     def label(self, name: str) -> str:
         return self.labels.get(name, name.replace("_", " "))
@@ -87,8 +89,7 @@ class _Served:
         label, search = self.label(table), self.tools.get("search", table)
         if search is None:
             return Lost("no_tool", label)
-        if not self.desk.heard(path):
-            yield Ask(path, label)
+        yield from self.ask(path, label, 0)
         while True:
             said = self.desk.heard(path)
             if not said:
@@ -106,10 +107,17 @@ class _Served:
                 self.seen[table, repr(arguments)] = result.content["rows"][0]
                 return result.content["rows"][0]
             total = result.content["total"]
-            yield Tell(f"I found no {label} like that." if total == 0 else f"There are {total} entries for a {label} like that.")
-            yield Ask(path, label)
+            yield Tell(f"I found no {label} like that." if total == 0 else f"There are {total} entries for {article(label)} like that.")
+            yield from self.ask(path, label, len(said))
             if len(self.desk.heard(path)) == len(said):
                 return Lost("missing" if total == 0 else "ambiguous", label)
+
+    def ask(self, path: str, label: str, known: int) -> Steps:
+        """Asks until more than `known` facts were said under `path`, or the user tells nothing new any more."""
+        asked = False
+        while len(self.desk.heard(path)) <= known and (not asked or self.desk.learned()):
+            yield Ask(path, label)
+            asked = True
 
     def resolve(self, tool: ToolSpec, path: str, said: Mapping[str, Json]) -> Steps:
         """Tool arguments from facts under `path`: values as said, references looked up; or `Lost`."""
@@ -127,6 +135,7 @@ class _Served:
                 if isinstance(row, Lost):
                     return row
                 arguments[name] = row[self.key(parent)[0]]
+                self.referred[name] = called(row) or "the one you described"
         return arguments
 
     def key(self, table: str) -> list[str]:
@@ -229,18 +238,18 @@ class _Served:
     def values(self, tool: ToolSpec, needed: list[str]) -> Steps:
         """What is to be written, from facts under `set`; asks for what is needed and was not said."""
         for name in needed:
+            yield from self.ask(f"set.{name}", f"new {self.label(name)}", 0)
             if not self.desk.heard(f"set.{name}"):
-                yield Ask(f"set.{name}", self.label(name))
-                if not self.desk.heard(f"set.{name}"):
-                    return Lost("unclear", self.label(name))
+                return Lost("unclear", f"new {self.label(name)}")
         return (yield from self.resolve(tool, "set", self.desk.heard("set")))
 
     def named(self, table: str, row: Mapping[str, Json]) -> str:
-        name = next((value for value in row.values() if isinstance(value, str) and value), None)
-        return f'the {self.label(table)} "{name}"' if name else f"that {self.label(table)}"
+        name = called(row)
+        return f"the {self.label(table)} {name}" if name else f"that {self.label(table)}"
 
     def listed(self, values: Mapping[str, Json]) -> str:
-        return ", ".join(f"{self.label(name)} {spoken(value)}" for name, value in values.items())
+        """What is written, in words; rows referred to by their names."""
+        return ", ".join(f"{self.label(name)} {self.referred.get(name) or spoken(value)}" for name, value in values.items())
 
     def misnamed(self, tool: ToolSpec, table: str, arguments: dict[str, Json]) -> dict[str, Json] | None:
         """The hasty mistake: what the user called the thing, where its numeric id belongs."""
@@ -252,6 +261,12 @@ class _Served:
 
     def outcome(self, result: Any, done: str) -> Step:
         return Tell(done if result.error is None else f"That was refused, so nothing was changed: {result.detail}")
+
+
+def called(row: Mapping[str, Json]) -> str | None:
+    """What a row is called: its first text, quoted."""
+    name = next((value for value in row.values() if isinstance(value, str) and value), None)
+    return f'"{name}"' if name else None
 
 
 def spoken(value: Json) -> str:

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from random import Random
 
 import apsw
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from artificer.core.canon import Json
 from artificer.core.messages import ToolCall
@@ -72,14 +72,13 @@ Maker = Callable[[Table, Demand], "Draft | Dropped"]
 class Proposer:
     """Draws requests in one session's state. One object serves one task."""
 
-    def __init__(
-        self, connection: apsw.Connection, schema: Schema, tools: Toolbox, phrases: Phrases, keys: Mapping[str, list[Key]], rng: Random
-    ) -> None:
+    def __init__(self, connection: apsw.Connection, schema: Schema, tools: Toolbox, phrases: Phrases, known: Known, rng: Random) -> None:
         self.connection = connection
         self.schema = schema
         self.tools = tools
         self.phrases = phrases
-        self.keys = keys
+        self.keys = known.keys
+        self.repeats = known.repeats
         self.rng = rng
 
     async def requests(self, demand: Demand) -> AsyncIterator[Request | Dropped]:
@@ -147,7 +146,8 @@ class Proposer:
             value, facts = self.value(table, name, None, demand)
             if facts:
                 values[name] = value
-                said += facts
+                # nobody asks for what may be left out, so it is said at once
+                said += facts if name in required else [structs.replace(fact, reveal="opening") for fact in facts]
             elif name in required:
                 return Dropped(f"no value for the required column {name}")
         gold = (ToolCall("g", tool.name, values),)
@@ -380,9 +380,9 @@ class Proposer:
         if column.choices:
             others = [choice for choice in column.choices if choice != old]
             return self.rng.choice(others) if others else None
-        if column.kind == "text":
-            return self.blend(table, column.name)
         other = self.other(table, column.name)
+        if column.kind == "text":
+            return other if (table.name, column.name) in self.repeats else self.blend(table, column.name)
         if column.kind == "integer" and isinstance(other, int):
             value = other + self.rng.choice((-3, -2, -1, 1, 2, 3, 5, 10))
             return (
@@ -450,12 +450,29 @@ def entity(table: Table, key: Key) -> str:
     return f"{table.name}:{','.join(map(str, key))}"
 
 
-def keys_of(connection: apsw.Connection, schema: Schema, tools: list[ToolSpec]) -> dict[str, list[Key]]:
-    """Keys of every table that has tools and can be addressed, at most 20,000 a table, in key order."""
+class Known(Struct, frozen=True):
+    """What is learnt of a database once, in its first state: the keys of every table (at most 20,000), and which text
+    columns repeat their values
+    (countries, states), so that an invented one would be strange."""
+
+    keys: dict[str, list[Key]]
+    repeats: frozenset[tuple[str, str]]
+
+
+def learn(connection: apsw.Connection, schema: Schema, tools: list[ToolSpec]) -> Known:
+    """Looks at every table that has tools and can be addressed."""
     named = {tool.attributes.get("table") for tool in tools}
-    out: dict[str, list[Key]] = {}
+    keys: dict[str, list[Key]] = {}
+    repeats: set[tuple[str, str]] = set()
     for name, table in schema.tables.items():
-        if name in named and table.key and not table.view:
-            keys = ", ".join(map(quote, table.key))
-            out[name] = [tuple(row) for row in connection.execute(f"SELECT {keys} FROM {quote(name)} ORDER BY {keys} LIMIT {_KEYS}")]
-    return out
+        if name not in named or not table.key or table.view:
+            continue
+        columns = ", ".join(map(quote, table.key))
+        keys[name] = [tuple(row) for row in connection.execute(f"SELECT {columns} FROM {quote(name)} ORDER BY {columns} LIMIT {_KEYS}")]
+        for column in table.columns.values():
+            if column.kind == "text":
+                rows = f"SELECT {quote(column.name)} AS value FROM {quote(name)} WHERE value IS NOT NULL LIMIT 1000"
+                count, distinct = connection.execute(f"SELECT count(*), count(DISTINCT value) FROM ({rows})").fetchone() or (0, 0)
+                if count > 20 and distinct < count / 2:
+                    repeats.add((name, column.name))
+    return Known(keys, frozenset(repeats))
