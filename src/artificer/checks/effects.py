@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from artificer.checks.base import Episode
 from artificer.checks.matching import Match, match
-from artificer.checks.values import clip, same
+from artificer.checks.values import clip, same, shown
 from artificer.core.tasks import Effect
 from artificer.core.verdicts import CheckResult, ErrorKind
 
@@ -104,15 +104,15 @@ def _difference(wanted: Effect, found: Effect) -> str:
 
 
 def _new(effect: Effect, column: str) -> str:
-    return clip(repr(effect.columns[column][1])) if column in effect.columns else "no change"
+    return shown(effect.columns[column][1]) if column in effect.columns else "no change"
 
 
 def where(effect: Effect) -> str:
     """A row as evidence names it: table and key."""
-    return f"{clip(effect.table)}[{', '.join(clip(repr(part)) for part in effect.key)}{' (generated)' if effect.generated else ''}]"
+    return f"{clip(effect.table)}[{', '.join(shown(part) for part in effect.key)}{' (generated)' if effect.generated else ''}]"
 
 
 def describe(effect: Effect) -> str:
     """An effect in one line, with the new values of its columns."""
-    values = ", ".join(f"{clip(name)} = {clip(repr(effect.columns[name][1]))}" for name in sorted(effect.columns)[:8])
+    values = ", ".join(f"{clip(name)} = {shown(effect.columns[name][1])}" for name in sorted(effect.columns)[:8])
     return f"{effect.change} {where(effect)}" + (f": {values}" if effect.change != "delete" and values else "")

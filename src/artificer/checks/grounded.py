@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from artificer.checks.base import Episode
 from artificer.checks.episodes import LIBRARY, Knowledge, Path, Rule, at_path, leaves, tools_by_name
-from artificer.checks.values import clip, fold, freeze, numbers, occurs, same, scalars, words, written_dates
+from artificer.checks.values import clip, fold, freeze, numbers, occurs, same, scalars, shown, words, written_dates
 from artificer.core.canon import Json
 from artificer.core.messages import ToolCall, ToolResult
 from artificer.core.tools import ToolSpec
@@ -84,9 +84,9 @@ def _ungrounded(call: ToolCall, tool: Knowledge, known: Known) -> tuple[int, lis
         counted += 1
         if rule.ref is not None:
             if not known.shown(rule.ref, value):
-                found.append(f"{clip(call.name)}.{clip(where)} = {clip(repr(value))}: no result showed this as an id of {clip(rule.ref)}")
+                found.append(f"{clip(call.name)}.{clip(where)} = {shown(value)}: no result showed this as an id of {clip(rule.ref)}")
         elif not _named(rule, value) and not known.somewhere(value):
-            found.append(f"{clip(call.name)}.{clip(where)} = {clip(repr(value))}: nobody said it and no result showed it")
+            found.append(f"{clip(call.name)}.{clip(where)} = {shown(value)}: nobody said it and no result showed it")
     return counted, found
 
 

@@ -10,7 +10,7 @@ from typing import cast
 
 from artificer.checks.base import Episode
 from artificer.checks.episodes import LIBRARY, references, tools_by_name
-from artificer.checks.values import clip, fold, freeze, numbers, occurs, scalars
+from artificer.checks.values import clip, fold, freeze, numbers, occurs, scalars, shown
 from artificer.core.canon import Json
 from artificer.core.messages import ToolResult
 from artificer.core.tasks import Effect, Fact, Task
@@ -51,9 +51,9 @@ def goal_leaks(task: Task, ids: Iterable[Json] | None = None) -> tuple[str, ...]
     leaks: list[str] = []
     for where, text in (("prompt", task.prompt), *sorted(task.goal.script.items())):
         bare = without_facts(text, task.goal.facts)
-        leaks += [f"{clip(where)}: the id {clip(repr(value))} stands in it" for value in wanted if states(bare, value)]
+        leaks += [f"{clip(where)}: the id {shown(value)} stands in it" for value in wanted if states(bare, value)]
     leaks += [
-        f"fact {clip(fact.path)}: its phrase {clip(fact.phrase)!r} states the id {clip(repr(value))}"
+        f"fact {clip(fact.path)}: its phrase {clip(fact.phrase)!r} states the id {shown(value)}"
         for fact in task.goal.facts
         for value in wanted
         if isinstance(value, str) and len(value) >= _SUBSTRING and states(fold(fact.phrase), value)
@@ -128,7 +128,7 @@ def _leaked(episode: Episode, ids: list[Json]) -> list[str]:
         elif message.role == "user":
             bare = without_facts(message.text, episode.task.goal.facts)
             evidence += [
-                f"message {index}: the user states the id {clip(repr(value))}, which no tool had shown"
+                f"message {index}: the user states the id {shown(value)}, which no tool had shown"
                 for value in ids
                 if states(bare, value) and not _shown(results, value)
             ]

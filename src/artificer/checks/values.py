@@ -132,7 +132,7 @@ def _readings(written: str) -> tuple[float, ...]:
     values: list[float] = []
     if _THOUSANDS.fullmatch(bare):
         values.append(float(bare.replace(",", "")))
-    if _EUROPEAN.fullmatch(bare):
+    elif _EUROPEAN.fullmatch(bare):
         values.append(float(bare.replace(".", "").replace(",", ".")))
     if not values or bare.count(".") == 1:
         values.extend(_plain(bare))
@@ -173,11 +173,19 @@ def written_dates(value: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(forms))
 
 
-def clip(value: object, size: int = 80) -> str:
-    """A short, printable form for evidence."""
+def clip(text: str, size: int = 80) -> str:
+    """Text as evidence quotes it: short, and fit to be written down."""
+    short = text if len(text) <= size else text[:size] + "…"
+    return short.encode("utf-8", "replace").decode()
+
+
+def shown(value: Json) -> str:
+    """A value as evidence shows it."""
+    if isinstance(value, str):
+        return clip(repr(value[:100]))
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 10**40:
+        return "a very large integer"
     try:
-        text = value if isinstance(value, str) else repr(value)
-    except (RecursionError, ValueError):
-        text = f"a deep {type(value).__name__}"
-    text = text if len(text) <= size else text[:size] + "…"
-    return text.encode("utf-8", "replace").decode()
+        return clip(repr(value))
+    except RecursionError:
+        return "a deeply nested value"
