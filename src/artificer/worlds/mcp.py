@@ -12,8 +12,9 @@ from __future__ import annotations
 import asyncio
 import shlex
 import threading
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, cast
 
 import jsonschema_rs
@@ -32,8 +33,9 @@ from artificer.worlds.servers import WORKSPACE, Command, Scratch, Server, comman
 
 try:
     import anyio
+    import httpx2
     from mcp import ClientSession, MCPError
-    from mcp.client.streamable_http import create_mcp_http_client, streamable_http_client
+    from mcp.client.streamable_http import streamable_http_client
     from mcp.shared.dispatcher import CallOptions
     from mcp.shared.jsonrpc_dispatcher import JSONRPCDispatcher
     from mcp.shared.message import SessionMessage
@@ -41,7 +43,7 @@ try:
 except ImportError as error:
     raise MissingExtra("mcp", "an mcp: world") from error
 
-_OPTIONS = ("template", "timeout", "start_timeout", "max_bytes")
+_OPTIONS = ("template", "probes", "timeout", "start_timeout", "max_bytes")
 _PAGES = 100
 _DETAIL = 500
 
@@ -70,14 +72,27 @@ def open_world(rest: str, **options: str) -> McpWorld:
     Args:
         rest: a command as typed in a terminal (`{scratch}` is the session's private folder), or an http(s) URL.
         options: `template` (folder that fills `{scratch}`), `timeout` and `start_timeout` in seconds, `max_bytes` of a
-            result, `env.NAME` (environment of a command), `header.NAME` (of a URL).
+            result, `probes` (a JSON file: a list of probes, or an object that holds one, as a stored data-flow graph does), `env.NAME` (environment of a command), `header.NAME` (of a URL).
 
     Raises:
         SourceError: the server does not start, does not answer, or offers no usable tool.
     """
     target = _target(rest, options)
-    listing = _aside(_inspect(target))
-    return McpWorld(target, listing)
+    probes = _probes(options["probes"]) if "probes" in options else ()
+    return McpWorld(target, _aside(_inspect(target)), probes)
+
+
+class _Stored(Struct):
+    probes: tuple[Probe, ...] = ()
+
+
+def _probes(path: str) -> tuple[Probe, ...]:
+    try:
+        data = Path(path).read_bytes()
+        stored = msgspec.json.decode(data, type=tuple[Probe, ...] | _Stored)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise SourceError(f"the probes cannot be read: {error}", where=path, remedy="give a JSON file with a list of {name, arguments}") from error
+    return stored.probes if isinstance(stored, _Stored) else stored
 
 
 def _target(rest: str, options: dict[str, str]) -> Target:
@@ -87,7 +102,9 @@ def _target(rest: str, options: dict[str, str]) -> Target:
     unknown = sorted(name for name in options if name not in _OPTIONS and not name.startswith(extra))
     if unknown:
         raise SourceError(f"mcp: worlds do not take the options {unknown!r}.", where=where, remedy=f"use {', '.join(_OPTIONS)} or {extra}NAME")
-    limits = Limits(*(_number(options, name, default, where) for name, default in (("timeout", 30.0), ("start_timeout", 30.0), ("max_bytes", 1e6))))
+    limits = Limits(
+        _number(options, "timeout", 30.0, where), _number(options, "start_timeout", 30.0, where), int(_number(options, "max_bytes", 1e6, where))
+    )
     if is_url:
         headers = {name.removeprefix(extra): value for name, value in options.items() if name.startswith(extra)}
         return Target(where, None, rest, headers, limits)
@@ -239,10 +256,10 @@ class Connection:
         return self.blame(f"the server cannot be used: {str(error)[:_DETAIL] or type(error).__name__}")
 
     @asynccontextmanager
-    async def _streams(self) -> AsyncIterator[tuple[Any, Any]]:
+    async def _streams(self) -> AsyncGenerator[tuple[Any, Any]]:
         if self._target.command is None:
             async with (
-                create_mcp_http_client(headers=self._target.headers or None) as client,
+                httpx2.AsyncClient(headers=self._target.headers, timeout=self._target.limits.call_s) as client,
                 streamable_http_client(self._target.url, http_client=client) as streams,
             ):
                 yield streams[0], streams[1]
@@ -286,10 +303,10 @@ class Connection:
 class McpWorld(World):
     """A server's tools. `probes` observe its state; dataflow discovery finds them, or the user sets them."""
 
-    def __init__(self, target: Target, listing: Listing) -> None:
+    def __init__(self, target: Target, listing: Listing, probes: tuple[Probe, ...] = ()) -> None:
         self.name = target.name
         self.target = target
-        self.probes: tuple[Probe, ...] = ()
+        self.probes = probes
         self.forks: Forks = "replay" if target.command is not None else "none"
         specs, problems = _specs(listing.tools, target.name)
         if target.command is None:
@@ -301,9 +318,15 @@ class McpWorld(World):
         self.problems: Sequence[Problem] = tuple(problems)
         note = f"The files you work on are in {WORKSPACE}." if target.command is not None and target.command.needs_scratch else ""
         self.policy = "\n".join(part for part in (listing.instructions, note) if part)
+        self._check_probes(specs)
         self.specs = {spec.name: spec for spec in specs}
         self.validators = {spec.name: compile_schema(spec.parameters, spec.name) for spec in specs}
         self.returns = {spec.name: compile_schema(spec.returns, spec.name) for spec in specs if spec.returns is not None}
+
+    def _check_probes(self, specs: Sequence[ToolSpec]) -> None:
+        unknown = sorted({probe.name for probe in self.probes} - {spec.name for spec in specs})
+        if unknown:
+            raise SourceError(f"the probes name tools that the server does not offer: {unknown!r}.", where=self.name, remedy="name tools it lists")
 
     async def open(self, start: Start) -> McpSession:
         """A session with a server of its own (stdio), or a connection of its own (URL).
@@ -446,14 +469,15 @@ def _refusal(text: str, otherwise: ErrorKind) -> ErrorKind:
 
 def _result(call: ToolCall, answer: Json, limit: int, returns: jsonschema_rs.Draft202012Validator | None) -> ToolResult:
     """A server's answer as a result: structured content, else text read as JSON where it is JSON, else text."""
-    blocks: Json = answer.get("content") if isinstance(answer, dict) else None
+    entry = cast("dict[str, Json]", answer)
+    blocks: Json = entry.get("content")
     if not isinstance(blocks, list):
         return ToolResult(call.id, None, ErrorKind.bad_output, "the answer holds no content")
     texts = [_text(block) for block in cast("list[Json]", blocks)]
     text = "\n".join(texts)
-    if answer.get("isError") is True:
+    if entry.get("isError") is True:
         return ToolResult(call.id, None, _refusal(text, ErrorKind.constraint), text[:_DETAIL] or "the tool failed and did not say why")
-    content: Json = answer.get("structuredContent")
+    content: Json = entry.get("structuredContent")
     if content is None:
         content = _parsed(text)
     size = len(canonical(content))

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from decimal import Decimal
 from pathlib import PurePath
-from typing import Any, Literal, cast
+from typing import Any, Literal, Protocol, cast, runtime_checkable
 
 from msgspec import Struct, structs
 
@@ -177,3 +177,10 @@ def _object(value: object, depth: int) -> Json:
     if fields is None or callable(value):
         return f"<{type(value).__name__}>"
     return {name: jsonable(part, depth + 1) for name, part in fields.items() if not name.startswith("_") and not callable(part)}
+
+
+@runtime_checkable
+class Probed(Protocol):
+    """A world that cannot observe its own state and is given probes."""
+
+    probes: tuple[Probe, ...]
