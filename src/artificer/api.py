@@ -11,17 +11,19 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from time import perf_counter
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
 
-from artificer.core.errors import ArtificerError
+from artificer.core.errors import RunError
 from artificer.core.tools import ToolSpec
-from artificer.recipes import Recipe, recipe_named
+from artificer.recipes import Recipe, knobs_of, recipe_named
 from artificer.rollout.play import GuideMaker
 from artificer.rollout.proof import Proof, verify_run, world_of
 from artificer.rollout.stats import RunStats, count_run
@@ -29,6 +31,8 @@ from artificer.run.engine import execute
 from artificer.run.progress import Progress
 from artificer.run.store import RunFolder
 from artificer.run.summary import Summary
+from artificer.studio.gather import VERIFIED, Shown, Verified, gather
+from artificer.studio.report import Learned, page
 from artificer.worlds.base import Problem, World
 
 T = TypeVar("T")
@@ -118,24 +122,6 @@ async def _look(knobs: dict[str, Any]) -> tuple[Described | None, GuideMaker | N
         await world.close()
 
 
-def knobs_of(recipe: Recipe, values: dict[str, Any]) -> Any:
-    """A recipe's knobs from plain values.
-
-    Raises:
-        ArtificerError: a name or a value does not fit.
-    """
-    known = [field.name for field in msgspec.structs.fields(recipe.knobs)]
-    for name in values:
-        if name not in known:
-            raise ArtificerError(f"the recipe {recipe.name!r} has no knob {name!r}", remedy=f"use one of: {', '.join(known)}")
-    try:
-        return msgspec.convert(values, recipe.knobs)
-    except msgspec.ValidationError as error:
-        raise ArtificerError(
-            f"a knob of {recipe.name!r} does not fit: {error}", remedy=f"see `artificer recipes {recipe.name}` for what it takes"
-        ) from error
-
-
 def verify(
     run: str | Path, *, world: str | None = None, options: dict[str, str] | None = None, engine: str | None = None, progress: Progress | None = None
 ) -> Proof:
@@ -154,7 +140,38 @@ def verify(
         if engine is None:
             pays = len(folder.keys("traces")) >= PAYS and (os.cpu_count() or 1) > 1
             engine = "processes:2" if pays else "local"
-        return _run(verify_run(folder, source, given if options is None else options, engine=engine, progress=progress))
+        began = perf_counter()
+        proof = _run(verify_run(folder, source, given if options is None else options, engine=engine, progress=progress))
+        with suppress(RunError):  # a folder that can only be read is verified all the same
+            folder.put_json(VERIFIED, Verified(proof.proven, len(proof.refuted), proof.missing, round(perf_counter() - began, 1)))
+        return proof
+
+
+def report(runs: Sequence[str | Path], out: str | Path | None = None, *, learned: Learned | None = None, commands: Sequence[str] = ()) -> Path:
+    """Writes a self-contained page about runs, and about what was learnt from them.
+
+    Args:
+        runs: run folders; the first one's folder is where the page goes by default.
+        out: the file, `report.html` in the first run's folder when None.
+        learned: results of training.
+        commands: how to make it again, as typed; by default what the runs remember.
+
+    Raises:
+        RunError: a run cannot be read, or the page cannot be written.
+    """
+    shown = [_shown(run) for run in runs]
+    target = Path(runs[0]) / "report.html" if out is None else Path(out)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(page(shown, learned, commands), encoding="utf-8")
+    except OSError as error:
+        raise RunError(f"the report cannot be written: {error.strerror}", where=str(target), remedy="choose another place: -o FILE") from error
+    return target
+
+
+def _shown(run: str | Path) -> Shown:
+    with RunFolder.open(run) as folder:
+        return gather(folder)
 
 
 def stats(run: str | Path) -> RunStats:

@@ -9,6 +9,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
 from msgspec import Struct
 
 from artificer.core.errors import ArtificerError
@@ -85,3 +86,21 @@ def recipe_named(name: str) -> Recipe:
     if isinstance(recipe, Broken):
         raise ArtificerError(f"the recipe {name!r} does not load: {recipe.error}", remedy="mend or uninstall the package it comes from")
     return recipe
+
+
+def knobs_of(recipe: Recipe, values: dict[str, Any]) -> Any:
+    """A recipe's knobs from plain values.
+
+    Raises:
+        ArtificerError: a name or a value does not fit.
+    """
+    known = [field.name for field in msgspec.structs.fields(recipe.knobs)]
+    for name in values:
+        if name not in known:
+            raise ArtificerError(f"the recipe {recipe.name!r} has no knob {name!r}", remedy=f"use one of: {', '.join(known)}")
+    try:
+        return msgspec.convert(values, recipe.knobs)
+    except msgspec.ValidationError as error:
+        raise ArtificerError(
+            f"a knob of {recipe.name!r} does not fit: {error}", remedy=f"see `artificer recipes {recipe.name}` for what it takes"
+        ) from error

@@ -1,0 +1,36 @@
+"""`artificer report`: a page to look at."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from artificer.cli.show import say
+
+
+def command(
+    *runs: str,
+    out: Annotated[str | None, Parameter(name=("--out", "-o"))] = None,
+    results: Annotated[str | None, Parameter(name=("--results",))] = None,
+) -> int:
+    """Write a self-contained page about one or more runs: what was made, yield, dialogues, variety, speed, how to run it again.
+
+    Example: `artificer report runs/shop -o report.html`
+
+    Parameters
+    ----------
+    runs
+        Run folders.
+    out
+        The file to write; report.html in the first run's folder by default.
+    results
+        A folder of evaluation results (of `artificer eval`), for before and after.
+    """
+    from artificer.api import report
+    from artificer.core.errors import ArtificerError
+
+    if not runs:
+        raise ArtificerError("a report needs at least one run", remedy="artificer report runs/shop")
+    say(report(runs, out))
+    return 0
