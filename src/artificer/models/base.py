@@ -19,6 +19,7 @@ from artificer.core.errors import ArtificerError
 from artificer.core.messages import Message
 from artificer.core.tools import ToolSpec
 from artificer.core.verdicts import ErrorKind
+from artificer.models.prompt import FULL, Style
 
 _BUILT_IN = {"hf": "hf", "local": "local", "openai": "openai", "scripted": "scripted"}
 FORMS = "hf:PATH, hf:smollm2, local:FILE.gguf, local:smollm2, openai:NAME@http://HOST/v1 or scripted:NAME"
@@ -42,6 +43,7 @@ class Request(Struct, frozen=True, omit_defaults=True):
         sampling: how to choose tokens.
         schema: JSON Schema that the whole reply must satisfy; engines that can, decode under it.
         constrained: reply with one valid call of `tools` and nothing else, where the engine can enforce that.
+        style: how much a text model is told of each tool.
     """
 
     messages: tuple[Message, ...]
@@ -49,6 +51,7 @@ class Request(Struct, frozen=True, omit_defaults=True):
     sampling: Sampling = Sampling()
     schema: dict[str, Json] | None = None
     constrained: bool = False
+    style: Style = FULL
 
 
 class Counts(Struct, frozen=True):

@@ -93,7 +93,7 @@ class HuggingFace(Model):
         self._worker: asyncio.Task[None] | None = None
 
     async def reply(self, request: Request) -> Reply:
-        job = Job(self.tokens.prompt(turns(request.messages, request.tools)), request.sampling)
+        job = Job(self.tokens.prompt(turns(request.messages, request.tools, request.style)), request.sampling)
         done: asyncio.Future[tuple[int, ...]] = asyncio.get_running_loop().create_future()
         self._waiting.append((job, done))
         if self._worker is None or self._worker.done():

@@ -31,15 +31,27 @@ class Turn(Struct, frozen=True):
     text: str
 
 
+class Style(Struct, frozen=True):
+    """How much is told of a tool: characters of its description, and how many of its optional parameters."""
+
+    about: int = 120
+    optional: int = 24
+
+
+FULL = Style()
+BRIEF = Style(about=0, optional=6)
+"""Names and parameters only: for a model that is trained on the tools it will use, and pays for every token."""
+
+
 def plain(text: str) -> str:
     """Text in which nothing can pass for a control token of a chat template."""
     return _SPECIAL.sub(r"< \1", text)
 
 
-def turns(messages: Sequence[Message], tools: Sequence[ToolSpec]) -> list[Turn]:
+def turns(messages: Sequence[Message], tools: Sequence[ToolSpec], style: Style = FULL) -> list[Turn]:
     """A conversation as turns: one system turn (the caller's system text, the rule, the tools), then the messages."""
     system = [message.text for message in messages if message.role == "system"]
-    head = "\n".join([*system, RULE, "Tools:", *map(signature, tools)] if tools else system)
+    head = "\n".join([*system, RULE, "Tools:", *(signature(tool, style) for tool in tools)] if tools else system)
     shown = [Turn("system", plain(head))] if head else []
     return shown + [Turn(message.role, plain(_body(message))) for message in messages if message.role != "system"]
 
@@ -57,12 +69,18 @@ def result_text(result: ToolResult) -> str:
     return fast.encode(result.content).decode()
 
 
-def signature(tool: ToolSpec) -> str:
-    """`name(required, optional?: type) - first sentence of the description`."""
-    required: set[str] = set(tool.parameters.get("required") or ())
-    shown = [_parameter(name, schema, name in required) for name, schema in (record_of(tool.parameters.get("properties")) or {}).items()]
+def signature(tool: ToolSpec, style: Style = FULL) -> str:
+    """`name(required, optional?: type) - first sentence of the description`. Required parameters first; `...` stands for those left out."""
+    names: set[str] = set(tool.parameters.get("required") or ())
+    properties = record_of(tool.parameters.get("properties")) or {}
+    required = [_parameter(name, schema, True) for name, schema in properties.items() if name in names]
+    optional = [_parameter(name, schema, False) for name, schema in properties.items() if name not in names]
+    more = ["..."] if len(optional) > style.optional else []
+    shown = f"{tool.name}({', '.join([*required, *optional[: style.optional], *more])})"
+    if not style.about:
+        return shown
     about = re.split(r"(?<=[.!?;:])\s|\n", tool.description.strip(), maxsplit=1)[0].rstrip(" .;:")
-    return f"{tool.name}({', '.join(shown)})" + (f" - {about[:120]}" if about else "")
+    return f"{shown} - {about[: style.about]}" if about else shown
 
 
 def record_of(value: Json) -> dict[str, Any] | None:
@@ -94,14 +112,25 @@ def _type(schema: Json) -> str:
 # Results. What is kept depends on the result and on what was said before it, never on what comes after, so a model in use can be shown the same.
 
 _ID = re.compile(r"(^|_)(id|key|code|number|sku)s?$", re.IGNORECASE)
+_WORD = re.compile(r"[^\W_]{3,}")
+_LEAST = 40
 
 
-def compact(value: Json, said: str, budget: int = 240, rows: int = 5) -> Json:
-    """A result cut to about `budget` characters: at most `rows` entries of a list; in each entry ids first, then what the user has
-    mentioned, then the other fields in order. Text is cut at 48 characters, nulls go. Deterministic."""
+def words_of(text: str) -> set[str]:
+    """Words and numbers of three letters or more, in lower case."""
+    return set(_WORD.findall(text.lower()))
+
+
+def compact(value: Json, said: set[str], budget: int = 300, rows: int = 5) -> Json:
+    """A result cut to about `budget` characters, deterministically.
+
+    Of a list stay `rows` entries, those that share words with what the user `said` before others. Of a record stay ids, then fields that share words,
+    then what is nested, then the other fields, while there is room. Text is cut at 48 characters; nulls go.
+    """
     entries, record = rows_of(value), record_of(value)
     if entries is not None:
-        kept = [compact(entry, said, max(48, budget // max(1, min(len(entries), rows))), 3) for entry in entries[:rows]]
+        order = sorted(range(len(entries)), key=lambda index: -_shared(entries[index], said))[:rows]
+        kept = [compact(entries[index], said, max(_LEAST, budget // max(1, len(order))), 3) for index in sorted(order)]
         return kept if len(entries) <= rows else [*kept, f"+{len(entries) - rows} more"]
     if record is not None:
         return _compact_record(record, said, budget)
@@ -110,34 +139,37 @@ def compact(value: Json, said: str, budget: int = 240, rows: int = 5) -> Json:
     return value
 
 
-def _compact_record(record: dict[str, Json], said: str, budget: int) -> dict[str, Json]:
-    def rank(entry: tuple[int, str]) -> tuple[int, int]:
-        index, key = entry
+def _shared(value: Json, said: set[str]) -> int:
+    """How many of the words said stand in a value."""
+    return len(said & words_of(value if isinstance(value, str) else fast.encode(value).decode())) if said else 0
+
+
+def _compact_record(record: dict[str, Json], said: set[str], budget: int) -> dict[str, Json]:
+    def rank(key: str) -> int:
         if _ID.search(key):
-            return 0, index
-        value = record[key]
-        heard = isinstance(value, (str, int, float)) and len(str(value)) > 1 and str(value).lower() in said
-        return (1 if heard or isinstance(value, (list, dict)) else 2), index
+            return 0
+        nested = isinstance(record[key], (list, dict))
+        return (1 if _shared(record[key], said) else 3) + (1 if nested else 0)
 
     keys = [key for key, value in record.items() if value is not None and value != {} and value != []]
     kept: dict[str, Json] = {}
-    spent = 2
-    for _, key in sorted(enumerate(keys), key=rank):
-        value = compact(record[key], said, max(48, budget // 2), 3)
+    left = budget - 2
+    for key in sorted(keys, key=rank):
+        value = compact(record[key], said, max(_LEAST, left - len(key) - 4), 3)
         size = len(key) + 4 + len(fast.encode(value))
-        if spent + size <= budget or not kept:
+        if size <= left or not kept or (size <= left + _LEAST and rank(key) < 3):
             kept[key] = value
-            spent += size
+            left -= size
     return {key: kept[key] for key in keys if key in kept}
 
 
-def shortened(messages: Sequence[Message], budget: int = 240) -> list[Message]:
+def shortened(messages: Sequence[Message], budget: int = 300) -> list[Message]:
     """The conversation with every tool result cut by `compact`; each depends only on what stands before it."""
-    said = ""
+    said: set[str] = set()
     short: list[Message] = []
     for message in messages:
         if message.role == "user":
-            said += " " + message.text.lower()
+            said |= words_of(message.text)
         result = message.result
         if result is not None and result.error is None:
             result = ToolResult(result.call_id, compact(result.content, said, budget))

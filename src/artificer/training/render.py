@@ -14,7 +14,7 @@ from artificer.core.tools import ToolSpec
 from artificer.curation.decisions import Decision
 from artificer.models.dialect import message_text
 from artificer.models.hf import Tokens
-from artificer.models.prompt import turns
+from artificer.models.prompt import FULL, Style, turns
 
 
 class Row(Struct, frozen=True):
@@ -25,7 +25,7 @@ class Row(Struct, frozen=True):
     learnt: tuple[bool, ...]
 
 
-def render(decision: Decision, tools: Mapping[str, ToolSpec], tokens: Tokens) -> Row:
+def render(decision: Decision, tools: Mapping[str, ToolSpec], tokens: Tokens, style: Style = FULL) -> Row:
     """The row of one decision.
 
     Raises:
@@ -34,7 +34,7 @@ def render(decision: Decision, tools: Mapping[str, ToolSpec], tokens: Tokens) ->
     missing = [name for name in decision.tools if name not in tools]
     if missing:
         raise ArtificerError(f"decision {decision.id!r} offers the unknown tool {missing[0]!r}", remedy="give the tools of the run it was made from")
-    prompt = tokens.prompt(turns(decision.context, [tools[name] for name in decision.tools]))
+    prompt = tokens.prompt(turns(decision.context, [tools[name] for name in decision.tools], style))
     answer = tokens.answer(message_text(decision.target))
     return Row(decision.id, prompt + answer, (False,) * len(prompt) + (True,) * len(answer))
 
