@@ -71,8 +71,9 @@ def open_world(rest: str, **options: str) -> McpWorld:
 
     Args:
         rest: a command as typed in a terminal (`{scratch}` is the session's private folder), or an http(s) URL.
-        options: `template` (folder that fills `{scratch}`), `timeout` and `start_timeout` in seconds, `max_bytes` of a
-            result, `probes` (a JSON file: a list of probes, or an object that holds one, as a stored data-flow graph does), `env.NAME` (environment of a command), `header.NAME` (of a URL).
+        options: `template` (folder that fills `{scratch}`), `timeout` and `start_timeout` in seconds, `max_bytes` of a result,
+            `env.NAME` (environment of a command), `header.NAME` (of a URL), `probes` (a JSON file: a list of probes, or
+            an object that holds one, as a stored data-flow graph does).
 
     Raises:
         SourceError: the server does not start, does not answer, or offers no usable tool.

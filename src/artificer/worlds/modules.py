@@ -23,7 +23,7 @@ from artificer.worlds.base import TOOL_NAME, Problem
 
 EFFECT = "__artificer_effect__"
 """The attribute in which `artificer.tool` keeps a function's declared effect."""
-_NOT_TOOLS = ("copy", "fork")
+_COPIES = ("__artificer_copy__", "fork", "copy")
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_ONLY)
 
 
@@ -123,6 +123,18 @@ def offers(module: ModuleType) -> tuple[list[Method], list[Problem]]:
     return methods, problems
 
 
+@lru_cache(maxsize=1024)
+def copier_of(owner: type) -> Callable[[object], object] | None:
+    """How a class copies its instances: the first of `__artificer_copy__`, `fork`, `copy` that takes nothing; None for deepcopy."""
+    for name in _COPIES:
+        method: object = getattr(owner, name, None)
+        if callable(method):
+            parameters = list(inspect.signature(method).parameters.values())[1:]
+            if all(parameter.default is not parameter.empty for parameter in parameters):
+                return method
+    return None
+
+
 def is_private(name: str) -> bool:
     """Whether a name starts with an underscore."""
     return name.startswith("_")
@@ -145,8 +157,10 @@ def _methods(owner: type, name: str, problems: list[Problem]) -> Iterator[tuple[
     found: dict[str, FunctionType] = {}
     for base in reversed(owner.__mro__[:-1]):
         for key, value in vars(base).items():
-            if isinstance(value, FunctionType) and not is_private(key) and key not in _NOT_TOOLS:
+            if isinstance(value, FunctionType) and not is_private(key):
                 found[key] = value
+    copier = copier_of(owner)
+    found = {key: value for key, value in found.items() if value is not copier}
     if not found:
         return
     needed = [

@@ -24,11 +24,10 @@ from artificer.core.tasks import Effect, Start
 from artificer.core.tools import EffectKind, ToolSpec, compile_schema, validate_arguments
 from artificer.core.verdicts import ErrorKind
 from artificer.worlds.base import Forks, Problem, Session, World
-from artificer.worlds.modules import EFFECT, Method, load, offers
+from artificer.worlds.modules import EFFECT, Method, copier_of, load, offers
 from artificer.worlds.observe import Tables, differences, jsonable, state_digest
 
 F = TypeVar("F", bound=Callable[..., Any])
-_COPIES = ("__artificer_copy__", "fork", "copy")
 _DETAIL = 500
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
@@ -161,12 +160,9 @@ class PythonSession(Session):
 
 
 def duplicate(instance: object) -> object:
-    """An independent copy: by the instance's own copy method if its class has one that takes nothing, else deepcopy."""
-    for name in _COPIES:
-        method = getattr(type(instance), name, None)
-        if (callable(method) and not is_private(name)) or (name.startswith("__") and method is not None):
-            return cast("Callable[[object], object]", method)(instance)
-    return copy.deepcopy(instance)
+    """An independent copy: by the class's own copy method if it has one that takes nothing, else by deepcopy."""
+    copier = copier_of(type(instance))
+    return copy.deepcopy(instance) if copier is None else copier(instance)
 
 
 def kind_of(error: BaseException) -> ErrorKind:

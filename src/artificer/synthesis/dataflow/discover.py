@@ -8,6 +8,7 @@ start: what differs there (times, random ids) is never used.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from itertools import islice, product
@@ -327,18 +328,16 @@ class _Explorer:
         again: list[Read] = []
         for read in self.reads:
             result, _ = await self.call(read.tool, read.arguments)
-            if result.error is None:
-                again.append(msgspec.structs.replace(read, content=result.content))
-        for first, second in zip(self.reads, again, strict=False):
+            again.append(msgspec.structs.replace(read, content=result.content))
+        for first, second in zip(self.reads, again, strict=True):
             left, right = tables(first.content), tables(second.content)
             for table in {*left, *right}:
                 columns = {column for row in (*left.get(table, []), *right.get(table, [])) for column in row}
                 for column in columns:
                     if [row.get(column) for row in left.get(table, [])] != [row.get(column) for row in right.get(table, [])]:
                         self.volatile.add((first.tool, table, column))
-        self.steady = {
-            canonical((read.tool, read.arguments)) for read, other in zip(self.reads, again, strict=False) if read.content == other.content
-        }
+        pairs = zip(self.reads, again, strict=True)
+        self.steady = {canonical((read.tool, read.arguments)) for read, other in pairs if read.content == other.content}
 
     async def _probe(self) -> tuple[Probe, ...]:
         """Gives a world that cannot observe itself the read calls that do: closed ones first."""
@@ -391,15 +390,10 @@ class _Explorer:
 
 def _ordered(options: Sequence[Sequence[Candidate]]) -> Iterator[tuple[Candidate, ...]]:
     """Combinations by the sum of their ranks: the most promising first."""
-    sizes = [range(len(option)) for option in options]
-    total = 1
-    for size in sizes:
-        total *= len(size)
-    ranks = (
-        sorted(islice(product(*sizes), 20_000), key=lambda each: (sum(each), max(each, default=0)))
-        if total <= 20_000
-        else product(*[size[:6] for size in sizes])
-    )
+    sizes = [range(min(len(option), _TRIES)) for option in options]
+    while len(sizes) > 1 and math.prod(map(len, sizes)) > 20_000:
+        sizes = [size[: max(2, len(size) - 1)] for size in sizes]
+    ranks = sorted(islice(product(*sizes), 20_000), key=lambda each: (sum(each), max(each, default=0)))
     for rank in ranks:
         yield tuple(option[at] for option, at in zip(options, rank, strict=True))
 
@@ -461,11 +455,10 @@ def _is_id(rows: Sequence[Row], column: str) -> bool:
 def _renamed(params: Sequence[Param]) -> tuple[Param, ...]:
     """New content that bears the name of what describes another parameter is called new: the name of a product, and its new name."""
     describing = {path_of(column, ()) for param in params for source in param.sources for column in source.by}
+    clash = [param.kind == "free" and param.path in describing for param in params]
     return tuple(
-        msgspec.structs.replace(param, path=f"new_{param.path}", label=f"new {param.label}")
-        if param.kind == "free" and param.path in describing
-        else param
-        for param in params
+        msgspec.structs.replace(param, path=f"new_{param.path}", label=f"new {param.label}") if new else param
+        for param, new in zip(params, clash, strict=True)
     )
 
 

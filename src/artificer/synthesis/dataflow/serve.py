@@ -72,13 +72,10 @@ def _read(use: Use, answer: Answer, desk: Desk) -> Procedure:
         yield Tell(f"The number is {len(rows)}.")
         return
     if answer.by:
-        said = {
-            column: desk.heard(item_path(column))[item_path(column)] for column in answer.by if item_path(column) in desk.heard(item_path(column))
-        }
+        said = _said_of(answer, desk)
         if not said:
             yield Ask(item_path(answer.by[0]), f"item by its {label_of(answer.by[0], {})}")
-            heard = desk.heard("item")
-            said = {column: heard[item_path(column)] for column in answer.by if item_path(column) in heard}
+            said = _said_of(answer, desk)
         rows = [row for row in rows if said and all(same(row.get(column), value) for column, value in said.items())]
     rows = [row for row in rows if answer.column in row]
     if len(rows) == 1:
@@ -87,6 +84,12 @@ def _read(use: Use, answer: Answer, desk: Desk) -> Procedure:
         yield Tell("There are several like that, so I cannot tell which one you mean.")
     else:
         yield Tell("I could not find anything like that.")
+
+
+def _said_of(answer: Answer, desk: Desk) -> dict[str, Json]:
+    """How the user described the row that a question is about, by column."""
+    heard = desk.heard("item")
+    return {column: heard[item_path(column)] for column in answer.by if item_path(column) in heard}
 
 
 def _arguments(use: Use, desk: Desk) -> Steps:

@@ -34,7 +34,7 @@ _ADJECTIVES = (
     "warm",
 )
 _NOUNS = ("anchor", "basket", "bridge", "canyon", "ember", "falcon", "forest", "harbor", "island", "lantern", "meadow", "orchard", "pebble", "summit")
-NOT_FOUND = ("could not find", "couldn't find", "cannot find", "can't find", "not found", "no such", "does not exist", "doesn't exist", "there is no")
+NOT_FOUND = ("could not find", "couldn't find", "cannot find", "not found", "no such", "does not exist", "doesn't exist", "there is no")
 SEVERAL = ("more than one", "several", "which one", "which of them", "ambiguous", "multiple")
 
 
