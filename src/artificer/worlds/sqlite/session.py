@@ -1,7 +1,7 @@
 """A session: one private in-memory copy of a database, on which tools run.
 
-A write call runs in a savepoint with SQLite's session recorder attached. When the tool refuses or SQLite does, everything the call did is rolled back and
-the result says why; when it succeeds, what changed is kept, so that effects and digest cost only what changed. Forking copies the database's pages.
+A write call runs in a savepoint with SQLite's session recorder attached. When the tool refuses or SQLite does, everything the call did is rolled back
+and the result says why; when it succeeds, what changed is kept, so that effects and digest cost only what changed. Forking copies the database's pages.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ STEPS = 200_000
 BUDGET = 250
 """Looks after which a call is stopped: 50 million instructions, about a second."""
 _MAX_CELL = 32 << 20
+_IDLE = -(1 << 60)
+"""Looks before what is done outside calls, by guides, would be stopped."""
 
 Run = Callable[[apsw.Connection, dict[str, Any]], Json]
 
@@ -64,17 +66,18 @@ class SqlSession:
         self._shared = shared
         self._seed = seed
         self.connection = self._opened(image)
+        self._image: bytes | None = image  # the state as an image, as long as nothing was written since it was made
         self._history: list[list[RowChange]] = []
         self._moved = 0  # digest sum of what changed since the world's image
-        self._forks = 0
 
     def _opened(self, image: bytes) -> apsw.Connection:
         connection = apsw.Connection(":memory:")
         connection.deserialize("main", image)
-        connection.execute("PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY")
+        connection.config(apsw.SQLITE_DBCONFIG_ENABLE_FKEY, 1)
+        connection.execute("PRAGMA temp_store=MEMORY")
         connection.limit(apsw.SQLITE_LIMIT_LENGTH, _MAX_CELL)
         connection.limit(apsw.SQLITE_LIMIT_ATTACHED, 0)
-        self._looks = 0
+        self._looks = _IDLE
         connection.set_progress_handler(self._tired, STEPS)
         if self._shared.clock is not None:
             self._chance = rng("sqlite", self._seed)
@@ -103,6 +106,7 @@ class SqlSession:
         else:
             return ToolResult(call.id, content)
         finally:
+            self._looks = _IDLE
             self._history.append(changes)
             self._moved = shifted(self._moved, changes)
 
@@ -136,13 +140,16 @@ class SqlSession:
             _roll_back(connection)
             raise
         recorder.close()
+        self._image = None
         changes += read_changes(changeset, self._shared.layouts, arguments)
         return content
 
     async def fork(self) -> SqlSession:
         other = SqlSession.__new__(SqlSession)
-        other._shared, other._seed, other._forks = self._shared, self._seed, 0
-        other.connection = other._opened(self.connection.serialize("main"))
+        if self._image is None:
+            self._image = self.connection.serialize("main")
+        other._shared, other._seed, other._image = self._shared, self._seed, self._image
+        other.connection = other._opened(self._image)
         other._history = list(self._history)
         other._moved = self._moved
         if self._shared.clock is not None:
