@@ -73,12 +73,17 @@ def target_of(schema: Schema, table: Table, column: str) -> ForeignKey | None:
 def tellable(schema: Schema, table: Table) -> list[Column]:
     """Columns whose values people know: no surrogate ids, no blobs, nothing that only the machine reads; names
     first."""
-    out = [
-        column
-        for name, column in table.columns.items()
-        if column.kind != "blob" and schema.surrogate_of(table.name, name) is None and target_of(schema, table, name) is None and not _technical(name)
-    ]
+    out = [column for name, column in table.columns.items() if column.kind not in ("blob", "boolean") and _said(schema, table, name)]
     return sorted(out, key=_rank)
+
+
+def _said(schema: Schema, table: Table, name: str) -> bool:
+    return nameable(name) and not _technical(name) and schema.surrogate_of(table.name, name) is None and target_of(schema, table, name) is None
+
+
+def nameable(name: str) -> bool:
+    """Whether a name can stand in a fact's path and in an op."""
+    return not any(mark in name for mark in ".:,")
 
 
 def _technical(name: str) -> bool:

@@ -28,6 +28,7 @@ from artificer.worlds.sqlite.describe import (
     describe,
     fetch,
     matches,
+    nameable,
     resolves,
     sayable,
     target_of,
@@ -342,8 +343,11 @@ class Proposer:
         return Draft(op, (Said("", None, intent), *facts), gold, tell, entities, description.lookups if lookups is None else lookups)
 
     def writable(self, table: Table, name: str) -> bool:
+        """Whether people would give the column a value of their own."""
         column = table.columns[name]
-        return not column.generated and column.kind not in ("blob", "boolean", "any") and (name not in table.key or not table.surrogate)
+        if column.generated or column.kind in ("blob", "boolean", "any") or not nameable(name):
+            return False
+        return name not in table.key or not table.surrogate
 
     def value(self, table: Table, name: str, old: Json, demand: Demand) -> tuple[Json, list[Said]]:
         """A new value for a column, different from `old`, and how it is said; no facts when none was found."""
@@ -465,7 +469,7 @@ def learn(connection: apsw.Connection, schema: Schema, tools: list[ToolSpec]) ->
     keys: dict[str, list[Key]] = {}
     repeats: set[tuple[str, str]] = set()
     for name, table in schema.tables.items():
-        if name not in named or not table.key or table.view:
+        if name not in named or not table.key or table.view or not nameable(name):
             continue
         columns = ", ".join(map(quote, table.key))
         keys[name] = [tuple(row) for row in connection.execute(f"SELECT {columns} FROM {quote(name)} ORDER BY {columns} LIMIT {_KEYS}")]
