@@ -12,7 +12,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from artificer.core.canon import rng
+from artificer.core.canon import digest, rng
 from artificer.run.engine import execute
 from artificer.run.stage import Reject, each, whole
 from artificer.run.store import RunFolder
@@ -67,7 +67,7 @@ async def wording(log: str, delay: float):
 async def finishing(log: str):
     async def finish(key: str, item: dict):
         note(log, f"final {key}")
-        return [{"n": item["number"], "turn": turn} for turn in range(2)]
+        return [{"n": item["number"], "turn": turn, "mark": digest(key, turn, size=64)} for turn in range(2)]
 
     yield finish
 
@@ -145,6 +145,16 @@ async def dying(marker: str, once: bool):
         return item * 2
 
     yield row
+
+
+@asynccontextmanager
+async def leaving(log: str):
+    async def row(key: str, item: int):
+        return os.getpid()
+
+    note(log, f"enter {os.getpid()}")
+    yield row
+    note(log, f"leave {os.getpid()}")
 
 
 if __name__ == "__main__":

@@ -57,7 +57,10 @@ def test_killed_twenty_times_at_random_moments(tmp_path, undisturbed, engine):
     for _ in range(20):
         done, mark = finished(to), len(played(log))
         process = start(to, log, engine)
-        time.sleep(moments.uniform(0.02, 0.25) + (0.25 if engine != "local" else 0))
+        soon = mark + moments.randrange(70)
+        while len(played(log)) < soon:
+            time.sleep(0.002)
+        time.sleep(moments.uniform(0, 0.02))
         process.kill()
         process.communicate()
         again = set(played(log, mark)) & done
@@ -65,7 +68,7 @@ def test_killed_twenty_times_at_random_moments(tmp_path, undisturbed, engine):
         assert done <= finished(to), "a finished row was lost"
         in_the_middle += before < len(finished(to))
         before = len(finished(to))
-    assert in_the_middle >= 8, "the moments missed the work"
+    assert in_the_middle >= 12, "the moments missed the work"
     process = start(to, log, engine, concurrency=50, delay=0)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (0, "complete\n"), err
@@ -134,3 +137,20 @@ async def test_a_stage_that_cannot_be_sent_is_refused(tmp_path):
     unnamed = each("s", lambda: run_chains.dressing(), keep="out")
     with RunFolder.create_or_continue(tmp_path, {"seed": 1}) as folder, pytest.raises(ArtificerError, match="cannot be sent to a worker"):
         await execute([unnamed], [("a", 1)], folder, engine="processes:1")
+
+
+async def test_workers_enter_their_builders_once_and_leave_them(tmp_path):
+    log = tmp_path / "log"
+    with RunFolder.create_or_continue(tmp_path / "run", {"seed": 1}) as folder:
+        stage = each("where", partial(run_chains.leaving, str(log)), keep="out")
+        await execute([stage], [(f"{n}", n) for n in range(80)], folder, engine="processes:2", concurrency=8)
+        workers = {str(process) for _, process in folder.read("out")}
+    assert len(workers) == 2
+    assert sorted(played(log)) == sorted((what, process) for process in workers for what in ("enter", "leave"))
+
+
+async def test_a_worker_that_cannot_start_says_why(tmp_path):
+    with RunFolder.create_or_continue(tmp_path / "run", {"seed": 1}) as folder:
+        stage = each("where", partial(run_chains.leaving, str(tmp_path / "no" / "log")), keep="out")
+        with pytest.raises(RuntimeError, match="a worker could not start: FileNotFoundError"):
+            await execute([stage], [("a", 1)], folder, engine="processes:2")

@@ -352,3 +352,27 @@ def test_folders_that_cannot_be_written_are_refused(path):
         create(path)
     assert caught.value.where
     assert caught.value.remedy
+
+
+def test_a_refusal_at_any_moment_of_a_run_can_be_continued(tmp_path):
+    """Files may grow to so many bytes and no further: the run is refused in each of its phases, one time or another, and always continues."""
+    run_chains.run(tmp_path / "undisturbed", 60)
+    expected = everything(tmp_path / "undisturbed")
+    largest = max(shard.stat().st_size for shard in (tmp_path / "undisturbed").glob("*.zst"))
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    phases = set()
+    for limit in range(250, largest, 211):
+        to = tmp_path / f"{limit}"
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+        try:
+            with pytest.raises(RunError, match="File too large") as caught:
+                run_chains.run(to, 60, concurrency=3)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+        phases.add(Path(caught.value.where).name)
+        with RunFolder.open(to) as folder:
+            assert folder.torn == []
+        summary = run_chains.run(to, 60, concurrency=5)
+        assert everything(to) == expected
+        assert summary["finish"].rows_out == len(expected["final"])
+    assert phases >= {"parts-000.jsonl.zst", "final-000.jsonl.zst"}  # before the `whole` and after it

@@ -80,7 +80,7 @@ async def execute(
     check_stages(stages)
     run = _Run(folder, engine_of(engine, of), concurrency, progress)
     rows: Iterable[Row] = source
-    async with interruptible() as stop:
+    async with interruptible(_silent if progress is None else progress.say) as stop:
         for part in parts_of(stages):
             if stop.asked:
                 stop.cut = True
@@ -88,6 +88,10 @@ async def execute(
             rows = await (run.whole(part, rows, stop) if isinstance(part, Stage) else run.chain(part, rows, stop))
     run.timer.save(folder)
     return summarise(stages, folder, run.timer, complete=not stop.cut)
+
+
+def _silent(_text: str) -> None:
+    """Nobody watches."""
 
 
 class _Run:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from types import FrameType
 
@@ -20,8 +20,8 @@ class Stop:
 
 
 @asynccontextmanager
-async def interruptible() -> AsyncGenerator[Stop, None]:
-    """First Ctrl-C: `stop.asked`. Second: cancels this task, which leaves the block as KeyboardInterrupt."""
+async def interruptible(say: Callable[[str], None]) -> AsyncGenerator[Stop, None]:
+    """First Ctrl-C: `stop.asked`, and `say` tells so. Second: cancels this task, which leaves the block as KeyboardInterrupt."""
     stop, loop, task, cancelled = Stop(), asyncio.get_running_loop(), asyncio.current_task(), False
 
     def pressed(_signal: int, _frame: FrameType | None) -> None:
@@ -31,8 +31,9 @@ async def interruptible() -> AsyncGenerator[Stop, None]:
         if stop.asked and task is not None:
             cancelled = True
             loop.call_soon_threadsafe(task.cancel)
-        stop.asked = True
-        loop.call_soon_threadsafe(lambda: None)  # wakes the loop
+        elif not stop.asked:
+            stop.asked = True
+            loop.call_soon_threadsafe(say, "finishing the rows in flight; press Ctrl-C again to stop at once")
 
     try:
         before = signal.signal(signal.SIGINT, pressed)

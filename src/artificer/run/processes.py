@@ -30,6 +30,9 @@ from artificer.run.local import each_row
 DEATHS = 3
 """A row that was in flight when this many workers died is taken for the cause."""
 
+LEAVING_S = 10.0
+"""How long a worker may take to leave its builders."""
+
 
 class Order(Struct, frozen=True, tag="order"):
     """Parent to worker: play this row. `item` is JSON, as on disk."""
@@ -92,6 +95,7 @@ class ProcessEngine:
         crew = [Worker(setup, commit) for _ in range(self._count)]
         try:
             await each_row(lambda work: _play(crew, work), works, finished, max(concurrency, 2 * self._count))
+            await asyncio.gather(*(worker.leave() for worker in crew))
         finally:
             for worker in crew:
                 worker.stop()
@@ -179,8 +183,15 @@ class Worker:
             if not done.done():
                 done.set_exception(error)
 
+    async def leave(self) -> None:
+        """Lets the process leave its builders (close its worlds, end its servers) and end by itself."""
+        if self._writer is not None and self._process is not None and self._listener is not None:
+            self._listener.cancel()
+            self._writer.close()
+            await asyncio.to_thread(self._process.join, LEAVING_S)
+
     def stop(self) -> None:
-        """Ends the process, which holds nothing that could be lost."""
+        """Ends the process at once. It holds nothing that could be lost."""
         if self._writer is not None:
             self._writer.close()
             self._writer = None
@@ -243,6 +254,7 @@ async def _serve(channel: socket.socket, chain: Chain, source_type: Any) -> None
     reader, writer = await asyncio.open_connection(sock=channel)
     types = [source_type, *(link.last.of for link in chain)]
     decoders = [msgspec.json.Decoder(Any if of is None else of) for of in types]
+    playing: set[asyncio.Task[None]] = set()
     try:
         async with open_chain(chain) as runner, asyncio.TaskGroup() as rows:
 
@@ -258,9 +270,13 @@ async def _serve(channel: socket.socket, chain: Chain, source_type: Any) -> None
             while True:
                 try:
                     order = _orders.decode(await _receive(reader))
-                except asyncio.IncompleteReadError:
-                    raise ConnectionError from None
-                rows.create_task(play(order))
+                except asyncio.IncompleteReadError:  # the parent is done with us, or gone
+                    for task in playing:
+                        task.cancel()
+                    break
+                task = rows.create_task(play(order))
+                playing.add(task)
+                task.add_done_callback(playing.discard)
     except* (ConnectionError, asyncio.CancelledError):
         pass
     except* Exception as problems:

@@ -79,6 +79,11 @@ class Progress:
             self._shown = now
             self._show(final=False)
 
+    def say(self, text: str) -> None:
+        """A remark, on a line of its own."""
+        self._stream.write(f"{chr(10) if self._live else ''}{text}\n")
+        self._stream.flush()
+
     def end(self) -> None:
         """The part is over, or was stopped."""
         if self._tally is not None:
