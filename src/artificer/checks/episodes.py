@@ -175,14 +175,15 @@ def _members(value: Json) -> Iterable[Json]:
 
 
 class Knowledge:
-    """What is read from a tool's schemas, made once: `rule` for its arguments, `shows` for the ids in its results."""
+    """What is read from a tool's schemas, made once: `rule` for its arguments, `shows` for the ids in its results, `tables` they are of."""
 
-    __slots__ = ("rule", "shows", "spec")
+    __slots__ = ("rule", "shows", "spec", "tables")
 
     def __init__(self, spec: ToolSpec) -> None:
         self.spec = spec
         self.rule = Rule(unfold(spec.parameters, spec.parameters), spec.parameters)
         self.shows = shown_ids(spec.returns) if spec.returns is not None else None
+        self.tables = frozenset(ref.rpartition(".")[0] for ref in self.shows or ())
 
 
 class Library:

@@ -27,13 +27,14 @@ def gold_ids(task: Task, tools: Sequence[ToolSpec]) -> list[Json]:
     by_name = {tool.name: tool for tool in tools}
     calls = [*(task.gold or ()), *(call for want in task.goal.wants for call in want.gold)]
     found = [value for call in calls if call.name in by_name for _, value in references(LIBRARY.of(by_name[call.name]).rule, call.arguments)]
-    tables = {ref.rpartition(".")[0] for tool in tools for ref in (LIBRARY.of(tool).shows or ())}
-    found += [effect.key[0] for effect in task.goal.effects if _surrogate(effect, tables)]
+    if task.goal.effects:
+        tables = frozenset[str]().union(*[LIBRARY.of(tool).tables for tool in tools])
+        found += [effect.key[0] for effect in task.goal.effects if _surrogate(effect, tables)]
     unique = {freeze(value): value for value in found if isinstance(value, (str, int, float)) and not isinstance(value, bool)}
     return [unique[key] for key in sorted(unique, key=lambda key: (isinstance(key, str), key))]  # pyright: ignore[reportArgumentType, reportUnknownLambdaType]
 
 
-def _surrogate(effect: Effect, tables: set[str]) -> bool:
+def _surrogate(effect: Effect, tables: frozenset[str]) -> bool:
     return effect.table in tables and len(effect.key) == 1 and not (effect.generated and effect.change == "insert")
 
 

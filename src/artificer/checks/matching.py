@@ -43,8 +43,11 @@ class Match(Struct, frozen=True):
 
 def match(wanted: Sequence[Effect], found: Sequence[Effect], tools: Sequence[ToolSpec] = ()) -> Match:
     """Compares two sets of effects; see the module docstring. `tools` are read for `x-ref` annotations only."""
+    literal = _split(wanted, found, [_literal(effect) for effect in wanted], [_literal(effect) for effect in found])
+    if not literal.missing and not literal.extra:  # even the generated keys are the same
+        return literal
     if not any(effect.generated for effect in wanted) and not any(effect.generated for effect in found):
-        return _split(wanted, found, [_literal(effect) for effect in wanted], [_literal(effect) for effect in found])
+        return literal
     keys = _KeyColumns((*wanted, *found), tools)
     best: Match | None = None
     for loose in (False, True):
