@@ -11,20 +11,24 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 from msgspec import Struct
 
 from artificer.core.errors import RunError
+from artificer.core.tasks import Task
 from artificer.core.tools import ToolSpec
 from artificer.recipes import Recipe, knobs_of, recipe_named
-from artificer.rollout.play import GuideMaker
+from artificer.rollout.again import Rollout, rollout_stages
+from artificer.rollout.play import own_guide
 from artificer.rollout.proof import Proof, verify_run, world_of
 from artificer.rollout.stats import RunStats, count_run
 from artificer.run.engine import execute
@@ -33,6 +37,7 @@ from artificer.run.store import RunFolder
 from artificer.run.summary import Summary
 from artificer.studio.gather import VERIFIED, Shown, Verified, gather
 from artificer.studio.report import Learned, page
+from artificer.synthesis.discovered import GRAPH, Stored, discovered, observing
 from artificer.worlds.base import Problem, World
 
 T = TypeVar("T")
@@ -99,27 +104,85 @@ def synth(
     return _run(_synth(found, chosen, Path(out), engine, concurrency, progress))
 
 
-async def _synth(recipe: Recipe, knobs: Struct, out: Path, engine: str, concurrency: int, progress: Progress | None) -> Summary:
+async def _synth(recipe: Recipe, knobs: Any, out: Path, engine: str, concurrency: int, progress: Progress | None) -> Summary:
     plain: dict[str, Any] = msgspec.to_builtins(knobs)
-    about = {"command": f"artificer synth {recipe.name}", "engine": engine, "concurrency": concurrency}
-    described, guide = await _look(plain)
-    with RunFolder.create_or_continue(out, {"recipe": recipe.name, "knobs": plain, "about": about}) as folder:
-        if described is not None and not folder.has("tools.json"):
-            folder.put_json("tools.json", described)
-        stages = recipe.stages(knobs) if guide is None else recipe.stages(knobs, guide)
-        return await execute(stages, recipe.source(knobs), folder, engine=engine, concurrency=concurrency, progress=progress)
-
-
-async def _look(knobs: dict[str, Any]) -> tuple[Described | None, GuideMaker | None]:
-    """What a recipe's world offers, and how its guide is found when it brings none. Recipes without a world have neither."""
-    source = knobs.get("world")
-    if not isinstance(source, str):
-        return None, None
-    world = World.of(source, **knobs.get("options", {}))
+    about = {"command": command_of(recipe, knobs, out), "engine": engine, "concurrency": concurrency}
+    source = plain.get("world")
+    world = World.of(source, **plain.get("options", {})) if isinstance(source, str) else None
     try:
-        return _described(world), None
+        with RunFolder.create_or_continue(out, {"recipe": recipe.name, "knobs": plain, "about": about}) as folder:
+            if world is not None and not folder.has("tools.json"):
+                folder.put_json("tools.json", _described(world))
+            if world is None or world.guide is not None:
+                stages = recipe.stages(knobs)
+            else:
+                guide = await discovered(world, folder)
+                stages = recipe.stages(msgspec.structs.replace(knobs, options=knobs.options | observing(folder)), guide)
+            return await execute(stages, recipe.source(knobs), folder, engine=engine, concurrency=concurrency, progress=progress)
     finally:
-        await world.close()
+        if world is not None:
+            await world.close()
+
+
+def command_of(recipe: Recipe, knobs: Struct, out: str | Path) -> str:
+    """What to type to make a run with these knobs."""
+    given, usual = (msgspec.to_builtins(chosen) for chosen in (knobs, recipe.knobs()))
+    words = ["artificer", "synth", recipe.name]
+    for name, value in given.items():
+        if value != usual[name]:
+            words += _flags(f"-{name}" if len(name) == 1 else f"--{name.replace('_', '-')}", value)
+    return shlex.join([*words, "-o", str(out)])
+
+
+def _flags(flag: str, value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [word for pair in cast("dict[str, str]", value).items() for word in (flag, "=".join(pair))]
+    return [flag, *(str(part) for part in (cast("list[Any]", value) if isinstance(value, list | tuple) else [value]))]
+
+
+def rollout(
+    tasks: str | Path,
+    *,
+    out: str | Path,
+    agent: str = "scripted:oracle",
+    user: str = "goal",
+    world: str | None = None,
+    options: dict[str, str] | None = None,
+    n: int | None = None,
+    errors: float = 0.0,
+    trials: int = 1,
+    keep_failed: bool = False,
+    engine: str = "local",
+    concurrency: int = 64,
+    progress: Progress | None = None,
+) -> Summary:
+    """Plays the tasks of a run again with another agent, into a run folder of its own; continues the one that is there.
+
+    Args:
+        tasks: a run folder.
+        out: the folder to write.
+        agent: "scripted:oracle" or a model string.
+        world, options: used instead of what the run names.
+        n: only the first so many tasks.
+        errors, trials, keep_failed: see `rollout.again.Rollout`.
+    """
+
+    async def play() -> Summary:
+        with RunFolder.open(tasks) as given:
+            source, chosen = world_of(given) if world is None else (world, {})
+            knobs = Rollout(source, chosen if options is None else options, agent, user, errors, trials, keep_failed)
+            about = {"command": f"artificer rollout {tasks} --agent {agent} -o {out}", "engine": engine, "concurrency": concurrency}
+            asked = {"rollout": given.manifest.get("recipe", ""), "n": n, "knobs": msgspec.to_builtins(knobs), "about": about}
+            with RunFolder.create_or_continue(out, asked) as folder:
+                for name in ("tools.json", GRAPH):
+                    if given.has(name) and not folder.has(name):
+                        folder.put_json(name, given.get_json(name))
+                guide = Stored(str(folder.path / GRAPH)) if folder.has(GRAPH) else own_guide
+                stages = rollout_stages(msgspec.structs.replace(knobs, options=knobs.options | observing(folder)), guide)
+                rows = islice(given.read("tasks", Task, ordered=True), n)
+                return await execute(stages, rows, folder, engine=engine, concurrency=concurrency, progress=progress, of=Task)
+
+    return _run(play())
 
 
 def verify(
@@ -137,11 +200,12 @@ def verify(
     """
     with RunFolder.open(run) as folder:
         source, given = world_of(folder) if world is None else (world, {})
+        given = (given if options is None else options) | observing(folder)
         if engine is None:
             pays = len(folder.keys("traces")) >= PAYS and (os.cpu_count() or 1) > 1
             engine = "processes:2" if pays else "local"
         began = perf_counter()
-        proof = _run(verify_run(folder, source, given if options is None else options, engine=engine, progress=progress))
+        proof = _run(verify_run(folder, source, given, engine=engine, progress=progress))
         with suppress(RunError):  # a folder that can only be read is verified all the same
             folder.put_json(VERIFIED, Verified(proof.proven, len(proof.refuted), proof.missing, round(perf_counter() - began, 1)))
         return proof

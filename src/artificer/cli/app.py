@@ -17,14 +17,14 @@ _COMMANDS = {
     #    "demo": "The whole loop on shipped inputs, offline: synthesise, verify, train, measure, report.",
     "tools": "What tools a source has, and what of it cannot be used.",
     "synth": "Make verified traces with a recipe.",
-    #    "rollout": "Play a run's tasks again with another agent.",
+    "rollout": "Play a run's tasks again with another agent.",
     "verify": "Re-execute every trace and prove or refute what it claims.",
     #    "curate": "Turn proven traces into training rows: one decision each.",
     #    "convert": "Write a run's traces in another format.",
     "stats": "Count what a run holds and what it dropped.",
     #    "train": "Fine-tune a model on training rows.",
     #    "eval": "Measure a model on held-out decisions.",
-    #    "report": "Write a run's report.html.",
+    "report": "Write a run's report.html.",
     "recipes": "List the recipes, or show one.",
 }
 

@@ -1,0 +1,81 @@
+"""`artificer rollout`: another agent on the tasks of a run."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from artificer.cli.show import options_of
+
+
+def command(
+    tasks: str,
+    /,
+    *,
+    out: Annotated[str, Parameter(name=("--out", "-o"))],
+    agent: str = "scripted:oracle",
+    user: str = "goal",
+    world: str | None = None,
+    options: Annotated[tuple[str, ...], Parameter(negative_iterable=())] = (),
+    n: Annotated[int | None, Parameter(name=("-n",))] = None,
+    errors: float = 0.0,
+    trials: int = 1,
+    keep_failed: Annotated[bool, Parameter(negative=())] = False,
+    engine: str = "local",
+    concurrency: int = 64,
+    quiet: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """Play the tasks of a run again with another agent, and judge what it does. An interrupted rollout is continued by the same command.
+
+    Example: `artificer rollout runs/shop --agent openai:qwen3@http://localhost:8000/v1 -o runs/shop-qwen3`
+
+    Parameters
+    ----------
+    tasks
+        A run folder that holds tasks.
+    out
+        The run folder to write.
+    agent
+        scripted:oracle, or a model: openai:NAME@URL, local:NAME, hf:PATH.
+    user
+        The simulated user.
+    world
+        Use this source instead of the one the run names.
+    options
+        Options of the source, KEY=VALUE, once for each.
+    n
+        Only the first so many tasks.
+    errors
+        How often scripted:oracle makes a plausible mistake first.
+    trials
+        Plays of each task.
+    keep_failed
+        Keep traces that fail a check, with their verdicts, instead of rejecting them.
+    engine
+        Where rows are worked on: local, processes:N or ray:N.
+    concurrency
+        Rows in flight, over all workers.
+    quiet
+        Show no progress.
+    """
+    from artificer.api import rollout
+    from artificer.cli.synth import report
+    from artificer.run.progress import Progress
+
+    summary = rollout(
+        tasks,
+        out=out,
+        agent=agent,
+        user=user,
+        world=world,
+        options=options_of(options) if options else None,
+        n=n,
+        errors=errors,
+        trials=trials,
+        keep_failed=keep_failed,
+        engine=engine,
+        concurrency=concurrency,
+        progress=None if quiet else Progress(),
+    )
+    return report(summary, out)
