@@ -382,7 +382,7 @@ def items(described: list[dict[str, Any]]) -> Phrases:
     for shape in range(3):
         things = [thing(item, shape) for item in described]
         said.append(listed([f"the {it}" for it in things]))
-        said.append(f"namely my {listed(things)}")
+        said.append(f"I mean my {listed(things)}")
     said.append(f"what I mean is {said[0]}")
     said.append(f"it concerns {said[2]}")
     return tuple(dict.fromkeys(said))

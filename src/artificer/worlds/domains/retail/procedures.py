@@ -131,8 +131,9 @@ class _Case:
 
     def order_line(self) -> Steps:
         """The order that the request is about, as list_orders shows it."""
-        said = self.desk.heard("order")
-        if not said and not self.held():
+        for _ in range(_ASKED):
+            if self.desk.heard("order") or self.held():
+                break
             yield Ask("order", "order")
         orders = yield from self.orders()
         while True:
@@ -355,8 +356,8 @@ def _hand_over(case: _Case) -> Steps:
 
 def _ask_status(case: _Case) -> Steps:
     order = yield from case.order_line()
-    when = f" on {spoken_date(order['delivered_on'])}" if "delivered_on" in order else ""
-    yield Tell(f"Your order of {spoken_date(order['placed_on'])} is {order['status']}{when}.")
+    state = f"was delivered on {spoken_date(order['delivered_on'])}" if "delivered_on" in order else f"is {order['status']}"
+    yield Tell(f"Your order of {spoken_date(order['placed_on'])} {state}.")
 
 
 def _ask_tracking(case: _Case) -> Steps:

@@ -84,7 +84,7 @@ GOODS: tuple[tuple[str, str, dict[str, tuple[str, ...]], int], ...] = (
     ("Camping Stove", "outdoor", {"fuel": ("gas", "spirit", "multi-fuel"), "burners": ("one burner", "two burners")}, 6400),
     ("Hammock", "outdoor", {"colour": COLOURS[:5], "width": ("single width", "double width")}, 4400),
     ("Bookshelf", "furniture", {"wood": ("ash", "oak", "walnut"), "shelves": ("three shelves", "four shelves", "five shelves")}, 14900),
-    ("Desk Chair", "furniture", {"colour": COLOURS[2:8], "arms": ("with armrests", "without armrests")}, 17900),
+    ("Desk Chair", "furniture", {"colour": COLOURS[2:8], "armrests": ("fixed armrests", "no armrests")}, 17900),
     ("Bedside Table", "furniture", {"wood": ("ash", "oak", "pine"), "drawers": ("one drawer", "two drawers")}, 8400),
     ("Wall Mirror", "furniture", {"frame": ("brass frame", "oak frame", "black frame"), "shape": ("oval", "round", "square")}, 6900),
     ("Throw Blanket", "home textiles", {"colour": COLOURS, "material": ("cotton", "wool")}, 4900),
