@@ -29,7 +29,7 @@ OPEN = ToolSpec("t", "t", {"type": "object"}, None, "write")
 LOOP = ToolSpec("t", "t", {"$ref": "#", "properties": {"x": {"$ref": "#"}}}, {"$ref": "#", "items": {"$ref": "#"}}, "write")
 NASTY: dict[str, Any] = {
     "long": "a" * MEGA,
-    "spaced": "a " * (MEGA // 2),
+    "spaced": "a " * 1_000_000,
     "digits": "1" * 1_000_000,
     "many numbers": "1,1.1 " * 200_000,
     "dashes": "- " * 1_000_000,
@@ -44,14 +44,13 @@ NASTY: dict[str, Any] = {
     "newlines": "\n" * 100_000,
     "questions": "?" * 100_000,
     "null": "\x00",
-    "wide": list(range(100_000)),
-    "keys": {f"k{n}": n for n in range(20_000)},
+    "wide": list(range(20_000)),
+    "keys": {f"k{n}": n for n in range(5_000)},
     "script": "<script>alert(1)</script>'; DROP TABLE track;--",
 }
 
 
-@pytest.mark.parametrize("tool", [OPEN, LOOP], ids=["open", "loop"])
-@pytest.mark.parametrize("name", NASTY)
+@pytest.mark.parametrize(("name", "tool"), [*((name, OPEN) for name in NASTY), ("deep", LOOP), ("very deep", LOOP), ("keys", LOOP)])
 async def test_nothing_crashes_or_hangs(shop, name: str, tool: ToolSpec) -> None:
     value = NASTY[name]
     text = value if isinstance(value, str) else "hello"

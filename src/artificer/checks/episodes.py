@@ -213,13 +213,18 @@ def references(rule: Rule, value: Json) -> Iterator[tuple[str, Json]]:
             yield leaf.ref, scalar
 
 
+def _below(path: str, name: str) -> str:
+    """Where a property stands, as evidence names it; not spelled out for ever."""
+    return (f"{path}.{name}" if path else name) if len(path) < 200 else path
+
+
 def leaves(rule: Rule, value: Json, where: str = "") -> Iterator[tuple[Rule, Json, str]]:
     """Every scalar in `value` with the rule that governs it and where it stands. An id's array passes the annotation on."""
     waiting: list[tuple[Rule, Json, str]] = [(rule, value, where)]
     while waiting:
         at, item, path = waiting.pop()
         if isinstance(item, dict):
-            waiting += [(at.child(name), part, f"{path}.{name}" if path else name) for name, part in cast("dict[str, Json]", item).items()]
+            waiting += [(at.child(name), part, _below(path, name)) for name, part in cast("dict[str, Json]", item).items()]
         elif isinstance(item, (list, tuple)):
             inner = at if at.ref is not None else at.items()
             waiting += [(inner, part, path) for part in cast("list[Json]", item)]
