@@ -154,3 +154,14 @@ async def test_a_worker_that_cannot_start_says_why(tmp_path):
         stage = each("where", partial(run_chains.leaving, str(tmp_path / "no" / "log")), keep="out")
         with pytest.raises(RuntimeError, match="a worker could not start: FileNotFoundError"):
             await execute([stage], [("a", 1)], folder, engine="processes:2")
+
+
+async def test_a_builder_that_a_worker_cannot_import_is_named(tmp_path, monkeypatch):
+    import types
+
+    gone = types.ModuleType("gone_module")
+    exec("from contextlib import asynccontextmanager\n@asynccontextmanager\nasync def build():\n    yield None", gone.__dict__)
+    monkeypatch.setitem(sys.modules, "gone_module", gone)
+    told = "a worker could not start: ModuleNotFoundError: No module named 'gone_module'"
+    with RunFolder.create_or_continue(tmp_path / "run", {"seed": 1}) as folder, pytest.raises(RuntimeError, match=told):
+        await execute([each("s", partial(gone.build), keep="out")], [("a", 1)], folder, engine="processes:1")

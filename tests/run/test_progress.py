@@ -55,3 +55,11 @@ def test_rows_of_earlier_attempts_count_as_done_but_not_for_the_rate(tmp_path):
     stream = io.StringIO()
     play(tmp_path, stream, 60, rows=30)
     assert "play: 30/30 rows, 0 out, 0.0 rows/s" in stream.getvalue()
+
+
+def test_the_total_of_a_source_without_a_length(tmp_path):
+    stream = io.StringIO()
+    with RunFolder.create_or_continue(tmp_path, {"seed": 1}) as folder:
+        source = ((f"{n}", n) for n in range(6))
+        asyncio.run(execute([each("play", slow, keep="out")], source, folder, progress=Progress(stream), total=6))
+    assert "play: 6/6 rows, 3 out, 3 rejected (odd 3)" in stream.getvalue()

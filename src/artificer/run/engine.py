@@ -61,6 +61,7 @@ async def execute(
     concurrency: int = 64,
     progress: Progress | None = None,
     of: Any = None,
+    total: int | None = None,
 ) -> Summary:
     """Runs stages over a source, or what is left of it.
 
@@ -70,6 +71,7 @@ async def execute(
         engine: `"local"`, `"processes:N"` or `"ray:N"`.
         concurrency: rows in flight, over all workers.
         of: the type of the source's items, when they are not plain JSON values and the engine has workers.
+        total: how many rows the source has, for progress, when it cannot be asked by `len`.
 
     Returns:
         What went in, came out and was dropped at every stage, over all attempts; `complete` is False after Ctrl-C.
@@ -85,7 +87,8 @@ async def execute(
             if stop.asked:
                 stop.cut = True
                 break
-            rows = await (run.whole(part, rows, stop) if isinstance(part, Stage) else run.chain(part, rows, stop))
+            count = len(rows) if isinstance(rows, Sized) else total if rows is source else None
+            rows = await (run.whole(part, rows, stop) if isinstance(part, Stage) else run.chain(part, rows, count, stop))
     run.timer.save(folder)
     return summarise(stages, folder, run.timer, complete=not stop.cut)
 
@@ -104,8 +107,8 @@ class _Run:
         self._concurrency = max(1, concurrency)
         self._progress = progress
 
-    async def chain(self, chain: Chain, rows: Iterable[Row], stop: Stop) -> Iterable[Row]:
-        """Runs a chain of `each` stages; gives the rows of its end."""
+    async def chain(self, chain: Chain, rows: Iterable[Row], count: int | None, stop: Stop) -> Iterable[Row]:
+        """Runs a chain of `each` stages over `count` rows (None: unknown); gives the rows of its end."""
         last = chain[-1].last
         ends: list[bytes] = []
 
@@ -127,7 +130,7 @@ class _Run:
                 yield work
 
         title = " > ".join(link.last.name for link in chain)
-        async with _shown(self._progress, title, len(rows) if isinstance(rows, Sized) else None):
+        async with _shown(self._progress, title, count):
             await self._engine.run(chain, works(), commit, finished, self._concurrency)
         return _decoded(ends, last) if last.keep is None else self._kept(last)
 

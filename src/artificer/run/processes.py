@@ -17,7 +17,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from itertools import count
 from multiprocessing.process import BaseProcess
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from msgspec import Struct
@@ -112,7 +112,7 @@ async def _play(crew: list[Worker], work: Work) -> None:
             continue
     raise RunError(
         f"{DEATHS} workers died while they played row {work.key!r}",
-        remedy="look for what kills them (memory, a crashing library); everything finished is kept, and the same command continues",
+        remedy="look above for what ends them (memory, a crashing library, no `if __name__ == '__main__':` in a script); the same command continues",
     )
 
 
@@ -243,19 +243,19 @@ async def _receive(reader: asyncio.StreamReader) -> bytes:
 
 def _worker(channel: socket.socket, setup: bytes) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides what it means
-    chain, source_type = pickle.loads(setup)
     try:
-        asyncio.run(_serve(channel, chain, source_type))
+        asyncio.run(_serve(channel, setup))
     except (ConnectionError, asyncio.CancelledError):
         sys.exit(0)  # the parent is gone
 
 
-async def _serve(channel: socket.socket, chain: Chain, source_type: Any) -> None:
+async def _serve(channel: socket.socket, setup: bytes) -> None:
     reader, writer = await asyncio.open_connection(sock=channel)
-    types = [source_type, *(link.last.of for link in chain)]
-    decoders = [msgspec.json.Decoder(Any if of is None else of) for of in types]
     playing: set[asyncio.Task[None]] = set()
     try:
+        chain, source_type = cast("tuple[Chain, Any]", pickle.loads(setup))
+        types = [source_type, *(link.last.of for link in chain)]
+        decoders = [msgspec.json.Decoder(Any if of is None else of) for of in types]
         async with open_chain(chain) as runner, asyncio.TaskGroup() as rows:
 
             async def play(order: Order) -> None:
