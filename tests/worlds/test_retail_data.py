@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import apsw
 import pytest
 
 from artificer.core.errors import SourceError
+from artificer.core.messages import ToolCall
+from artificer.core.tasks import Start
 from artificer.worlds import World
 from artificer.worlds.domains import known, open_world
 from artificer.worlds.domains.retail import data
@@ -89,3 +94,16 @@ async def test_domains_are_found_by_listing_the_folder():
         World.of("domain:retail", seed="seven")
     with pytest.raises(SourceError, match="colour"):
         World.of("domain:retail", colour="red")
+
+
+async def test_the_domain_in_the_docs_works():
+    text = (Path(__file__).parents[2] / "docs" / "domain-retail.md").read_text(encoding="utf-8")
+    (code,) = [block for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "open_domain" in block]
+    space: dict = {}
+    exec(compile(code, "docs/domain-retail.md", "exec"), space)
+    session = await space["open_domain"]("domain:library").open(Start())
+    lend = ToolCall("c", "lend_book", {"book_id": "b_7Q"})
+    assert (await session.call(lend)).content == {"book_id": "b_7Q", "lent": True}
+    assert (await session.call(lend)).error == "constraint"
+    assert len(session.effects()) == 1
+    await session.close()
