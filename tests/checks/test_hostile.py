@@ -27,6 +27,15 @@ def deep(levels: int) -> Any:
 
 OPEN = ToolSpec("t", "t", {"type": "object"}, None, "write")
 LOOP = ToolSpec("t", "t", {"$ref": "#", "properties": {"x": {"$ref": "#"}}}, {"$ref": "#", "items": {"$ref": "#"}}, "write")
+_TWICE: dict[str, Any] = {"$ref": "#/$defs/s"}
+SPLIT = ToolSpec(
+    "t",
+    "t",
+    {"properties": {"x": _TWICE}, "$defs": {"s": {"anyOf": [{"items": _TWICE, "properties": {"k": _TWICE}}, {"items": _TWICE}]}}},
+    None,
+    "write",
+)
+"""A schema whose parts would double at every level."""
 NASTY: dict[str, Any] = {
     "long": "a" * MEGA,
     "spaced": "a " * 1_000_000,
@@ -50,7 +59,9 @@ NASTY: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize(("name", "tool"), [*((name, OPEN) for name in NASTY), ("deep", LOOP), ("very deep", LOOP), ("keys", LOOP)])
+@pytest.mark.parametrize(
+    ("name", "tool"), [*((name, OPEN) for name in NASTY), ("deep", LOOP), ("very deep", LOOP), ("keys", LOOP), ("very deep", SPLIT)]
+)
 async def test_nothing_crashes_or_hangs(shop, name: str, tool: ToolSpec) -> None:
     value = NASTY[name]
     text = value if isinstance(value, str) else "hello"

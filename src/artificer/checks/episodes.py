@@ -68,13 +68,17 @@ def tools_by_name(episode: Episode) -> dict[str, ToolSpec]:
 
 
 class Rule:
-    """What a schema says of one argument: the id it must be, the values it names itself, and the rules of what it contains."""
+    """What a schema says of one argument: the id it must be, the values it names itself, and the rules of what it contains.
 
-    __slots__ = ("_children", "_items", "_root", "_schemas", "known", "ref")
+    Rules are shared by the parts of a schema they come from (`made`), so there are no more of them than parts, however deep the data.
+    """
 
-    def __init__(self, schemas: Sequence[Schema], root: Schema) -> None:
+    __slots__ = ("_children", "_items", "_made", "_root", "_schemas", "known", "ref")
+
+    def __init__(self, schemas: Sequence[Schema], root: Schema, made: dict[tuple[int, ...], Rule]) -> None:
         self._schemas = tuple(schemas)
         self._root = root
+        self._made = made
         self._children: dict[str, Rule] = {}
         self._items: Rule | None = None
         self.ref: str | None = next((s["x-ref"] for s in schemas if isinstance(s.get("x-ref"), str)), None)
@@ -86,22 +90,31 @@ class Rule:
 
     def child(self, name: str) -> Rule:
         """The rule of a property."""
-        if name not in self._children:
+        found = self._children.get(name)
+        if found is None:
             if len(self._children) > 256:  # free keys chosen by a model
                 self._children.clear()
-            found: list[Schema] = []
+            parts: list[Schema] = []
             for schema in self._schemas:
                 named = schema.get("properties")
                 part = cast("Schema", named).get(name) if isinstance(named, dict) else None
-                found += unfold(part if part is not None else schema.get("additionalProperties"), self._root)
-            self._children[name] = Rule(found, self._root)
-        return self._children[name]
+                parts += unfold(part if part is not None else schema.get("additionalProperties"), self._root)
+            found = self._children[name] = self._shared(parts)
+        return found
 
     def items(self) -> Rule:
         """The rule of an array's elements."""
         if self._items is None:
-            self._items = Rule([part for schema in self._schemas for part in unfold(schema.get("items"), self._root)], self._root)
+            self._items = self._shared([part for schema in self._schemas for part in unfold(schema.get("items"), self._root)])
         return self._items
+
+    def _shared(self, parts: list[Schema]) -> Rule:
+        once = {id(part): part for part in parts}  # parts of one specification, which outlives its rules
+        name = tuple(once)
+        found = self._made.get(name)
+        if found is None:
+            found = self._made[name] = Rule(tuple(once.values()), self._root, self._made)
+        return found
 
 
 def unfold(schema: object, root: Schema) -> list[Schema]:
@@ -181,7 +194,7 @@ class Knowledge:
 
     def __init__(self, spec: ToolSpec) -> None:
         self.spec = spec
-        self.rule = Rule(unfold(spec.parameters, spec.parameters), spec.parameters)
+        self.rule = Rule(unfold(spec.parameters, spec.parameters), spec.parameters, {})
         self.shows = shown_ids(spec.returns) if spec.returns is not None else None
         self.tables = frozenset(ref.rpartition(".")[0] for ref in self.shows or ())
 
