@@ -159,7 +159,7 @@ def _methods(owner: type, name: str, problems: list[Problem]) -> Iterator[tuple[
         for key, value in vars(base).items():
             if isinstance(value, FunctionType) and not is_private(key):
                 found[key] = value
-    copier = copier_of(owner)
+    copier = copier_of(cast("type[object]", owner))
     found = {key: value for key, value in found.items() if value is not copier}
     if not found:
         return

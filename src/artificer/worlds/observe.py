@@ -47,12 +47,28 @@ class Probe(Struct, frozen=True, omit_defaults=True):
 
 def differences(before: Tables, after: Tables) -> tuple[Effect, ...]:
     """Net effects between two observations, sorted by table and key."""
+    changed = [table for table in {*before, *after} if before.get(table) != after.get(table)]
+    left, right = (_split({table: tables[table] for table in changed if table in tables}) for tables in (before, after))
     found: list[Effect] = []
-    for table in sorted({*before, *after}):
-        old, new = before.get(table), after.get(table)
-        if old != new:
-            found += _rows_differ(table, _rows(old), _rows(new))
+    for table in sorted({*left, *right}):
+        found += _rows_differ(table, _rows(left.get(table)), _rows(right.get(table)))
     return tuple(found)
+
+
+def _split(tables: Tables) -> Tables:
+    """Lists of objects within an object become tables of their own: `{"notes": [...], "total": 3}` in `list` is `list` and `list.notes`."""
+    found: Tables = {}
+    for table, value in tables.items():
+        entries = cast("dict[str, Json]", value) if isinstance(value, dict) else {}
+        inner = {
+            key: part for key, part in entries.items() if isinstance(part, list) and any(isinstance(item, dict) for item in cast("list[Json]", part))
+        }
+        found |= {f"{table}.{key}": part for key, part in inner.items()}
+        if not inner:
+            found[table] = value
+        elif len(inner) < len(entries):
+            found[table] = {key: part for key, part in entries.items() if key not in inner}
+    return found
 
 
 def state_digest(tables: Tables) -> str:

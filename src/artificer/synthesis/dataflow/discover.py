@@ -392,7 +392,9 @@ def _ordered(options: Sequence[Sequence[Candidate]]) -> Iterator[tuple[Candidate
     """Combinations by the sum of their ranks: the most promising first."""
     sizes = [range(min(len(option), _TRIES)) for option in options]
     while len(sizes) > 1 and math.prod(map(len, sizes)) > 20_000:
-        sizes = [size[: max(2, len(size) - 1)] for size in sizes]
+        sizes = [range(max(2, len(size) - 1)) for size in sizes]
+        if max(map(len, sizes)) == 2:
+            break
     ranks = sorted(islice(product(*sizes), 20_000), key=lambda each: (sum(each), max(each, default=0)))
     for rank in ranks:
         yield tuple(option[at] for option, at in zip(options, rank, strict=True))
