@@ -79,7 +79,9 @@ def dump(connection):
         columns = [row[1] for row in connection.execute(f"PRAGMA table_info({quoted(table)})")]
         for row in connection.execute(f"SELECT _rowid_, * FROM {quoted(table)}" if table != "pair" else "SELECT 0, * FROM pair"):
             values = dict(zip(columns, row[1:], strict=False))
-            out[table, tuple(values[name] for name in key) if key else row[:1]] = {name: (type(value).__name__, value) for name, value in values.items()}
+            out[table, tuple(values[name] for name in key) if key else row[:1]] = {
+                name: (type(value).__name__, value) for name, value in values.items()
+            }
     return out
 
 
@@ -179,11 +181,16 @@ async def test_time_and_chance_depend_on_the_seed_alone():
 
 async def test_an_endless_query_is_stopped_and_deferred_keys_are_checked():
     connection = apsw.Connection(":memory:")
-    connection.execute("CREATE TABLE p (id INTEGER PRIMARY KEY); CREATE TABLE c (id INTEGER PRIMARY KEY, p REFERENCES p DEFERRABLE INITIALLY DEFERRED)")
+    connection.execute(
+        "CREATE TABLE p (id INTEGER PRIMARY KEY); CREATE TABLE c (id INTEGER PRIMARY KEY, p REFERENCES p DEFERRABLE INITIALLY DEFERRED)"
+    )
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) INSERT INTO p SELECT i FROM n WHERE i < 0"
     tools = [
         SqlTool(ToolSpec("endless", "Never ends.", {"type": "object"}, effect="write"), lambda c, a: c.execute(endless) and None),
-        SqlTool(ToolSpec("dangling", "Refers to nothing.", {"type": "object"}, effect="write"), lambda c, a: c.execute("INSERT INTO c (p) VALUES (5)") and None),
+        SqlTool(
+            ToolSpec("dangling", "Refers to nothing.", {"type": "object"}, effect="write"),
+            lambda c, a: c.execute("INSERT INTO c (p) VALUES (5)") and None,
+        ),
     ]
     session = await SqlWorld("test", connection.serialize("main"), tools).open(Start())
     assert session.run(ToolCall("c", "endless", {})).error is ErrorKind.timeout
