@@ -1,7 +1,7 @@
 """What a call changed: SQLite's changesets read into row changes, and row changes of many calls folded into net effects.
 
-A changeset already folds what one call did to a row; `fold` does the same over calls: insert then delete is nothing, a column set back to its old value
-is left out, delete then insert of the same key is an update.
+A changeset already folds what one call did to a row; `fold` does the same over calls: insert then delete is nothing, a column set back to its old
+value is left out, delete then insert of the same key is an update.
 """
 
 from __future__ import annotations

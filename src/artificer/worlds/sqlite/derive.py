@@ -97,7 +97,9 @@ class _Derived:
         properties[limit] = _limit()
         many = self.many(table)
         kind = "the view" if table.view else ""
-        text = f"Search {kind} {many.replace('_', ' ')}. {_sentence(table.comment)} All filters are optional and must all hold; text is compared without regard to case. Returns at most {limit} rows, and the total."
+        text = f"Search {kind} {many.replace('_', ' ')}. {_sentence(table.comment)}"
+        text += " Filters are optional and must all hold; text is compared without regard to case."
+        text += f" Returns at most {limit} rows, and the total."
         self.add(f"search_{many}", table, "search", queries.search(table, filters, limit), text, object_schema(properties), self.page(table))
 
     def get(self, table: Table) -> None:
@@ -134,7 +136,7 @@ class _Derived:
         if table.key:
             verb = role.endswith(("_to", "_by", "_from", "_at"))  # "reports_to": the employee that an employee reports to
             name = f"get_{other}_of_{own}" if plain else f"get_{other}_that_{own}_{role}" if verb else f"get_{role}_of_{own}"
-            text = f"Get the {other.replace('_', ' ')} to which one {own.replace('_', ' ')} refers by {', '.join(foreign.columns)}; null when it refers to none."
+            text = f"Get the {other.replace('_', ' ')} to which one {own.replace('_', ' ')} refers by {via}; null when there is none."
             run = queries.parent_of(table, foreign.columns, parent, foreign.target)
             shown = row_schema(self.schema, parent) | {"type": ["object", "null"]}
             self.add(name, table, "parent", run, text, self.key(table), shown, via=via, parent=parent.name)
@@ -183,7 +185,8 @@ class _Derived:
         properties: dict[str, Json] = dict(self.key(table)["properties"])
         properties |= {column.name: parameter(self.schema, table, column, not column.not_null) for column in columns}
         one = self.ones[table.name]
-        text = f"Change one {one.replace('_', ' ')}, named by its key ({', '.join(table.key)}): give at least one other column. {_rules(table)} Returns the row as it then is."
+        text = f"Change one {one.replace('_', ' ')}, named by its key ({', '.join(table.key)}): give at least one other column."
+        text += f" {_rules(table)} Returns the row as it then is."
         parameters = object_schema(properties, table.key, len(table.key) + 1)
         self.add(f"update_{one}", table, "update", queries.update(self.schema, table), text, parameters, row_schema(self.schema, table))
 

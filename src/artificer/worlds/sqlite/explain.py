@@ -53,12 +53,14 @@ def refused_delete(connection: apsw.Connection, schema: Schema, table: Table, ke
         match = " AND ".join(f"{quote(name)} = ?" for name in foreign.columns)
         count = connection.execute(f"SELECT count(*) FROM {quote(child)} WHERE {match}", row).fetchone() if row else None
         if count and count[0]:
-            reasons.append(
-                f"{count[0]} row{'s' if count[0] > 1 else ''} of {child} still refer{'' if count[0] > 1 else 's'} to it by {', '.join(foreign.columns)}"
-            )
+            reasons.append(f"{_counted(count[0], child)} to it by {', '.join(foreign.columns)}")
     return Refusal(
         ErrorKind.constraint, f"{table.name} with {named(table.key, key)} cannot be deleted: {'; '.join(reasons) or 'rows still refer to it'}"
     )
+
+
+def _counted(count: int, table: str) -> str:
+    return f"1 row of {table} still refers" if count == 1 else f"{count} rows of {table} still refer"
 
 
 def named(columns: Sequence[str], values: Sequence[Any]) -> str:

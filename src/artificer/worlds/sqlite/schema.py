@@ -1,7 +1,7 @@
 """A database's schema as frozen structs: tables, columns, keys, foreign keys, and what its CHECKs and its rows tell of the values.
 
-Declared types in SQLite are hints, so a column's `kind` also looks at a sample of its values: a TEXT column full of ISO dates is a date, a DATE column
-full of integers is an integer. What cannot be used is named in `problems`.
+Declared types in SQLite are hints, so a column's `kind` also looks at a sample of its values: a TEXT column full of ISO dates is a date, a DATE
+column full of integers is an integer. What cannot be used is named in `problems`.
 """
 
 from __future__ import annotations
@@ -251,11 +251,12 @@ def _kind_of_values(types: set[type]) -> Kind:
 
 def _declared_kind(declared: str) -> Kind:
     table: tuple[tuple[str, Kind], ...] = (
-        ("BOOL", "boolean"), ("DATETIME", "datetime"), ("TIMESTAMP", "datetime"), ("DATE", "date"), ("INT", "integer"), ("CHAR", "text"), ("CLOB", "text"),
-        ("TEXT", "text"), ("JSON", "text"), ("UUID", "text"), ("STRING", "text"), ("BLOB", "blob"), ("REAL", "real"), ("FLOA", "real"), ("DOUB", "real"),
-        ("NUM", "real"), ("DEC", "real"), ("MONEY", "real"), ("TIME", "text"),
+        ("BOOL", "boolean"), ("DATETIME", "datetime"), ("TIMESTAMP", "datetime"), ("DATE", "date"), ("INT", "integer"), ("CHAR", "text"),
+        ("CLOB", "text"),         ("TEXT", "text"), ("JSON", "text"), ("UUID", "text"), ("STRING", "text"), ("BLOB", "blob"), ("REAL", "real"),
+        ("FLOA", "real"), ("DOUB", "real"),         ("NUM", "real"), ("DEC", "real"), ("MONEY", "real"), ("TIME", "text"),
     )  # fmt: skip
-    return next((kind for word, kind in table if word in declared), "any")
+    fallback: Kind = "any"
+    return next((kind for word, kind in table if word in declared), fallback)
 
 
 def _with_foreign(connection: apsw.Connection, table: Table, tables: dict[str, Table], names: dict[str, str], problems: list[Problem]) -> Table:

@@ -1,7 +1,7 @@
 """A session: one private in-memory copy of a database, on which tools run.
 
 A write call runs in a savepoint with SQLite's session recorder attached. When the tool refuses or SQLite does, everything the call did is rolled back
-and the result says why; when it succeeds, what changed is kept, so that effects and digest cost only what changed. Forking copies the database's pages.
+and the result says why; when it succeeds, what changed is kept, so that effects and digest cost only what changed. Forking copies the pages.
 """
 
 from __future__ import annotations

@@ -10,7 +10,8 @@
     sql = "SELECT customer_id, sum(total) AS spent FROM invoice GROUP BY 1 ORDER BY 2 DESC LIMIT :n"
     parameters = { n = { type = "integer", minimum = 1, maximum = 20, description = "how many customers" } }
 
-Every mistake is found when the file is loaded: the statement is prepared against the database, with an authorizer that allows reading and row changes only.
+Every mistake is found when the file is loaded: the statement is prepared against the database,
+with an authorizer that allows reading and row changes only.
 """
 
 from __future__ import annotations
