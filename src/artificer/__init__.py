@@ -7,15 +7,34 @@ from artificer.worlds.base import World
 
 if TYPE_CHECKING:
     from artificer.api import described as described
+    from artificer.api import report as report
+    from artificer.api import rollout as rollout
     from artificer.api import stats as stats
     from artificer.api import synth as synth
     from artificer.api import verify as verify
+    from artificer.learn import curate as curate
+    from artificer.learn import evaluate as evaluate
+    from artificer.learn import train as train
     from artificer.worlds.python import tool as tool
 
 __version__ = "0.1.0"
-__all__ = ["ArtificerError", "World", "__version__", "described", "stats", "synth", "tool", "verify"]
+__all__ = [
+    "ArtificerError",
+    "World",
+    "__version__",
+    "curate",
+    "described",
+    "evaluate",
+    "report",
+    "rollout",
+    "stats",
+    "synth",
+    "tool",
+    "train",
+    "verify",
+]
 
-_STEPS = ("described", "stats", "synth", "verify")
+_STEPS = frozenset({"curate", "described", "evaluate", "report", "rollout", "stats", "synth", "train", "verify"})
 
 
 def __getattr__(name: str) -> object:

@@ -18,7 +18,7 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from time import perf_counter
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
 from msgspec import Struct
@@ -40,7 +40,16 @@ from artificer.studio.report import Learned, page
 from artificer.synthesis.discovered import GRAPH, Stored, discovered, observing
 from artificer.worlds.base import Problem, World
 
+if TYPE_CHECKING:
+    from artificer.learn import curate as curate
+    from artificer.learn import evaluate as evaluate
+    from artificer.learn import learned as learned
+    from artificer.learn import results_in as results_in
+    from artificer.learn import train as train
+
 T = TypeVar("T")
+
+_LEARNING = ("curate", "evaluate", "learned", "results_in", "train")
 
 PAYS = 300
 """Traces from which on verifying in two processes is quicker than in one."""
@@ -71,7 +80,7 @@ def described(source: str, options: dict[str, str] | None = None) -> Described:
         finally:
             await world.close()
 
-    return _run(look())
+    return run_async(look())
 
 
 def _described(world: World) -> Described:
@@ -101,7 +110,7 @@ def synth(
     """
     found = recipe_named(recipe)
     chosen = knobs_of(found, knobs)
-    return _run(_synth(found, chosen, Path(out), engine, concurrency, progress))
+    return run_async(_synth(found, chosen, Path(out), engine, concurrency, progress))
 
 
 async def _synth(recipe: Recipe, knobs: Any, out: Path, engine: str, concurrency: int, progress: Progress | None) -> Summary:
@@ -182,7 +191,7 @@ def rollout(
                 rows = islice(given.read("tasks", Task, ordered=True), n)
                 return await execute(stages, rows, folder, engine=engine, concurrency=concurrency, progress=progress, of=Task)
 
-    return _run(play())
+    return run_async(play())
 
 
 def verify(
@@ -205,7 +214,7 @@ def verify(
             pays = len(folder.keys("traces")) >= PAYS and (os.cpu_count() or 1) > 1
             engine = "processes:2" if pays else "local"
         began = perf_counter()
-        proof = _run(verify_run(folder, source, given, engine=engine, progress=progress))
+        proof = run_async(verify_run(folder, source, given, engine=engine, progress=progress))
         with suppress(RunError):  # a folder that can only be read is verified all the same
             folder.put_json(VERIFIED, Verified(proof.proven, len(proof.refuted), proof.missing, round(perf_counter() - began, 1)))
         return proof
@@ -244,7 +253,7 @@ def stats(run: str | Path) -> RunStats:
         return count_run(folder)
 
 
-def _run(work: Coroutine[Any, Any, T]) -> T:
+def run_async(work: Coroutine[Any, Any, T]) -> T:
     """The result of a coroutine, whether or not an event loop is running here."""
     try:
         asyncio.get_running_loop()
@@ -253,3 +262,12 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
     run: Callable[[Coroutine[Any, Any, T]], T] = asyncio.run
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(run, work).result()
+
+
+def __getattr__(name: str) -> object:
+    """The learning half (`artificer.learn`), loaded when it is named."""
+    if name in _LEARNING:
+        from artificer import learn
+
+        return getattr(learn, name)
+    raise AttributeError(f"module 'artificer.api' has no attribute {name!r}")

@@ -32,5 +32,10 @@ def command(
 
     if not runs:
         raise ArtificerError("a report needs at least one run", remedy="artificer report runs/shop")
-    say(report(runs, out))
+    if results is None:
+        say(report(runs, out))
+    else:
+        from artificer.learn import learned, results_in
+
+        say(report(runs, out, learned=learned(results_in(results))))
     return 0

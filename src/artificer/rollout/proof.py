@@ -126,7 +126,7 @@ async def verify_run(run: RunFolder, source: str, options: dict[str, str], *, en
 
 
 class _Rows:
-    """Traces with their tasks, in key order, in bounded memory. A trace's key is its task's, or a child's of it."""
+    """The rows of a verification; counts them, and notes the traces that have no task."""
 
     def __init__(self, run: RunFolder) -> None:
         self._run = run
@@ -137,15 +137,20 @@ class _Rows:
 
     def __iter__(self) -> Iterator[tuple[str, Played]]:
         self.orphans = []
-        tasks = self._run.read("tasks", Task, ordered=True)
-        at: tuple[str, Task] | None = next(tasks, None)
-        for key, trace in self._run.read("traces", Trace, ordered=True):
-            while at is not None and at[0] < key and not _child(key, at[0]):
-                at = next(tasks, None)
-            if at is not None and _child(key, at[0]):
-                yield key, Played(at[1], trace)
-            else:
-                self.orphans.append(trace.id)
+        return played_rows(self._run, self.orphans)
+
+
+def played_rows(run: RunFolder, orphans: list[str] | None = None) -> Iterator[tuple[str, Played]]:
+    """A run's traces with their tasks, in key order, in bounded memory. Ids of traces whose task is not there are added to `orphans`."""
+    tasks = run.read("tasks", Task, ordered=True)
+    at: tuple[str, Task] | None = next(tasks, None)
+    for key, trace in run.read("traces", Trace, ordered=True):
+        while at is not None and at[0] < key and not _child(key, at[0]):
+            at = next(tasks, None)
+        if at is not None and _child(key, at[0]):
+            yield key, Played(at[1], trace)
+        elif orphans is not None:
+            orphans.append(trace.id)
 
 
 def _child(key: str, parent: str) -> bool:

@@ -1,0 +1,87 @@
+"""Curating runs into training rows, as a run of its own: cut decisions from every trace, then choose among all of them. Whatever is left out is
+recorded with its reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
+
+from msgspec import Struct
+
+from artificer.core.canon import rng
+from artificer.core.tools import ToolSpec
+from artificer.curation.decisions import Cut, Decision, Part, balanced, decisions
+from artificer.rollout.play import Played
+from artificer.run.stage import Reject, Row, RowFunction, Stage, each, whole
+
+
+class Curation(Struct, frozen=True):
+    """How runs become training rows.
+
+    Args:
+        part: what the rows are for: train or test.
+        tools: how many tools a row offers, when the conversation itself did not use more.
+        result: characters of a tool result that stay, about.
+        context: characters of the conversation that stay, about.
+        longest_text: words longer than this many characters are nothing to learn.
+        texts: share of rows in which the answer is words, not a call.
+        hidden: tools kept out: traces that use them give no row, and no row offers them.
+        shown: keep only rows whose answer calls one of these tools.
+        limit: the most rows, drawn by chance; 0 for all.
+        seed: of what is drawn by chance.
+    """
+
+    part: Part = "train"
+    tools: int = 6
+    result: int = 200
+    context: int = 1000
+    longest_text: int = 200
+    texts: float = 0.25
+    hidden: tuple[str, ...] = ()
+    shown: tuple[str, ...] = ()
+    limit: int = 0
+    seed: int = 0
+
+
+class Cutting(Struct, frozen=True):
+    """Builder: the decisions of a `Played`.
+
+    Args:
+        tools: specifications by the name of the world.
+        how: see `Curation`.
+    """
+
+    tools: dict[str, tuple[ToolSpec, ...]]
+    how: Curation
+
+    def __call__(self) -> AbstractAsyncContextManager[RowFunction]:
+        return self._made()
+
+    @asynccontextmanager
+    async def _made(self) -> AsyncGenerator[RowFunction]:
+        k = self.how
+        cut = Cut(k.tools, k.result, k.context, k.texts > 0, k.longest_text, k.hidden)
+
+        async def row(key: str, played: Played) -> list[Decision] | Reject:
+            found = list(decisions(played.task, played.trace, self.tools[played.trace.world], cut, k.part))
+            if k.shown:
+                found = [one for one in found if any(call.name in k.shown for call in one.target.calls)]
+            return found or Reject("nothing_to_learn", "no branch passed, or it uses a hidden tool, or none of the tools asked for")
+
+        yield row
+
+
+def curation_stages(how: Curation, tools: dict[str, tuple[ToolSpec, ...]]) -> list[Stage]:
+    """The stages over a source of `Played`."""
+    return [each("cut", Cutting(tools, how), keep="cut", of=Decision), whole("choose", partial(_chosen, how), keep="decisions", of=Decision)]
+
+
+def _chosen(how: Curation, rows: Sequence[Row]) -> Iterable[Row]:
+    keys = {decision.id: key for key, decision in rows}
+    kept = balanced((decision for _, decision in rows), how.texts, how.seed)
+    if how.limit and len(kept) > how.limit:
+        chosen = {one.id for one in rng("limit", how.seed).sample(kept, how.limit)}
+        kept = [one for one in kept if one.id in chosen]
+    return [(keys[one.id], one) for one in kept]
