@@ -97,7 +97,7 @@ async def test_an_answer_against_its_own_schema_is_bad_output() -> None:
     ],
 )
 def test_a_source_that_cannot_be_used_says_why_and_what_to_do(source: str, options: dict[str, str], words: str) -> None:
-    with pytest.raises(SourceError, match="(?s).") as caught:
+    with pytest.raises(SourceError) as caught:
         World.of(source, **options)
     assert words in str(caught.value)
     assert caught.value.remedy

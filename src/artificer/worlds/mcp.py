@@ -28,7 +28,7 @@ from artificer.core.tasks import Effect, Start
 from artificer.core.tools import EffectKind, ToolSpec, compile_schema, validate_arguments
 from artificer.core.verdicts import ErrorKind
 from artificer.worlds.base import TOOL_NAME, Forks, Problem, Session, World
-from artificer.worlds.observe import Probe, Tables, differences, state_digest, without
+from artificer.worlds.observe import Probe, Tables, differences, not_json, state_digest, without
 from artificer.worlds.servers import WORKSPACE, Command, Scratch, Server, command_of
 
 try:
@@ -377,6 +377,9 @@ class McpSession(Session):
         wrong = validate_arguments(validator, call.arguments)
         if wrong is not None:
             return ToolResult(call.id, None, wrong.kind, f"{wrong.path or 'arguments'}: {wrong.detail}")
+        garbled = not_json(call.arguments)
+        if garbled is not None:
+            return ToolResult(call.id, None, ErrorKind.invalid_argument, garbled)
         return await self._ask(call)
 
     async def _ask(self, call: ToolCall) -> ToolResult:

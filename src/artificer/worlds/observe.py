@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime
 import enum
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from decimal import Decimal
@@ -60,9 +61,8 @@ def _split(tables: Tables) -> Tables:
     found: Tables = {}
     for table, value in tables.items():
         entries = cast("dict[str, Json]", value) if isinstance(value, dict) else {}
-        inner = {
-            key: part for key, part in entries.items() if isinstance(part, list) and any(isinstance(item, dict) for item in cast("list[Json]", part))
-        }
+        lists = {key: cast("list[Json]", part) for key, part in entries.items() if isinstance(part, list)}
+        inner = {key: part for key, part in lists.items() if any(isinstance(item, dict) for item in part)}
         found |= {f"{table}.{key}": part for key, part in inner.items()}
         if not inner:
             found[table] = value
@@ -155,13 +155,24 @@ def _less(value: Json, steps: list[str]) -> Json:
     return value
 
 
+def not_json(arguments: dict[str, Json]) -> str | None:
+    """Why arguments that fit a schema still cannot be written as JSON (lone surrogates, endless nesting); None when they can."""
+    try:
+        canonical(arguments)
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        return f"the arguments are not JSON: {type(error).__name__}"
+    return None
+
+
 def jsonable(value: object, depth: int = 0) -> Json:
     """Any Python value as JSON, deterministically: public attributes of objects, sorted sets, ISO dates.
 
     What stands deeper than 32 levels (a cycle, mostly) is named by its type.
     """
+    if isinstance(value, float) and not math.isfinite(value):
+        return None  # as in canonical JSON; and NaN is unequal to itself
     if value is None or (isinstance(value, (bool, int, float, str)) and not isinstance(value, enum.Enum)):
-        return value
+        return value if not isinstance(value, str) or value.isascii() else value.encode("utf-8", "replace").decode()
     if depth > _DEPTH:
         return f"<{type(value).__name__}>"
     if isinstance(value, enum.Enum):

@@ -25,7 +25,7 @@ from artificer.core.tools import EffectKind, ToolSpec, compile_schema, validate_
 from artificer.core.verdicts import ErrorKind
 from artificer.worlds.base import Forks, Problem, Session, World
 from artificer.worlds.modules import EFFECT, Method, copier_of, load, offers
-from artificer.worlds.observe import Tables, differences, jsonable, state_digest
+from artificer.worlds.observe import Tables, differences, jsonable, not_json, state_digest
 
 F = TypeVar("F", bound=Callable[..., Any])
 _DETAIL = 500
@@ -114,6 +114,9 @@ class PythonSession(Session):
         wrong = validate_arguments(self._world.validators[call.name], call.arguments)
         if wrong is not None:
             return ToolResult(call.id, None, wrong.kind, f"{wrong.path or 'arguments'}: {wrong.detail}")
+        garbled = not_json(call.arguments)
+        if garbled is not None:
+            return ToolResult(call.id, None, ErrorKind.invalid_argument, garbled)
         return await self._run(call, method)
 
     async def _run(self, call: ToolCall, method: Method) -> ToolResult:

@@ -84,6 +84,7 @@ class _Explorer:
         self.constants = tuple(dict.fromkeys(_PATH.findall(world.policy)))
         self.steady: set[bytes] = set()
         self.fixed: dict[str, Json] = {}
+        self.compared = 0
         self._session: Session | None = None
 
     async def close(self) -> None:
@@ -111,6 +112,7 @@ class _Explorer:
         for tool in self.world.tools:
             if tool.name not in self.uses and tool not in readers:
                 await self._learn(tool)
+        await self._compare()
         await self.renew()
         self._settle()
         return DataflowGraph(
@@ -325,19 +327,21 @@ class _Explorer:
     async def _compare(self) -> None:
         """Reads everything again from the same start and marks what differs."""
         await self.renew()
+        fresh = self.reads[self.compared :]
+        self.compared = len(self.reads)
         again: list[Read] = []
-        for read in self.reads:
+        for read in fresh:
             result, _ = await self.call(read.tool, read.arguments)
             again.append(msgspec.structs.replace(read, content=result.content))
-        for first, second in zip(self.reads, again, strict=True):
+        for first, second in zip(fresh, again, strict=True):
             left, right = tables(first.content), tables(second.content)
             for table in {*left, *right}:
                 columns = {column for row in (*left.get(table, []), *right.get(table, [])) for column in row}
                 for column in columns:
                     if [row.get(column) for row in left.get(table, [])] != [row.get(column) for row in right.get(table, [])]:
                         self.volatile.add((first.tool, table, column))
-        pairs = zip(self.reads, again, strict=True)
-        self.steady = {canonical((read.tool, read.arguments)) for read, other in pairs if read.content == other.content}
+        pairs = zip(fresh, again, strict=True)
+        self.steady |= {canonical((read.tool, read.arguments)) for read, other in pairs if read.content == other.content}
 
     async def _probe(self) -> tuple[Probe, ...]:
         """Gives a world that cannot observe itself the read calls that do: closed ones first."""
