@@ -1,0 +1,1 @@
+"""Formats: one module each, to write and to read."""

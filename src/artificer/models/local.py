@@ -1,0 +1,110 @@
+"""A GGUF model in this process through xllamacpp (llama.cpp), with decoding under a schema.
+
+The engine's own tool parsing is not relied on: templates of small models have no section for tools and ignore a required choice. Tools stand in our
+rendering, and `Request.constrained` forces one valid call through a schema made of the tools. Slots decode side by side; the engine is not asked
+over the network.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from artificer.core.canon import Json
+from artificer.core.errors import ArtificerError, MissingExtra
+from artificer.core.messages import Message
+from artificer.core.verdicts import ErrorKind
+from artificer.models import embedded
+from artificer.models.base import Counts, Model, Reply, Request
+from artificer.models.constrain import call_schema
+from artificer.models.dialect import parse
+from artificer.models.prompt import turns
+
+
+class Local(Model):
+    """See the module docstring.
+
+    Args:
+        name: what it is called in reports.
+        gguf: the weights.
+        slots: requests decoded side by side.
+        context: tokens a slot can hold.
+        threads: of the processor; 0 for one a core.
+    """
+
+    def __init__(self, name: str, gguf: Path, *, slots: int = 4, context: int = 2048, threads: int = 0) -> None:
+        try:
+            import xllamacpp
+        except ImportError as error:
+            raise MissingExtra("local", "A GGUF model") from error
+        engine: Any = xllamacpp
+        given = engine.CommonParams()
+        given.model.path = str(gguf)
+        given.n_ctx, given.n_parallel = context * slots, slots
+        given.verbosity = -1
+        given.warmup = False
+        if threads:
+            given.cpuparams.n_threads = given.cpuparams_batch.n_threads = threads
+        try:
+            self._server: Any = engine.Server(given)
+        except (RuntimeError, ValueError, OSError) as error:
+            raise ArtificerError(
+                f"The engine cannot load this file: {error}", where=str(gguf), remedy="give a GGUF file that llama.cpp can read"
+            ) from error
+        self.name = name
+        self.parallel = slots
+        self._gate = asyncio.Semaphore(slots)
+
+    async def reply(self, request: Request) -> Reply:
+        async with self._gate:
+            answer = await asyncio.to_thread(self._server.handle_chat_completions, body_of(request))
+        return reply_of(answer)
+
+    async def close(self) -> None:
+        self._server = None
+
+
+def body_of(request: Request) -> dict[str, Json]:
+    """The engine's request."""
+    schema = request.schema or (call_schema(request.tools) if request.constrained and request.tools else None)
+    body: dict[str, Json] = {
+        "messages": [{"role": turn.role, "content": turn.text} for turn in turns(request.messages, request.tools, request.style)],
+        "max_tokens": request.sampling.max_tokens,
+        "temperature": request.sampling.temperature,
+        "top_p": request.sampling.top_p,
+        "seed": request.sampling.seed,
+        "cache_prompt": True,
+    }
+    if schema is not None:
+        body["response_format"] = {"type": "json_schema", "json_schema": {"name": "call", "schema": schema}}
+    return body
+
+
+def reply_of(answer: Any) -> Reply:
+    """The engine's answer (JSON text, or what it was decoded to)."""
+    try:
+        record: Any = msgspec.json.decode(answer) if isinstance(answer, (str, bytes)) else answer
+        raw: str = record["choices"][0]["message"].get("content") or ""
+        usage = Counts(record["usage"]["prompt_tokens"], record["usage"]["completion_tokens"])
+    except (KeyError, IndexError, TypeError, AttributeError, msgspec.DecodeError):
+        return Reply(Message("assistant"), raw=str(answer)[:500], error=ErrorKind.transport, detail=f"the engine answered {str(answer)[:200]}")
+    parsed = parse(raw)
+    return Reply(Message("assistant", parsed.text, calls=parsed.calls), usage, raw, parsed.repairs, parsed.error, parsed.detail)
+
+
+def open_model(rest: str) -> Local:
+    """`local:smollm2` is the embedded model; anything else is a GGUF file.
+
+    Raises:
+        ArtificerError: there is no such file, or the engine cannot load it.
+        MissingExtra: xllamacpp is not installed.
+    """
+    if rest == embedded.NAME:
+        return Local(f"local:{rest}", embedded.embedded_gguf())
+    gguf = Path(rest).expanduser()
+    if not gguf.is_file():
+        raise ArtificerError("There is no such file.", where=str(gguf), remedy="give a GGUF file, or local:smollm2 for the embedded model")
+    return Local(f"local:{rest}", gguf)
