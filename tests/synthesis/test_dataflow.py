@@ -15,14 +15,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from artificer.checks.suite import standard
 from artificer.checks.told import tells
 from artificer.checks.values import fold
 from artificer.core.canon import Json
 from artificer.core.errors import SourceError
 from artificer.core.messages import ToolCall
-from artificer.core.tasks import Effect, Start
+from artificer.core.tasks import Effect, Start, Task
+from artificer.rollout.episode import play
+from artificer.rollout.parties import agent_maker, user_maker
+from artificer.rollout.replay import judged
 from artificer.synthesis.dataflow import DataflowGuide, attach, discover, load, save
 from artificer.synthesis.dataflow.views import tables
+from artificer.synthesis.goals import GoalSpec, Sampled, sample
+from artificer.synthesis.tasks import worded
 from artificer.worlds.base import Session, World
 from artificer.worlds.guide import Ask, Call, Confirm, Demand, Dropped, Request, Tell
 
@@ -124,9 +130,7 @@ async def test_every_request_on_the_inventory_is_proven(inventory: tuple[World, 
 
 async def test_the_graph_of_the_inventory_is_what_its_author_would_draw(inventory: tuple[World, DataflowGuide]) -> None:
     graph = inventory[1].graph
-    assert {edge for edge in graph.edges()} == {
-        ("list_products", "*.product_id", tool, "product_id") for tool in ("get_product", "place_order", "rename_product")
-    }
+    assert set(graph.edges()) == {("list_products", "*.product_id", tool, "product_id") for tool in ("get_product", "place_order", "rename_product")}
     assert {use.tool: use.effect for use in graph.uses} == {
         "list_products": "read",
         "get_product": "read",
@@ -195,6 +199,23 @@ async def test_discovery_is_deterministic_and_its_graph_can_be_stored(inventory:
     (tmp_path / "graph.json").write_text("{")
     with pytest.raises(SourceError, match="no data-flow graph"):
         load(tmp_path / "graph.json")
+
+
+async def test_tasks_from_a_discovered_guide_pass_the_whole_proof(inventory: tuple[World, DataflowGuide]) -> None:
+    world, guide = inventory
+    agent = agent_maker("scripted:oracle", guide, model=None, error_rate=0.3)
+    checks = standard()
+    passed = 0
+    for number in range(60):
+        sampled = await sample(world, guide, f"task-{number}", GoalSpec(kinds=("missing",)), seed=7)
+        assert isinstance(sampled, Sampled)
+        task = worded(sampled, tuple(check.name for check in checks), 7, (1, 2))
+        if not isinstance(task, Task):
+            continue
+        trace = await judged(task, world, await play(task, world, agent, user_maker("goal")), checks)
+        assert trace.passed, [(part.name, part.evidence) for verdict in trace.verdicts.values() for part in verdict.parts if not part.passed]
+        passed += 1
+    assert passed >= 50
 
 
 async def test_a_small_budget_is_kept_and_says_what_it_missed() -> None:

@@ -10,6 +10,7 @@ result with an error, and its process tree is ended with the session.
 from __future__ import annotations
 
 import asyncio
+import re
 import shlex
 import threading
 from collections.abc import AsyncGenerator, Coroutine, Sequence
@@ -46,6 +47,7 @@ except ImportError as error:
 _OPTIONS = ("template", "probes", "timeout", "start_timeout", "max_bytes")
 _PAGES = 100
 _DETAIL = 500
+_QUOTED = re.compile(r"'([\w.-]{1,30})'")
 
 
 class Limits(Struct, frozen=True):
@@ -545,10 +547,25 @@ def _spec(name: str, entry: dict[str, Json], returns: Json) -> ToolSpec:
     return ToolSpec(
         name=name,
         description=described.strip() if isinstance(described, str) and described.strip() else name.replace("_", " "),
-        parameters=entry["inputSchema"],
+        parameters=_with_examples(entry["inputSchema"]),
         returns=returns,
         effect=_effect(cast("dict[str, Json]", hints) if isinstance(hints, dict) else {}),
     )
+
+
+def _with_examples(schema: dict[str, Json]) -> dict[str, Json]:
+    """The schema with `examples` where a parameter's description puts words in quotes: many servers name their options in prose only."""
+    properties: Json = schema.get("properties")
+    if not isinstance(properties, dict):
+        return schema
+    found: dict[str, Json] = {}
+    for name, part in cast("dict[str, Json]", properties).items():
+        described: Json = cast("dict[str, Json]", part).get("description") if isinstance(part, dict) else None
+        quoted = list(dict.fromkeys(_QUOTED.findall(described))) if isinstance(described, str) else []
+        if quoted and part.get("type") == "string" and not {"enum", "const", "examples"}.intersection(part):
+            part = {**part, "examples": quoted[:8]}
+        found[name] = part
+    return {**schema, "properties": found}
 
 
 def _effect(hints: dict[str, Json]) -> EffectKind:

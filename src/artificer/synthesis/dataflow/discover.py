@@ -411,9 +411,9 @@ def _options(schema: dict[str, Any]) -> tuple[Json, ...]:
 
 
 def _named_in(schema: dict[str, Any]) -> list[str]:
-    """Words that a parameter's description puts in quotes: options that the schema does not list."""
-    described = schema.get("description")
-    return list(dict.fromkeys(re.findall(r"'([\w.-]{1,30})'", described)))[:6] if isinstance(described, str) else []
+    """Words that a schema gives as examples."""
+    examples: object = schema.get("examples")
+    return [word for word in cast("list[Json]", examples) if isinstance(word, str)][:6] if isinstance(examples, list) else []
 
 
 def _forms(schema: dict[str, Any]) -> tuple[str, ...]:
