@@ -208,6 +208,28 @@ def learned(results: dict[str, Examination], facts: dict[str, str] | None = None
     return Learned(tuple(arms), facts or {})
 
 
+def training_facts(model: str | Path) -> dict[str, str]:
+    """How a model that `train` wrote came about, in words.
+
+    Raises:
+        ArtificerError: it was not written by `train`.
+    """
+    place = Path(model) / "trained.json"
+    try:
+        found: dict[str, dict[str, Any]] = msgspec.json.decode(place.read_bytes(), type=dict[str, dict[str, Any]])
+        done, settings = found["result"], found["settings"]
+        how = f"LoRA of rank {settings['rank']}" if settings["rank"] else "all weights"
+        return {
+            "training rows": f"{done['rows'] - done['left_out']:,}, of which {done['steps']:,} steps were made",
+            "training time": f"{done['seconds'] / 60:.1f} minutes on {done['arithmetic']}",
+            "speed": f"{done['tokens'] / max(done['seconds'], 1e-9):.0f} tokens a second",
+            "trained parameters": f"{done['parameters'] / 1e6:.2f} million ({how}, learning rate {settings['lr']:g})",
+            "loss on answers": f"{done['first_loss']:.3f} at the start, {done['last_loss']:.3f} at the end",
+        }
+    except (OSError, msgspec.MsgspecError, KeyError, TypeError) as error:
+        raise ArtificerError("this folder does not say how it was trained", where=str(place), remedy="give the folder that train wrote") from error
+
+
 def shown_name(name: str) -> str:
     """A name without the number that orders it: `1-before` is `before`."""
     number, dash, rest = name.partition("-")

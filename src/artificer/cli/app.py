@@ -14,7 +14,7 @@ app = App(
 )
 
 _COMMANDS = {
-    #    "demo": "The whole loop on shipped inputs, offline: synthesise, verify, train, measure, report.",
+    "demo": "The whole loop on shipped inputs, offline: synthesise, verify, train, measure, report.",
     "tools": "What tools a source has, and what of it cannot be used.",
     "synth": "Make verified traces with a recipe.",
     "rollout": "Play a run's tasks again with another agent.",

@@ -12,7 +12,8 @@ from artificer.cli.show import say
 def command(
     *runs: str,
     out: Annotated[str | None, Parameter(name=("--out", "-o"))] = None,
-    results: Annotated[str | None, Parameter(name=("--results",))] = None,
+    results: str | None = None,
+    trained: str | None = None,
 ) -> int:
     """Write a self-contained page about one or more runs: what was made, yield, dialogues, variety, speed, how to run it again.
 
@@ -26,6 +27,8 @@ def command(
         The file to write; report.html in the first run's folder by default.
     results
         A folder of evaluation results (of `artificer eval`), for before and after.
+    trained
+        The model folder that `artificer train` wrote, for how it was trained.
     """
     from artificer.api import report
     from artificer.core.errors import ArtificerError
@@ -35,7 +38,7 @@ def command(
     if results is None:
         say(report(runs, out))
     else:
-        from artificer.learn import learned, results_in
+        from artificer.learn import learned, results_in, training_facts
 
-        say(report(runs, out, learned=learned(results_in(results))))
+        say(report(runs, out, learned=learned(results_in(results), training_facts(trained) if trained else None)))
     return 0

@@ -14,18 +14,8 @@ from pathlib import Path
 from artificer.core.errors import ArtificerError
 
 DATE = "2026-03-02T09:{minute:02d}:00+00:00"
-ENVIRONMENT = {
-    "GIT_AUTHOR_NAME": "Robin Ferrer",
-    "GIT_AUTHOR_EMAIL": "robin@harbour.example",
-    "GIT_COMMITTER_NAME": "Robin Ferrer",
-    "GIT_COMMITTER_EMAIL": "robin@harbour.example",
-    "GIT_AUTHOR_DATE": "2026-03-16T12:00:00+00:00",
-    "GIT_COMMITTER_DATE": "2026-03-16T12:00:00+00:00",
-    "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_CONFIG_GLOBAL": os.devnull,
-    "TZ": "UTC",
-}
-"""What makes a commit's hash depend on its content alone."""
+_CONFIG = {"user.name": "Robin Ferrer", "user.email": "robin@harbour.example", "commit.gpgsign": "false", "core.autocrlf": "false"}
+"""The repository's own settings, so that a commit depends on nobody's personal ones."""
 
 _HISTORY: tuple[tuple[str, dict[str, str]], ...] = (
     ("Opening hours of the harbour office", {"hours.md": "# Opening hours\n\nMonday to Friday, 8 to 16.\n"}),
@@ -56,6 +46,8 @@ def template(folder: Path) -> Path:
         building = Path(place, "repository")
         building.mkdir()
         _git(building, "init", "--quiet", "--initial-branch=main")
+        for name, value in _CONFIG.items():
+            _git(building, "config", name, value)
         for number, (message, files) in enumerate(_HISTORY, start=1):
             for name, content in files.items():
                 (building / name).parent.mkdir(exist_ok=True)
@@ -73,14 +65,9 @@ def template(folder: Path) -> Path:
 
 
 def _git(folder: Path, *words: str, date: str | None = None) -> None:
-    environment = {**os.environ, **ENVIRONMENT}
+    environment = {**os.environ, "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull}
     if date is not None:
         environment |= {"GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date}
     done = subprocess.run(["git", *words], cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise ArtificerError(f"git {words[0]} failed: {done.stderr.strip()[:300]}", where=str(folder), remedy="mend git, or leave the MCP part out")
-
-
-def options(folder: Path) -> dict[str, str]:
-    """The world options of `mcp:... mcp_server_git --repository {scratch}` over this template."""
-    return {"template": str(folder), **{f"env.{name}": value for name, value in ENVIRONMENT.items()}}
