@@ -11,11 +11,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = re.compile(r"```python\n(.*?)```\n\nprints\n\n```text\n(.*?)```", re.DOTALL)
-CASES = [
-    (page, at, *match)
-    for page in ("worlds-python.md", "worlds-mcp.md")
-    for at, match in enumerate(EXAMPLE.findall((ROOT / "docs" / page).read_text()))
-]
+PAGES = {page: (ROOT / "docs" / page).read_text() for page in ("worlds-python.md", "worlds-mcp.md")}
+CASES = [(page, at, *match) for page, text in PAGES.items() for at, match in enumerate(EXAMPLE.findall(text))]
 
 
 @pytest.mark.parametrize(("code", "printed"), [case[2:] for case in CASES], ids=[f"{page}-{at}" for page, at, *_ in CASES])

@@ -10,27 +10,24 @@ result with an error, and its process tree is ended with the session.
 from __future__ import annotations
 
 import asyncio
-import re
-import shlex
 import threading
 from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any, cast
 
-import jsonschema_rs
-import msgspec
 from msgspec import Struct
 
 from artificer.core.canon import Json, canonical, digest
 from artificer.core.errors import MissingExtra, SourceError
 from artificer.core.messages import ToolCall, ToolResult
 from artificer.core.tasks import Effect, Start
-from artificer.core.tools import EffectKind, ToolSpec, compile_schema, validate_arguments
+from artificer.core.tools import ToolSpec, compile_schema, validate_arguments
 from artificer.core.verdicts import ErrorKind
-from artificer.worlds.base import TOOL_NAME, Forks, Problem, Session, World
+from artificer.worlds.base import Forks, Problem, Session, World
+from artificer.worlds.mcp_target import Target, probes_of, target_of
+from artificer.worlds.mcp_wire import refusal, result, specs
 from artificer.worlds.observe import Probe, Tables, differences, not_json, state_digest, without
-from artificer.worlds.servers import WORKSPACE, Command, Scratch, Server, command_of
+from artificer.worlds.servers import WORKSPACE, Command, Scratch, Server
 
 try:
     import anyio
@@ -44,28 +41,8 @@ try:
 except ImportError as error:
     raise MissingExtra("mcp", "an mcp: world") from error
 
-_OPTIONS = ("template", "probes", "timeout", "start_timeout", "max_bytes")
 _PAGES = 100
 _DETAIL = 500
-_QUOTED = re.compile(r"'([\w.-]{1,30})'")
-
-
-class Limits(Struct, frozen=True):
-    """Seconds for a call and for a server's start, and the most bytes of a result."""
-
-    call_s: float = 30.0
-    start_s: float = 30.0
-    result_bytes: int = 1_000_000
-
-
-class Target(Struct, frozen=True):
-    """Where a server is: a command (stdio) or a URL with headers."""
-
-    name: str
-    command: Command | None
-    url: str = ""
-    headers: dict[str, str] = {}
-    limits: Limits = Limits()
 
 
 def open_world(rest: str, **options: str) -> McpWorld:
@@ -80,52 +57,9 @@ def open_world(rest: str, **options: str) -> McpWorld:
     Raises:
         SourceError: the server does not start, does not answer, or offers no usable tool.
     """
-    target = _target(rest, options)
-    probes = _probes(options["probes"]) if "probes" in options else ()
+    target = target_of(rest, options)
+    probes = probes_of(options["probes"]) if "probes" in options else ()
     return McpWorld(target, _aside(_inspect(target)), probes)
-
-
-class _Stored(Struct):
-    probes: tuple[Probe, ...] = ()
-
-
-def _probes(path: str) -> tuple[Probe, ...]:
-    try:
-        data = Path(path).read_bytes()
-        stored = msgspec.json.decode(data, type=tuple[Probe, ...] | _Stored)
-    except (OSError, msgspec.MsgspecError) as error:
-        raise SourceError(f"the probes cannot be read: {error}", where=path, remedy="give a JSON file with a list of {name, arguments}") from error
-    return stored.probes if isinstance(stored, _Stored) else stored
-
-
-def _target(rest: str, options: dict[str, str]) -> Target:
-    where = f"mcp:{rest}"
-    is_url = rest.startswith(("http://", "https://"))
-    extra = "header." if is_url else "env."
-    unknown = sorted(name for name in options if name not in _OPTIONS and not name.startswith(extra))
-    if unknown:
-        raise SourceError(f"mcp: worlds do not take the options {unknown!r}.", where=where, remedy=f"use {', '.join(_OPTIONS)} or {extra}NAME")
-    limits = Limits(
-        _number(options, "timeout", 30.0, where), _number(options, "start_timeout", 30.0, where), int(_number(options, "max_bytes", 1e6, where))
-    )
-    if is_url:
-        headers = {name.removeprefix(extra): value for name, value in options.items() if name.startswith(extra)}
-        return Target(where, None, rest, headers, limits)
-    try:
-        words = shlex.split(rest)
-    except ValueError as error:
-        raise SourceError(f"the command cannot be read: {error}", where=where, remedy="quote it as in a terminal") from error
-    return Target(where, command_of(words, options, where), limits=limits)
-
-
-def _number(options: dict[str, str], name: str, default: float, where: str) -> float:
-    try:
-        value = float(options.get(name, default))
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1e12:
-        raise SourceError(f"{name}={options[name]!r} is not a positive number.", where=where, remedy=f"write for example {name}={default:g}")
-    return value
 
 
 def _aside(work: Coroutine[Any, Any, Listing]) -> Listing:
@@ -311,23 +245,23 @@ class McpWorld(World):
         self.target = target
         self.probes = probes
         self.forks: Forks = "replay" if target.command is not None else "none"
-        specs, problems = _specs(listing.tools, target.name)
+        found, problems = specs(listing.tools, target.name)
         if target.command is None:
             problems.append(Problem(target.name, "a server behind a URL keeps one state for all sessions; they are not private and cannot be forked"))
-        if not specs:
+        if not found:
             reasons = "; ".join(f"{problem.where}: {problem.what}" for problem in problems[:3]) or "it lists none"
             raise SourceError(f"the server offers no usable tool: {reasons}", where=target.name, remedy="choose another server, or mend its schemas")
-        self.tools: Sequence[ToolSpec] = tuple(specs)
+        self.tools: Sequence[ToolSpec] = tuple(found)
         self.problems: Sequence[Problem] = tuple(problems)
         note = f"The files you work on are in {WORKSPACE}." if target.command is not None and target.command.needs_scratch else ""
         self.policy = "\n".join(part for part in (listing.instructions, note) if part)
-        self._check_probes(specs)
-        self.specs = {spec.name: spec for spec in specs}
-        self.validators = {spec.name: compile_schema(spec.parameters, spec.name) for spec in specs}
-        self.returns = {spec.name: compile_schema(spec.returns, spec.name) for spec in specs if spec.returns is not None}
+        self._check_probes(found)
+        self.specs = {spec.name: spec for spec in found}
+        self.validators = {spec.name: compile_schema(spec.parameters, spec.name) for spec in found}
+        self.returns = {spec.name: compile_schema(spec.returns, spec.name) for spec in found if spec.returns is not None}
 
-    def _check_probes(self, specs: Sequence[ToolSpec]) -> None:
-        unknown = sorted({probe.name for probe in self.probes} - {spec.name for spec in specs})
+    def _check_probes(self, offered: Sequence[ToolSpec]) -> None:
+        unknown = sorted({probe.name for probe in self.probes} - {spec.name for spec in offered})
         if unknown:
             raise SourceError(f"the probes name tools that the server does not offer: {unknown!r}.", where=self.name, remedy="name tools it lists")
 
@@ -388,7 +322,7 @@ class McpSession(Session):
         scratch, limits = self._connection.scratch, self._world.target.limits
         try:
             answer = await self._connection.request("tools/call", {"name": call.name, "arguments": scratch.inward(call.arguments)}, limits.call_s)
-            return _result(call, scratch.outward(answer), limits.result_bytes, self._world.returns.get(call.name))
+            return result(call, scratch.outward(answer), limits.result_bytes, self._world.returns.get(call.name))
         except MCPError as error:
             kind = _kind(error)
             detail = f"no answer within {limits.call_s:g} s" if kind is ErrorKind.timeout else str(scratch.outward(error.message))[:_DETAIL]
@@ -456,142 +390,4 @@ def _kind(error: MCPError) -> ErrorKind:
         return ErrorKind.transport
     if error.code == METHOD_NOT_FOUND or "unknown tool" in error.message.lower():
         return ErrorKind.unknown_tool
-    return _refusal(error.message, ErrorKind.internal)
-
-
-_REFUSALS = (
-    (ErrorKind.unknown_tool, ("unknown tool",)),
-    (ErrorKind.not_found, ("not found", "does not exist", "no such", "did not resolve", "doesn't exist", "cannot find", "unknown ", "no item named")),
-    (ErrorKind.forbidden, ("permission", "forbidden", "not allowed", "denied", "outside", "unauthorized")),
-    (ErrorKind.invalid_argument, ("invalid", "validation error", "must be", "should be", "expected")),
-)
-
-
-def _refusal(text: str, otherwise: ErrorKind) -> ErrorKind:
-    """A kind for a server's error text: the protocol has no codes for tools' own errors, so its words decide."""
-    lowered = text.lower()
-    return next((kind for kind, words in _REFUSALS if any(word in lowered for word in words)), otherwise)
-
-
-def _result(call: ToolCall, answer: Json, limit: int, returns: jsonschema_rs.Draft202012Validator | None) -> ToolResult:
-    """A server's answer as a result: structured content, else text read as JSON where it is JSON, else text."""
-    entry = cast("dict[str, Json]", answer)
-    blocks: Json = entry.get("content")
-    if not isinstance(blocks, list):
-        return ToolResult(call.id, None, ErrorKind.bad_output, "the answer holds no content")
-    texts = [_text(block) for block in cast("list[Json]", blocks)]
-    text = "\n".join(texts)
-    if entry.get("isError") is True:
-        return ToolResult(call.id, None, _refusal(text, ErrorKind.constraint), text[:_DETAIL] or "the tool failed and did not say why")
-    content: Json = entry.get("structuredContent")
-    if content is None:
-        content = _parsed(text)
-    size = len(canonical(content))
-    if size > limit:
-        return ToolResult(call.id, None, ErrorKind.bad_output, f"the answer has {size} bytes, more than the {limit} allowed (option max_bytes)")
-    if returns is not None and not returns.is_valid(content):
-        return ToolResult(call.id, None, ErrorKind.bad_output, "the answer breaks the tool's own output schema")
-    return ToolResult(call.id, content)
-
-
-def _text(block: Json) -> str:
-    if not isinstance(block, dict):
-        return ""
-    entry = cast("dict[str, Json]", block)
-    if isinstance(entry.get("text"), str):
-        return entry["text"]
-    resource = entry.get("resource")
-    if isinstance(resource, dict) and isinstance(cast("dict[str, Json]", resource).get("text"), str):
-        return cast("dict[str, Json]", resource)["text"]
-    return f"[{entry.get('type', 'content')}]"
-
-
-def _parsed(text: str) -> Json:
-    """Text as JSON when it is an object or a list in JSON; a bare number stays text, for it may be a name."""
-    if text[:1] in ("{", "["):
-        try:
-            return msgspec.json.decode(text.encode("utf-8", "replace"))
-        except (msgspec.DecodeError, RecursionError):
-            return text
-    return text
-
-
-def _specs(offered: list[Json], where: str) -> tuple[list[ToolSpec], list[Problem]]:
-    """Usable tools in the order listed, and why the others are not."""
-    specs: list[ToolSpec] = []
-    problems: list[Problem] = []
-    for index, raw in enumerate(offered):
-        entry = cast("dict[str, Json]", raw) if isinstance(raw, dict) else {}
-        name: Json = entry.get("name")
-        if not isinstance(name, str) or not TOOL_NAME.fullmatch(name):
-            problems.append(Problem(f"{where} tool {index}", f"its name {name!r:.80} is not a tool name; left out"))
-        elif any(spec.name == name for spec in specs):
-            problems.append(Problem(name, "listed twice; the second is left out"))
-        else:
-            fault = _fault(entry.get("inputSchema"), name, needs_object=True)
-            if fault is not None:
-                problems.append(Problem(name, f"{fault}; left out"))
-                continue
-            returns = entry.get("outputSchema")
-            fault = None if returns is None else _fault(returns, name, needs_object=False)
-            if fault is not None:
-                problems.append(Problem(name, f"output: {fault}; ignored"))
-                returns = None
-            specs.append(_spec(name, entry, returns))
-    return specs, problems
-
-
-def _spec(name: str, entry: dict[str, Json], returns: Json) -> ToolSpec:
-    described = entry.get("description")
-    hints: Json = entry.get("annotations")
-    return ToolSpec(
-        name=name,
-        description=described.strip() if isinstance(described, str) and described.strip() else name.replace("_", " "),
-        parameters=_with_examples(entry["inputSchema"]),
-        returns=returns,
-        effect=_effect(cast("dict[str, Json]", hints) if isinstance(hints, dict) else {}),
-    )
-
-
-def _with_examples(schema: dict[str, Json]) -> dict[str, Json]:
-    """The schema with `examples` where a parameter's description puts words in quotes: many servers name their options in prose only."""
-    properties: Json = schema.get("properties")
-    if not isinstance(properties, dict):
-        return schema
-    found: dict[str, Json] = {}
-    for name, part in cast("dict[str, Json]", properties).items():
-        described: Json = cast("dict[str, Json]", part).get("description") if isinstance(part, dict) else None
-        quoted = list(dict.fromkeys(_QUOTED.findall(described))) if isinstance(described, str) else []
-        if quoted and part.get("type") == "string" and not {"enum", "const", "examples"}.intersection(part):
-            part = {**part, "examples": quoted[:8]}
-        found[name] = part
-    return {**schema, "properties": found}
-
-
-def _effect(hints: dict[str, Json]) -> EffectKind:
-    if hints.get("readOnlyHint") is True:
-        return "read"
-    return "write" if hints.get("readOnlyHint") is False or hints.get("destructiveHint") is True else "unknown"
-
-
-def _fault(schema: Json, name: str, *, needs_object: bool) -> str | None:
-    """Why a schema cannot be used; None when it can. References to elsewhere are refused, never fetched."""
-    if not isinstance(schema, dict):
-        return "its schema is not an object"
-    if needs_object and cast("dict[str, Json]", schema).get("type") != "object":
-        return 'its schema does not say "type": "object"'
-    try:
-        if _refers_elsewhere(schema):
-            return "its schema refers to another document"
-        compile_schema(cast("dict[str, Json]", schema), name)
-    except (SourceError, RecursionError) as error:
-        return error.what if isinstance(error, SourceError) else "its schema is nested too deep"
-    return None
-
-
-def _refers_elsewhere(schema: Json) -> bool:
-    if isinstance(schema, dict):
-        entries = cast("dict[str, Json]", schema)
-        links = [entries.get(key) for key in ("$ref", "$dynamicRef")]
-        return any(isinstance(link, str) and not link.startswith("#") for link in links) or any(map(_refers_elsewhere, entries.values()))
-    return isinstance(schema, list) and any(map(_refers_elsewhere, cast("list[Json]", schema)))
+    return refusal(error.message, ErrorKind.internal)
