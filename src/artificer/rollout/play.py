@@ -4,7 +4,7 @@ made in the worker.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from msgspec import Struct
@@ -60,7 +60,7 @@ class Play(Struct, frozen=True):
         return self._made()
 
     @asynccontextmanager
-    async def _made(self) -> AsyncIterator[RowFunction]:
+    async def _made(self) -> AsyncGenerator[RowFunction]:
         world = World.of(self.source, **self.options)
         model = None if self.agent == "scripted:oracle" else Model.of(self.agent)
         agent = agent_maker(self.agent, self.guide(world) if model is None else None, model=model, error_rate=self.error_rate)
@@ -93,7 +93,7 @@ class Judge(Struct, frozen=True):
         return self._made()
 
     @asynccontextmanager
-    async def _made(self) -> AsyncIterator[RowFunction]:
+    async def _made(self) -> AsyncGenerator[RowFunction]:
         world = World.of(self.source, **self.options)
 
         async def row(key: str, played: Played) -> Trace | Reject:

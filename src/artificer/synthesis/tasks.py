@@ -5,7 +5,7 @@ A task carries the names of the checks that prove it (`checks.suite`), so that w
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from msgspec import Struct
@@ -40,7 +40,7 @@ class Goals(Struct, frozen=True):
         return self._made()
 
     @asynccontextmanager
-    async def _made(self) -> AsyncIterator[RowFunction]:
+    async def _made(self) -> AsyncGenerator[RowFunction]:
         world = World.of(self.source, **self.options)
         guide = self.guide(world)
         assert guide is not None, "a recipe that samples goals gives a guide"
@@ -74,7 +74,7 @@ class Words(Struct, frozen=True):
         return self._made()
 
     @asynccontextmanager
-    async def _made(self) -> AsyncIterator[RowFunction]:
+    async def _made(self) -> AsyncGenerator[RowFunction]:
         world = World.of(self.source, **self.options)
 
         async def row(key: str, sampled: Sampled) -> Task | Reject:
