@@ -6,6 +6,7 @@ from artificer.core.errors import ArtificerError
 from artificer.worlds.base import World
 
 if TYPE_CHECKING:
+    from artificer.api import convert as convert
     from artificer.api import described as described
     from artificer.api import report as report
     from artificer.api import rollout as rollout
@@ -22,6 +23,7 @@ __all__ = [
     "ArtificerError",
     "World",
     "__version__",
+    "convert",
     "curate",
     "described",
     "evaluate",
@@ -34,7 +36,7 @@ __all__ = [
     "verify",
 ]
 
-_STEPS = frozenset({"curate", "described", "evaluate", "report", "rollout", "stats", "synth", "train", "verify"})
+_STEPS = frozenset({"convert", "curate", "described", "evaluate", "report", "rollout", "stats", "synth", "train", "verify"})
 
 
 def __getattr__(name: str) -> object:

@@ -23,9 +23,10 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import msgspec
 from msgspec import Struct
 
-from artificer.core.errors import RunError
+from artificer.core.errors import ArtificerError, RunError
 from artificer.core.tasks import Task
 from artificer.core.tools import ToolSpec
+from artificer.core.trace import Trace
 from artificer.recipes import Recipe, knobs_of, recipe_named
 from artificer.rollout.again import Rollout, rollout_stages
 from artificer.rollout.play import own_guide
@@ -245,6 +246,34 @@ def report(runs: Sequence[str | Path], out: str | Path | None = None, *, learned
 def _shown(run: str | Path) -> Shown:
     with RunFolder.open(run) as folder:
         return gather(folder)
+
+
+def convert(run: str | Path, out: str | Path, *, to: str = "chat", policy: bool = False) -> int:
+    """Writes the passed traces of a run as a file in another format; how many conversations.
+
+    Args:
+        out: the file; an existing one is never overwritten.
+        to: `"chat"`: JSON lines of messages and tools.
+        policy: put the world's policy in front as a system message.
+
+    Raises:
+        ArtificerError: no such format, or the file is there already or cannot be written.
+    """
+    if to != "chat":
+        raise ArtificerError(f"there is no format {to!r}", remedy="use chat")
+    from artificer.formats import openai
+
+    with RunFolder.open(run) as folder:
+        described = folder.get_json("tools.json", Described)
+        rules = described.policy if policy else ""
+        items = (item for _, trace in folder.read("traces", Trace, ordered=True) for item in openai.conversations(trace, described.tools, rules))
+        try:
+            with Path(out).open("xb") as file:
+                return openai.write(items, file)
+        except FileExistsError as error:
+            raise ArtificerError("this file is there already", where=str(out), remedy="choose another name, or remove it") from error
+        except OSError as error:
+            raise ArtificerError(f"the file cannot be written: {error.strerror}", where=str(out), remedy="choose another place") from error
 
 
 def stats(run: str | Path) -> RunStats:

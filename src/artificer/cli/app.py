@@ -20,7 +20,7 @@ _COMMANDS = {
     "rollout": "Play a run's tasks again with another agent.",
     "verify": "Re-execute every trace and prove or refute what it claims.",
     "curate": "Turn proven traces into training rows: one decision each.",
-    #    "convert": "Write a run's traces in another format.",
+    "convert": "Write a run's traces in another format.",
     "stats": "Count what a run holds and what it dropped.",
     "train": "Fine-tune a model on training rows.",
     "eval": "Measure a model on held-out decisions.",
