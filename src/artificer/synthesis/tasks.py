@@ -8,14 +8,16 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from artificer.checks.leaks import goal_leaks, gold_ids
 from artificer.core.canon import rng, stable_id
 from artificer.core.tasks import Goal, Task
+from artificer.models.base import Model
 from artificer.rollout.play import GuideMaker, own_guide
 from artificer.run.stage import Reject, RowFunction
 from artificer.synthesis.goals import GoalSpec, Sampled, sample
+from artificer.synthesis.rewrite import rewrite, writer
 from artificer.synthesis.wording import word
 from artificer.worlds.base import World
 
@@ -86,6 +88,36 @@ class Words(Struct, frozen=True):
             yield row
         finally:
             await world.close()
+
+
+class Rewords(Struct, frozen=True):
+    """Builder: a model rewords a `Task`'s lines, each of which stays as it was unless nothing of its meaning can have
+    changed (`synthesis.rewrite`).
+    What became of the lines is counted in `lineage["reworded"]`.
+
+    Args:
+        model: a model string; see `Model.of`.
+    """
+
+    model: str
+
+    def __call__(self) -> AbstractAsyncContextManager[RowFunction]:
+        return self._made()
+
+    @asynccontextmanager
+    async def _made(self) -> AsyncGenerator[RowFunction]:
+        model = Model.of(self.model)
+        write = writer(model)
+
+        async def row(key: str, task: Task) -> Task:
+            reworded = await rewrite(task, write)
+            lineage = task.lineage | {"reworded": reworded.counts, "writer": model.name}
+            return structs.replace(reworded.task, lineage=lineage)
+
+        try:
+            yield row
+        finally:
+            await model.close()
 
 
 def worded(sampled: Sampled, checks: tuple[str, ...], seed: int, pace: tuple[int, int]) -> Task | Reject:

@@ -12,8 +12,6 @@ of wants a task has is uniform (the paper gives no distribution); the score's fo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from msgspec import Struct
 
 from artificer.checks.suite import standard
@@ -23,7 +21,7 @@ from artificer.recipes import Anchor, Recipe
 from artificer.rollout.play import GuideMaker, Judge, Play, own_guide
 from artificer.run.stage import Stage, each
 from artificer.synthesis.goals import GoalSpec
-from artificer.synthesis.tasks import Goals, Words
+from artificer.synthesis.tasks import Goals, Rewords, Words
 from artificer.worlds.guide import Impossible, Part
 
 
@@ -71,19 +69,24 @@ class Knobs(Struct, frozen=True):
 
 
 def stages(k: Knobs, guide: GuideMaker = own_guide) -> list[Stage]:
-    """Sample, word, play, judge."""
+    """Sample, word (and reword), play, judge."""
     spec = GoalSpec(k.wants, k.impossible, k.kinds, k.vagueness, k.depth, k.part, k.only, k.without)
+    words = Words(k.world, k.options, tuple(check.name for check in standard()), k.seed, k.pace)
     return [
         each("goals", Goals(k.world, k.options, spec, k.seed, guide)),
-        each("words", Words(k.world, k.options, tuple(check.name for check in standard()), k.seed, k.pace), keep="tasks", of=Task),
+        *([each("words", words, keep="tasks", of=Task)] if k.model is None else [each("words", words, of=Task), _reworded(k.model)]),
         each("play", Play(k.world, k.options, k.agent, k.user, guide, k.errors, k.trials)),
         each("judge", Judge(k.world, k.options), keep="traces", of=Trace),
     ]
 
 
-def source(k: Knobs) -> Iterator[tuple[str, int]]:
+def _reworded(model: str) -> Stage:
+    return each("reword", Rewords(model), keep="tasks", of=Task)
+
+
+def source(k: Knobs) -> list[tuple[str, int]]:
     """One row a seed."""
-    return ((f"{index:07d}", index) for index in range(k.n))
+    return [(f"{index:07d}", index) for index in range(k.n)]
 
 
 recipe = Recipe(
