@@ -160,6 +160,32 @@ async def test_commits_are_the_same_in_every_session(repository: McpWorld) -> No
     assert await commit() == await commit()
 
 
+async def test_a_server_whose_state_is_its_folder_is_used_again(repository: McpWorld) -> None:
+    env = {f"env.{name}": value for name, value in GIT_ENV.items()}
+    template = str(repository.target.command.template if repository.target.command else "")
+    world = World.of(f"mcp:{sys.executable} -m mcp_server_git --repository {{scratch}}", template=template, state="folder", **env)
+    assert isinstance(world, McpWorld)
+    world.probes = repository.probes
+    assert world.forks == "exact"
+    session = await world.open(Start())
+    fresh = session.digest()
+    await session.call(ToolCall("c", "git_create_branch", {"repo_path": "/workspace", "branch_name": "dev"}))
+    fork = await session.fork()
+    assert (fork.digest(), fork.effects(), fork.calls) == (session.digest(), session.effects(), 1)
+    await fork.call(ToolCall("c", "git_checkout", {"repo_path": "/workspace", "branch_name": "dev"}))
+    assert fork.digest() != session.digest()
+    connections = {session._connection, fork._connection}
+    await asyncio.gather(session.close(), fork.close())
+    assert (await session.call(ToolCall("c", "git_log", {"repo_path": "/workspace"}))).error is ErrorKind.transport
+    again = await world.open(Start())
+    assert again._connection in connections
+    assert again.digest() == fresh
+    assert again.effects() == ()
+    await again.close()
+    await world.close()
+    assert not any(Path(connection.scratch.path or "").exists() for connection in connections)
+
+
 async def test_a_server_behind_a_url_is_shared_and_says_so() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -92,6 +92,7 @@ async def test_an_answer_against_its_own_schema_is_bad_output() -> None:
         ("mcp:http://127.0.0.1:9/mcp", {"start_timeout": "5"}, "cannot be used"),
         (f"mcp:{ROGUE} plain", {"timeout": "soon"}, "not a positive number"),
         (f"mcp:{ROGUE} plain", {"colour": "red"}, "colour"),
+        (f"mcp:{ROGUE} plain", {"state": "folder"}, "cannot be"),
         (f"mcp:{ROGUE} plain", {"template": "/no/such/folder"}, "not a folder"),
         (f"mcp:{ROGUE} plain", {"probes": "/no/such/file"}, "probes cannot be read"),
     ],

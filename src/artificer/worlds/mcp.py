@@ -42,6 +42,8 @@ except ImportError as error:
     raise MissingExtra("mcp", "an mcp: world") from error
 
 _PAGES = 100
+_IDLE = 8
+"""Servers kept for the next session, where that is allowed."""
 _DETAIL = 500
 
 
@@ -123,6 +125,15 @@ class Connection:
         self._owner: asyncio.Task[None] | None = None
         self._dispatcher: JSONRPCDispatcher[Any] | None = None
         self._options: CallOptions = {}
+        self._loop = asyncio.get_running_loop()
+        self.failed = False
+        """Whether a call was left without an answer: the server may still be busy with it."""
+
+    @property
+    def reusable(self) -> bool:
+        """Whether the server runs, has answered everything, and belongs to this event loop."""
+        running = self._server is not None and self._server.ended is None and not self._stop.is_set()
+        return running and not self.failed and self._loop is asyncio.get_running_loop()
 
     async def start(self) -> None:
         """Raises: SourceError: the server does not start or does not speak the protocol."""
@@ -244,7 +255,8 @@ class McpWorld(World):
         self.name = target.name
         self.target = target
         self.probes = probes
-        self.forks: Forks = "replay" if target.command is not None else "none"
+        self.forks: Forks = "none" if target.command is None else "exact" if target.in_folder else "replay"
+        self._idle: list[Connection] = []
         found, problems = specs(listing.tools, target.name)
         if target.command is None:
             problems.append(Problem(target.name, "a server behind a URL keeps one state for all sessions; they are not private and cannot be forked"))
@@ -271,8 +283,7 @@ class McpWorld(World):
         Raises:
             SourceError: the server does not start.
         """
-        connection = Connection(self.target)
-        await connection.start()
+        connection = await self.take(self.target.command.template if self.target.command is not None else None)
         session = McpSession(self, connection, start)
         try:
             await session.look()
@@ -280,6 +291,32 @@ class McpWorld(World):
             await session.close()
             raise
         return session
+
+    async def take(self, source: str | None) -> Connection:
+        """A connection to a server of its own, whose folder is a copy of `source`: a new server, or with `state=folder` an idle one."""
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.reusable:
+                await asyncio.to_thread(connection.scratch.refill, source)
+                return connection
+            await connection.close()
+        connection = Connection(self.target)
+        await connection.start()
+        if self.target.command is not None and source != self.target.command.template:
+            await asyncio.to_thread(connection.scratch.refill, source)
+        return connection
+
+    async def give_back(self, connection: Connection) -> None:
+        """Ends a session's server, or keeps it for the next session."""
+        if self.target.in_folder and connection.reusable and len(self._idle) < _IDLE:
+            self._idle.append(connection)
+        else:
+            await connection.close()
+
+    async def close(self) -> None:
+        """Ends the servers that were kept."""
+        while self._idle:
+            await self._idle.pop().close()
 
 
 class McpSession(Session):
@@ -292,6 +329,7 @@ class McpSession(Session):
         self._made: list[tuple[ToolCall, str, ToolResult]] = []
         self._seen: list[tuple[int, Tables]] = []
         self._lock = asyncio.Lock()
+        self._closed = False
 
     @property
     def calls(self) -> int:
@@ -299,7 +337,11 @@ class McpSession(Session):
 
     async def call(self, call: ToolCall, actor: str = "agent") -> ToolResult:
         async with self._lock:
-            result = await self._checked(call)
+            try:
+                result = await self._checked(call)
+            except asyncio.CancelledError:
+                self._connection.failed = True
+                raise
             self._made.append((call, actor, result))
             spec = self._world.specs.get(call.name)
             if spec is not None and spec.effect != "read":
@@ -320,14 +362,18 @@ class McpSession(Session):
 
     async def _ask(self, call: ToolCall) -> ToolResult:
         scratch, limits = self._connection.scratch, self._world.target.limits
+        if self._closed:
+            return ToolResult(call.id, None, ErrorKind.transport, "the session is closed")
         try:
             answer = await self._connection.request("tools/call", {"name": call.name, "arguments": scratch.inward(call.arguments)}, limits.call_s)
             return result(call, scratch.outward(answer), limits.result_bytes, self._world.returns.get(call.name))
         except MCPError as error:
             kind = _kind(error)
+            self._connection.failed |= kind in (ErrorKind.timeout, ErrorKind.transport)
             detail = f"no answer within {limits.call_s:g} s" if kind is ErrorKind.timeout else str(scratch.outward(error.message))[:_DETAIL]
             return ToolResult(call.id, None, kind, detail)
         except (anyio.ClosedResourceError, anyio.BrokenResourceError, OSError, RuntimeError) as error:
+            self._connection.failed = True
             return ToolResult(call.id, None, ErrorKind.transport, f"the server is gone: {str(error)[:_DETAIL] or type(error).__name__}")
         except ValueError as error:  # an answer, or arguments, that cannot be put in a message
             return ToolResult(call.id, None, ErrorKind.bad_output, f"the exchange with the server failed: {str(error)[:_DETAIL]}")
@@ -350,13 +396,17 @@ class McpSession(Session):
         return {"calls": [f"{call.name} {canonical(call.arguments).decode()}" for call in done]} if done else {}
 
     async def fork(self) -> McpSession:
-        """A fresh server that has made the same calls.
+        """A fresh server that has made the same calls; with `state=folder`, a server on a copy of the folder.
 
         Raises:
             SourceError: the server is shared, or a repeated call gave another result.
         """
         if self._world.forks == "none":
             raise SourceError("a session of a server behind a URL cannot be forked.", where=self._world.name, remedy="run the server by a command")
+        if self._world.target.in_folder:
+            other = McpSession(self._world, await self._world.take(self._connection.scratch.path), self._start)
+            other._made, other._seen = list(self._made), list(self._seen)
+            return other
         twin = await self._world.open(self._start)
         try:
             for index, (call, actor, result) in enumerate(self._made):
@@ -380,7 +430,9 @@ class McpSession(Session):
         return differences(before, self._seen[-1][1])
 
     async def close(self) -> None:
-        await self._connection.close()
+        if not self._closed:
+            self._closed = True
+            await self._world.give_back(self._connection)
 
 
 def _kind(error: MCPError) -> ErrorKind:

@@ -12,7 +12,7 @@ from artificer.core.errors import SourceError
 from artificer.worlds.observe import Probe
 from artificer.worlds.servers import Command, command_of
 
-_OPTIONS = ("template", "probes", "timeout", "start_timeout", "max_bytes")
+_OPTIONS = ("template", "probes", "state", "timeout", "start_timeout", "max_bytes")
 
 
 class Limits(Struct, frozen=True):
@@ -24,13 +24,19 @@ class Limits(Struct, frozen=True):
 
 
 class Target(Struct, frozen=True):
-    """Where a server is: a command (stdio) or a URL with headers."""
+    """Where a server is: a command (stdio) or a URL with headers.
+
+    Args:
+        in_folder: whether all that the server knows is in its folder (option `state=folder`), so that another session may
+            have the process once the folder is put back, and a fork may copy the folder.
+    """
 
     name: str
     command: Command | None
     url: str = ""
     headers: dict[str, str] = {}
     limits: Limits = Limits()
+    in_folder: bool = False
 
 
 class _Stored(Struct):
@@ -69,7 +75,11 @@ def target_of(rest: str, options: dict[str, str]) -> Target:
         words = shlex.split(rest)
     except ValueError as error:
         raise SourceError(f"the command cannot be read: {error}", where=where, remedy="quote it as in a terminal") from error
-    return Target(where, command_of(words, options, where), limits=limits)
+    command = command_of(words, options, where)
+    state = options.get("state", "process")
+    if state not in ("process", "folder") or (state == "folder" and not command.needs_scratch):
+        raise SourceError(f"state={state!r} cannot be.", where=where, remedy="write state=process, or state=folder with {scratch} in the command")
+    return Target(where, command, limits=limits, in_folder=state == "folder")
 
 
 def _number(options: dict[str, str], name: str, default: float, where: str) -> float:

@@ -79,6 +79,24 @@ class Scratch:
         path = self.path
         return value if path is None else _strings(value, lambda text: text.replace(path, WORKSPACE))
 
+    def refill(self, source: str | None) -> None:
+        """Makes the folder, in place, a copy of `source` (empty when None).
+
+        Raises:
+            SourceError: it cannot be copied.
+        """
+        assert self.path is not None
+        try:
+            for entry in os.scandir(self.path):
+                if entry.is_dir(follow_symlinks=False):
+                    shutil.rmtree(entry.path)
+                else:
+                    os.unlink(entry.path)
+            if source is not None:
+                shutil.copytree(source, self.path, symlinks=True, dirs_exist_ok=True)
+        except OSError as error:
+            raise SourceError(f"the folder of a session cannot be filled: {error}", remedy="free some disk space") from error
+
     def remove(self) -> None:
         """Deletes the folder; what cannot be deleted is left to the system."""
         if self.path is not None:
@@ -164,9 +182,11 @@ class Server:
         if process.stdin is not None:
             with suppress(OSError, RuntimeError):
                 process.stdin.close()
-        await self._wait(_GRACE_S)
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
+        try:
+            await self._wait(_GRACE_S)
+        finally:  # also when the loop is being torn down and this is cancelled
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
         await self._wait(_GRACE_S)
         with suppress(asyncio.TimeoutError):
             await asyncio.wait_for(asyncio.shield(self._errors), 0.2)
