@@ -71,6 +71,9 @@ class Desk:
     def heard(self, prefix=""):
         return {path: value for path, value in self.open.items() if not prefix or path == prefix or path.startswith(f"{prefix}.")}
 
+    def everywhere(self, prefix):
+        return self.heard(prefix)
+
     def remembered(self):
         return self.memory
 

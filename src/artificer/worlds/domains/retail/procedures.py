@@ -92,7 +92,7 @@ class _Case:
         """Finds out who the user is, once in a conversation."""
         asked = 0
         while "customer" not in self.memory:
-            said = self.desk.heard("account")
+            said = self.desk.everywhere("account")
             email, name, postcode = (said.get(f"account.{field}") for field in ("email", "name", "postcode"))
             result: ToolResult | None = None
             if email is not None:
@@ -107,13 +107,13 @@ class _Case:
             if result is not None and not asked:
                 yield Tell("I could not find an account with these details.")
             yield Ask("account", "account postcode" if name is not None else "account email")
-            asked = asked + 1 if self.desk.heard("account") == said else 0
+            asked = asked + 1 if self.desk.everywhere("account") == said else 0
             if asked == _ASKED:
                 raise Unserved("I can help only after I have found your account, so I have not done anything.")
 
     def profile(self) -> Steps:
         if "profile" not in self.memory:
-            wrong = {"customer_id": self.desk.heard("account").get("account.email", "the customer")}
+            wrong = {"customer_id": self.desk.everywhere("account").get("account.email", "the customer")}
             self.memory["profile"] = yield from self.call("get_customer", {"customer_id": self.memory["customer"]}, wrong)
         return self.memory["profile"]
 
