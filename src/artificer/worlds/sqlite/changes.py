@@ -7,13 +7,13 @@ value is left out, delete then insert of the same key is an update.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 import apsw
 
 from artificer.core.canon import canonical
 from artificer.core.tasks import Effect
-from artificer.worlds.sqlite.values import add, cell, same, to_json
+from artificer.worlds.sqlite.values import Row, add, cell, same, to_json
 
 Change = Literal["insert", "update", "delete"]
 Values = dict[str, Any]
@@ -50,13 +50,14 @@ def read_changes(changeset: bytes, layouts: Mapping[str, Layout], given: Mapping
         layout = layouts.get(item.name)
         if layout is None:
             continue  # a shadow table of a virtual table: kept by it, no state of its own
-        old = _named(layout, item.old)
-        new = _named(layout, item.new)
+        gone, came = cast("Row | None", item.old), cast("Row | None", item.new)
+        old = _named(layout, gone)
+        new = _named(layout, came)
         kind = _KINDS[item.op]
         if layout.rowid:
-            row = item.old if item.old is not None else item.new
+            row = gone or came
             assert row is not None
-            key: tuple[Any, ...] = (row[0],)
+            key: Row = row[:1]
         else:
             key = tuple((new if kind == "insert" else old)[name] for name in layout.key)
         if kind == "update":
@@ -67,7 +68,7 @@ def read_changes(changeset: bytes, layouts: Mapping[str, Layout], given: Mapping
     return out
 
 
-def _named(layout: Layout, row: tuple[Any, ...] | None) -> Values:
+def _named(layout: Layout, row: Row | None) -> Values:
     if row is None:
         return {}
     cells = row[1:] if layout.rowid else row

@@ -13,6 +13,8 @@ from typing import Any
 
 import apsw
 
+from artificer.worlds.sqlite.values import rows
+
 _FUNCTIONS = ("date", "time", "datetime", "julianday", "unixepoch", "strftime", "timediff")
 _MENTIONS = re.compile(
     r"\b(current_(timestamp|date|time)|date|time|datetime|julianday|unixepoch|strftime|timediff|random|randomblob)\b", re.IGNORECASE
@@ -31,7 +33,7 @@ def fixed_clock(now: str) -> Callable[[apsw.Connection, Random], None]:
         ValueError: SQLite does not understand `now`.
     """
     plain = apsw.Connection(":memory:")
-    start = _one(plain, "SELECT datetime(?)", (now,))
+    start = _value(plain, "SELECT datetime(?)", (now,))
     if start is None:
         raise ValueError(f"{now!r} is not a time that SQLite understands")
 
@@ -43,13 +45,16 @@ def fixed_clock(now: str) -> Callable[[apsw.Connection, Random], None]:
             if len(told) == now_at:
                 told.append(start)
             marks = ", ".join("?" * len(told))
-            return _one(plain, f"SELECT {name}({marks})", tuple(told))
+            return _value(plain, f"SELECT {name}({marks})", tuple(told))
 
         return function
 
+    def constant(value: Any) -> Callable[..., Any]:
+        return lambda *_: value
+
     functions = {name: override(name) for name in _FUNCTIONS}
     fixed = {
-        name: _one(plain, f"SELECT {function}(?)", (start,))
+        name: _value(plain, f"SELECT {function}(?)", (start,))
         for name, function in (("current_timestamp", "datetime"), ("current_date", "date"), ("current_time", "time"))
     }
 
@@ -57,12 +62,19 @@ def fixed_clock(now: str) -> Callable[[apsw.Connection, Random], None]:
         for name, function in functions.items():
             connection.create_scalar_function(name, function, -1, deterministic=True)
         for name, value in fixed.items():
-            connection.create_scalar_function(name, lambda value=value: value, 0, deterministic=True)
-        connection.create_scalar_function("random", lambda: chance.getrandbits(64) - (1 << 63), 0)
-        connection.create_scalar_function("randomblob", lambda size: chance.randbytes(max(1, min(int(size), 1_000_000))), 1)
+            connection.create_scalar_function(name, constant(value), 0, deterministic=True)
+
+        def random(*_: Any) -> int:
+            return chance.getrandbits(64) - (1 << 63)
+
+        def randomblob(*arguments: Any) -> bytes:
+            return chance.randbytes(max(1, min(int(arguments[0]), 1_000_000)))
+
+        connection.create_scalar_function("random", random, 0)
+        connection.create_scalar_function("randomblob", randomblob, 1)
 
     return apply
 
 
-def _one(connection: apsw.Connection, sql: str, values: tuple[Any, ...]) -> Any:
-    return connection.execute(sql, values).fetchone()[0]
+def _value(connection: apsw.Connection, sql: str, values: tuple[Any, ...]) -> Any:
+    return rows(connection, sql, values)[0][0]

@@ -12,6 +12,7 @@ from artificer.worlds.sqlite.columns import incoming, outgoing
 from artificer.worlds.sqlite.explain import missing, refused_delete, refused_write
 from artificer.worlds.sqlite.schema import Schema, Table, quote
 from artificer.worlds.sqlite.session import Run
+from artificer.worlds.sqlite.values import rows
 
 DEFAULT_ROWS = 20
 MOST_ROWS = 100
@@ -184,11 +185,10 @@ class _Page:
 
     def rows(self, connection: apsw.Connection, where: str, values: tuple[Any, ...], limit: int) -> Json:
         where = f" WHERE {where}" if where else ""
-        found = connection.execute(f"{self.select}{where}{self.order} LIMIT ?", (*values, int(limit) + 1)).fetchall()
+        found = rows(connection, f"{self.select}{where}{self.order} LIMIT ?", (*values, int(limit) + 1))
         total = len(found)
         if total > limit:
-            row = connection.execute(f"{self.count}{where}", values).fetchone()
-            total = int(row[0])
+            total = int(rows(connection, f"{self.count}{where}", values)[0][0])
         return {"rows": [self.show(row) for row in found[: int(limit)]], "total": total}
 
 

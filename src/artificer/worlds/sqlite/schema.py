@@ -14,6 +14,7 @@ from msgspec import Struct, structs
 
 from artificer.worlds.base import Problem
 from artificer.worlds.sqlite.ddl import Bound, Definition, read_definition
+from artificer.worlds.sqlite.values import Row, one, rows
 
 Kind = Literal["integer", "real", "text", "blob", "boolean", "date", "datetime", "any"]
 _SAMPLE = 200
@@ -116,7 +117,7 @@ def read_schema(connection: apsw.Connection) -> Schema:
     problems: list[Problem] = []
     names: dict[str, str] = {}
     listed: list[tuple[str, str, bool, bool]] = []
-    for _, name, kind, _, without_rowid, strict in connection.execute("PRAGMA main.table_list"):
+    for _, name, kind, _, without_rowid, strict in rows(connection, "PRAGMA main.table_list"):
         if name.lower().startswith("sqlite_"):
             continue
         if kind == "virtual":
@@ -140,14 +141,14 @@ def read_schema(connection: apsw.Connection) -> Schema:
 
 
 def _table(connection: apsw.Connection, name: str, view: bool, without_rowid: bool, strict: bool, problems: list[Problem]) -> Table:
-    info = list(connection.execute(f"PRAGMA main.table_xinfo({quote(name)})"))
-    row = connection.execute("SELECT sql FROM main.sqlite_schema WHERE name = ? AND type IN ('table', 'view')", (name,)).fetchone()
+    info = rows(connection, f"PRAGMA main.table_xinfo({quote(name)})")
+    row = one(connection, "SELECT sql FROM main.sqlite_schema WHERE name = ? AND type IN ('table', 'view')", (name,))
     sql = str(row[0]) if row and row[0] else ""
     said = read_definition(sql) if not view else Definition((), (), "", {})
     visible = [item for item in info if item[6] != 1]
     if not visible:
         return Table(name, {})
-    sample = list(connection.execute(f"SELECT {', '.join(quote(item[1]) for item in visible)} FROM main.{quote(name)} LIMIT {_SAMPLE}"))
+    sample = rows(connection, f"SELECT {', '.join(quote(item[1]) for item in visible)} FROM main.{quote(name)} LIMIT {_SAMPLE}")
     columns: dict[str, Column] = {}
     for index, (_, column, declared, not_null, default, in_key, hidden) in enumerate(visible):
         values = [values[index] for values in sample if values[index] is not None]
@@ -174,9 +175,9 @@ def _changed(column: Column, **changes: Any) -> Column:
 def _unique(connection: apsw.Connection, name: str, view: bool) -> tuple[tuple[str, ...], ...]:
     out: list[tuple[str, ...]] = []
     if not view:
-        for _, index, unique, origin, partial in list(connection.execute(f"PRAGMA main.index_list({quote(name)})")):
+        for _, index, unique, origin, partial in rows(connection, f"PRAGMA main.index_list({quote(name)})"):
             if unique and not partial and origin != "pk":
-                columns = [item[2] for item in connection.execute(f"PRAGMA main.index_info({quote(index)})")]
+                columns = [item[2] for item in rows(connection, f"PRAGMA main.index_info({quote(index)})")]
                 if None not in columns:
                     out.append(tuple(columns))
     return tuple(sorted(out))
@@ -220,7 +221,7 @@ def _limits(bounds: list[Bound], kind: Kind) -> dict[str, Any]:
 
 def _kind(declared: str, values: list[Any]) -> Kind:
     """SQLite's affinity rules, refined by the words of the declared type, corrected by the values."""
-    types = {type(value) for value in values}
+    types: set[type[Any]] = {type(value) for value in values}
     said = _declared_kind(declared)
     if said == "any" and types:
         said = _kind_of_values(types)
@@ -241,7 +242,7 @@ def _kind(declared: str, values: list[Any]) -> Kind:
     return "real" if said == "integer" and float in types else said
 
 
-def _kind_of_values(types: set[type]) -> Kind:
+def _kind_of_values(types: set[type[Any]]) -> Kind:
     if types <= {int}:
         return "integer"
     if types <= {int, float}:
@@ -255,34 +256,37 @@ def _declared_kind(declared: str) -> Kind:
         ("CLOB", "text"),         ("TEXT", "text"), ("JSON", "text"), ("UUID", "text"), ("STRING", "text"), ("BLOB", "blob"), ("REAL", "real"),
         ("FLOA", "real"), ("DOUB", "real"),         ("NUM", "real"), ("DEC", "real"), ("MONEY", "real"), ("TIME", "text"),
     )  # fmt: skip
-    fallback: Kind = "any"
-    return next((kind for word, kind in table if word in declared), fallback)
+    for word, kind in table:
+        if word in declared:
+            return kind
+    return "any"
 
 
 def _with_foreign(connection: apsw.Connection, table: Table, tables: dict[str, Table], names: dict[str, str], problems: list[Problem]) -> Table:
     """The table with its foreign keys, names spelled as their owners spell them."""
-    by_id: dict[int, list[tuple[Any, ...]]] = {}
-    for row in connection.execute(f"PRAGMA main.foreign_key_list({quote(table.name)})"):
+    by_id: dict[int, list[Row]] = {}
+    for row in rows(connection, f"PRAGMA main.foreign_key_list({quote(table.name)})"):
         by_id.setdefault(row[0], []).append(row)
     own = {name.lower(): name for name in table.columns}
     out: list[ForeignKey] = []
-    for rows in by_id.values():
-        rows.sort(key=lambda row: row[1])
-        parent = tables.get(names.get(rows[0][2].lower(), ""))
-        columns = tuple(own.get(row[3].lower(), row[3]) for row in rows)
+    for parts in by_id.values():
+        parts.sort(key=lambda row: row[1])
+        _, _, wanted, _, to, _, on_delete, _ = parts[0]
+        parent = tables.get(names.get(wanted.lower(), ""))
+        columns = tuple(own.get(row[3].lower(), str(row[3])) for row in parts)
         if parent is None or parent.view:
             problems.append(
-                Problem(f"table {table.name}", f"{', '.join(columns)} refers to the table {rows[0][2]!r}, which is not there; writes will fail")
+                Problem(f"table {table.name}", f"{', '.join(columns)} refers to the table {wanted!r}, which is not there; writes will fail")
             )
             continue
         theirs = {name.lower(): name for name in parent.columns}
-        target = tuple(theirs.get(row[4].lower(), row[4]) for row in rows) if rows[0][4] is not None else parent.key
+        target = tuple(theirs.get(row[4].lower(), str(row[4])) for row in parts) if to is not None else parent.key
         if len(target) != len(columns) or (set(target) != set(parent.key) and all(set(target) != set(group) for group in parent.unique)):
             problems.append(
                 Problem(f"table {table.name}", f"{', '.join(columns)} refers to columns of {parent.name!r} that are not unique; writes will fail")
             )
             continue
-        out.append(ForeignKey(columns, parent.name, target, rows[0][6]))
+        out.append(ForeignKey(columns, parent.name, target, on_delete))
     out.sort(key=lambda foreign: (foreign.columns, foreign.table))
     return _table_with(table, foreign=tuple(out))
 
@@ -295,7 +299,7 @@ def _with_surrogate(connection: apsw.Connection, table: Table) -> Table:
         return _table_with(table, surrogate=True)
     if column.kind != "text":
         return table
-    values = [row[0] for row in connection.execute(f"SELECT {quote(column.name)} FROM main.{quote(table.name)} LIMIT {_SAMPLE}")]
+    values = [row[0] for row in rows(connection, f"SELECT {quote(column.name)} FROM main.{quote(table.name)} LIMIT {_SAMPLE}")]
     made = bool(values) and all(isinstance(value, str) and _MACHINE_MADE.fullmatch(value) for value in values)
     return _table_with(table, surrogate=made)
 

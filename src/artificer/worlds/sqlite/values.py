@@ -1,4 +1,4 @@
-"""SQLite values as JSON values and back, and the cell hash on which a state's digest is built."""
+"""Rows and values of SQLite: read with a type, as JSON values, and the cell hash on which a state's digest is built."""
 
 from __future__ import annotations
 
@@ -6,13 +6,28 @@ import base64
 import hashlib
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
+
+import apsw
 
 from artificer.core.canon import Json
 
 BLOB_LIMIT = 4096
 """Bytes of a BLOB that a result shows, in full or not at all."""
 _MODULUS = 1 << 256
+
+
+Row = tuple[Any, ...]
+
+
+def rows(connection: apsw.Connection, sql: str, values: Sequence[Any] = ()) -> list[Row]:
+    """All rows of a query."""
+    return cast("list[Row]", connection.execute(sql, values).fetchall())
+
+
+def one(connection: apsw.Connection, sql: str, values: Sequence[Any] = ()) -> Row | None:
+    """The first row of a query, or None."""
+    return cast("Row | None", connection.execute(sql, values).fetchone())
 
 
 def to_json(value: Any) -> Json:
