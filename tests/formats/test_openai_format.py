@@ -21,7 +21,12 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=8,
 )
-calls = st.lists(st.builds(ToolCall, st.text(min_size=1, max_size=8), st.text(min_size=1, max_size=8), st.dictionaries(st.text(max_size=6), json_values, max_size=3)), max_size=3)
+calls = st.lists(
+    st.builds(
+        ToolCall, st.text(min_size=1, max_size=8), st.text(min_size=1, max_size=8), st.dictionaries(st.text(max_size=6), json_values, max_size=3)
+    ),
+    max_size=3,
+)
 results = st.builds(ToolResult, st.text(max_size=6), json_values) | st.builds(
     lambda call, error, detail: ToolResult(call, error=error, detail=detail), st.text(max_size=6), st.sampled_from(ErrorKind), st.none() | st.text()
 )
@@ -29,7 +34,13 @@ author = st.none() | st.text(min_size=1, max_size=6)
 messages = st.one_of(
     st.builds(lambda text, name: Message("user", text, author=name), st.text(), author),
     st.builds(lambda text: Message("user", (Text(text), Image("data:image/png;base64,AA", "image/png"))), st.text()),
-    st.builds(lambda text, made, thought, name: Message("assistant", text, thought, tuple(made), author=name), st.text(), calls, st.none() | st.text(), author),
+    st.builds(
+        lambda text, made, thought, name: Message("assistant", text, thought, tuple(made), author=name),
+        st.text(),
+        calls,
+        st.none() | st.text(),
+        author,
+    ),
     st.builds(lambda result: Message("tool", result=result), results),
     st.builds(lambda text: Message("system", text), st.text()),
 )
@@ -59,7 +70,11 @@ def test_the_written_form_is_the_published_one() -> None:
     assert msgspec.json.decode(out.getvalue()) == {
         "messages": [
             {"role": "user", "content": "go"},
-            {"role": "assistant", "content": None, "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "f", "arguments": '{"x":1}'}}]},
+            {
+                "role": "assistant",
+                "content": None,
+                "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "f", "arguments": '{"x":1}'}}],
+            },
             {"role": "tool", "content": "[1]", "tool_call_id": "c1"},
         ],
         "tools": [{"type": "function", "function": {"name": "f", "description": "Does f.", "parameters": {"type": "object"}}}],

@@ -60,7 +60,9 @@ def test_repairs_are_made_and_named(text: str, repair: str) -> None:
     assert repair in read.repairs
 
 
-@pytest.mark.parametrize("text", ['{"name": "f", "arguments": nonsense}', '{"name": "f"', '{"name": 1, "arguments": {}}', '{"name": "f", "arguments": [1]}'])
+@pytest.mark.parametrize(
+    "text", ['{"name": "f", "arguments": nonsense}', '{"name": "f"', '{"name": 1, "arguments": {}}', '{"name": "f", "arguments": [1]}']
+)
 def test_a_call_that_cannot_be_read_is_an_error(text: str) -> None:
     read = parse(text)
     assert read.error is ErrorKind.unparsable_call
@@ -77,7 +79,9 @@ def test_numbers_that_json_does_not_have_are_refused() -> None:
     assert parse('{"name": "f", "arguments": {"x": NaN}}').error is ErrorKind.unparsable_call
 
 
-@pytest.mark.parametrize("unit", ["{", '{"name":', "[", '{"a":[', "```", '"', '{"name":"f","arguments":{}}', "\\", '{"name":"f","arguments":"', " ", "{,"])
+@pytest.mark.parametrize(
+    "unit", ["{", '{"name":', "[", '{"a":[', "```", '"', '{"name":"f","arguments":{}}', "\\", '{"name":"f","arguments":"', " ", "{,"]
+)
 def test_ten_megabytes_do_not_hang(unit: str) -> None:
     text = unit * (10_000_000 // len(unit))
     begun = time.process_time()

@@ -24,7 +24,12 @@ QUICK = Patience(tries=3, pause_s=0.01, longest_s=0.05, timeout_s=0.5)
 SAID = {"choices": [{"message": {"role": "assistant", "content": "Hello."}}], "usage": {"prompt_tokens": 3, "completion_tokens": 2}}
 CALLED = {
     "choices": [
-        {"message": {"content": None, "tool_calls": [{"id": "x", "type": "function", "function": {"name": "get_lamp", "arguments": '{"lamp_id":1}'}}]}}
+        {
+            "message": {
+                "content": None,
+                "tool_calls": [{"id": "x", "type": "function", "function": {"name": "get_lamp", "arguments": '{"lamp_id":1}'}}],
+            }
+        }
     ]
 }
 Serve = Callable[..., Any]
@@ -109,7 +114,9 @@ async def test_nobody_there() -> None:
     assert reply.error is ErrorKind.transport
 
 
-@pytest.mark.parametrize(("status", "remedy"), [(401, "ARTIFICER_API_KEY"), (404, "model's name"), (400, "chat completions"), (302, "chat completions")])
+@pytest.mark.parametrize(
+    ("status", "remedy"), [(401, "ARTIFICER_API_KEY"), (404, "model's name"), (400, "chat completions"), (302, "chat completions")]
+)
 async def test_refusals_are_errors_that_do_not_name_the_key(serve: Serve, status: int, remedy: str) -> None:
     base, seen = await serve((status, {"error": "no"}, {"Location": "http://elsewhere.example/"} if status == 302 else {}))
     with pytest.raises(ArtificerError, match=remedy) as raised:
@@ -120,7 +127,18 @@ async def test_refusals_are_errors_that_do_not_name_the_key(serve: Serve, status
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"<html>", b"\xff\xfe", b"null", b"[]", b"{}", b'{"choices":[]}', b'{"choices":[{"message":null}]}', b'{"choices":[{"message":{"content":7}}]}', b"[" * 50_000],
+    [
+        b"",
+        b"<html>",
+        b"\xff\xfe",
+        b"null",
+        b"[]",
+        b"{}",
+        b'{"choices":[]}',
+        b'{"choices":[{"message":null}]}',
+        b'{"choices":[{"message":{"content":7}}]}',
+        b"[" * 50_000,
+    ],
 )
 async def test_junk_is_a_reply_with_an_error(serve: Serve, body: bytes) -> None:
     base, _ = await serve((200, body, {}))
@@ -151,7 +169,9 @@ async def test_many_at_once_stay_in_order(serve: Serve) -> None:
     assert seen[0][0] is None
 
 
-@pytest.mark.parametrize("text", ["gpt", "openai:", "openai:name", "openai:name@ftp://x", "alien:x", "scripted:nobody", "hf:/no/such/folder", "local:/no/such.gguf"])
+@pytest.mark.parametrize(
+    "text", ["gpt", "openai:", "openai:name", "openai:name@ftp://x", "alien:x", "scripted:nobody", "hf:/no/such/folder", "local:/no/such.gguf"]
+)
 def test_an_unknown_string_names_what_to_write(text: str) -> None:
     with pytest.raises(ArtificerError, match="do: "):
         Model.of(text)

@@ -60,7 +60,10 @@ def test_ids_and_what_was_mentioned_stay() -> None:
         "note": "x" * 400,
         "status": "pending",
         "nothing": None,
-        "items": [{"item_id": f"i_{at}", "product": name, "weight": 1.5, "colour": "grey"} for at, name in enumerate(["Kettle", "Blue Lamp", "Rug", "Bed", "Mat"])],
+        "items": [
+            {"item_id": f"i_{at}", "product": name, "weight": 1.5, "colour": "grey"}
+            for at, name in enumerate(["Kettle", "Blue Lamp", "Rug", "Bed", "Mat"])
+        ],
     }
     cut = compact(order, words_of("the one with the blue lamp"), 150)
     assert cut["order_id"] == "R-1"

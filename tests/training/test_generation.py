@@ -84,5 +84,5 @@ async def test_what_is_learnt_is_said(model: Any, tokens: Tokens, tmp_path: Path
 
 def test_a_folder_that_is_no_model_is_said(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
-    with pytest.raises(ArtificerError, match="config.json, weights and a tokenizer"):
+    with pytest.raises(ArtificerError, match=r"config\.json, weights and a tokenizer"):
         Model.of(f"hf:{tmp_path}")

@@ -13,7 +13,9 @@ from artificer.models.hf import Tokens
 from artificer.training.batches import STEP, batch, epoch, padded
 from artificer.training.render import Row, joined, render
 
-TOOLS = {name: ToolSpec(name, f"Does {name}.", {"type": "object", "properties": {"x": {"type": "integer"}}, "required": ["x"]}) for name in ("f", "g")}
+TOOLS = {
+    name: ToolSpec(name, f"Does {name}.", {"type": "object", "properties": {"x": {"type": "integer"}}, "required": ["x"]}) for name in ("f", "g")
+}
 
 
 def decision(at: int, context: tuple[Message, ...], target: Message) -> Decision:

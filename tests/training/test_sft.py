@@ -44,7 +44,9 @@ def test_labels_that_are_masked_change_nothing(model: Any, tokens: Tokens) -> No
     torch.testing.assert_close(model.lm_head.weight.grad, gradient, atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize("settings", [Settings(rank=0, lr=1e-2), Settings(rank=4, lr=2e-2), Settings(rank=4, lr=2e-2, layers=1), Settings(rank=0, lr=1e-2, layers=1)])
+@pytest.mark.parametrize(
+    "settings", [Settings(rank=0, lr=1e-2), Settings(rank=4, lr=2e-2), Settings(rank=4, lr=2e-2, layers=1), Settings(rank=0, lr=1e-2, layers=1)]
+)
 def test_the_loss_falls_and_the_log_tells(model: Any, tokens: Tokens, settings: Settings, tmp_path: Path) -> None:
     before = weights(model)
     seen: list[Step] = []
