@@ -35,6 +35,7 @@ class Knobs(Struct, frozen=True):
         seed: everything random is derived from it.
         wants: fewest and most requests in a task (the paper: 1 to m).
         impossible: share of tasks that cannot be served.
+        kinds: the ways in which such a task cannot be: forbidden, missing or ambiguous.
         vagueness: 0 to 1, how much the user withholds until asked.
         depth: look-ups through other tables that a description may need.
         pace: fewest and most requests the user brings up at a time.
