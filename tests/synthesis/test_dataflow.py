@@ -286,7 +286,7 @@ def repository(folder: Path) -> World:
     (folder / "staged.txt").write_text("y\n")
     git("add", "staged.txt")
     env = {f"env.{name}": value for name, value in GIT_ENV.items()}
-    return World.of(f"mcp:{sys.executable} -m mcp_server_git --repository {{scratch}}", template=str(folder), **env)
+    return World.of(f"mcp:{sys.executable} -m mcp_server_git --repository {{scratch}}", template=str(folder), state="folder", **env)
 
 
 @pytest.mark.slow
@@ -303,5 +303,6 @@ async def test_the_git_server_is_understood(tmp_path: Path) -> None:
     assert kinds["git_create_branch", "branch_name"] == "free"
     assert kinds["git_commit", "message"] == "free"
     assert kinds["git_status", "repo_path"] == "fixed"
-    found = await prove(world, guide, Start(), 2, 5)
-    assert len(found) == 5
+    found = await prove(world, guide, Start(), 2, 8)
+    assert len(found) == 8
+    await world.close()

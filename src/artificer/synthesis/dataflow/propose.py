@@ -64,12 +64,15 @@ class Proposer:
         kind = self._demand.impossible
         if kind == "forbidden":
             return Dropped("the world states no rule that could forbid something")
-        writes = bool(self._writes) and (not self._reads or self._rng.random() < _WRITES)
-        if not writes and not self._reads:
-            return Dropped("no tool is known to work")
-        if writes:
-            return await self._write(self._rng.choice(self._writes))
-        use, answer = self._rng.choice(self._reads)
+        writes, reads = self._writes, self._reads
+        if kind is not None:  # only what refers to an existing thing can refer to one that is missing, or to two
+            writes = [use for use in writes if _refers(use)]
+            reads = [(use, answer) for use, answer in reads if _refers(use)]
+        if not writes and not reads:
+            return Dropped("no tool is known to work" if kind is None else f"no request can be {kind}")
+        if writes and (not reads or self._rng.random() < _WRITES):
+            return await self._write(self._rng.choice(writes))
+        use, answer = self._rng.choice(reads)
         return await self._read(use, answer)
 
     async def _write(self, use: Use) -> Request | Dropped:
@@ -237,6 +240,10 @@ class Proposer:
             if any(matching([row], {column: value}) for row in tables(result.content).get(source.table, []) for column in row):
                 return True
         return False
+
+
+def _refers(use: Use) -> bool:
+    return any(param.kind == "reference" and param.required for param in use.params)
 
 
 def _questions(use: Use, answer: Answer) -> tuple[str, ...]:

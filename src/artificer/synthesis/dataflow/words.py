@@ -79,7 +79,11 @@ def phrases_for(tool: ToolSpec, prefix: int) -> tuple[str, ...]:
     named = " ".join(words) if len(words) < 2 else f"{words[0]} {_article(words[1:])}"
     sentence = re.split(r"[.:;(\n]", tool.description.strip(), maxsplit=1)[0].strip()
     first, _, rest = sentence.partition(" ")
-    found = [f"{_infinitive(first.lower())} {rest}".strip()] if first.isalpha() and rest and len(sentence) <= 80 and '"' not in sentence else []
+    found = (
+        [f"{_infinitive(first.lower())} {rest}".strip()]
+        if first.isalpha() and rest and len(sentence) <= 80 and not re.search(r'["<>]|\boptional', sentence)
+        else []
+    )
     return tuple(dict.fromkeys(phrase for phrase in (*found, named) if phrase))
 
 
