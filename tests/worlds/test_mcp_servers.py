@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -146,3 +147,18 @@ async def test_a_cancelled_call_leaves_the_session_usable(plain: World) -> None:
     await asyncio.gather(waiting, return_exceptions=True)
     assert (await session.call(ToolCall("c", "work", {}))).error is None
     await session.close()
+
+
+def test_without_the_extra_the_error_names_it() -> None:
+    code = """
+import sys
+sys.modules["mcp"] = None
+from artificer import World
+from artificer.core.errors import MissingExtra
+try:
+    World.of("mcp:anything")
+except MissingExtra as error:
+    print(error.remedy)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "pip install 'artificer[mcp]'\n", done.stderr
