@@ -83,9 +83,8 @@ def main() -> None:
             shutil.rmtree(base)
         report[world] = {"local": local, "processes:2": spread, "floor_ms": bare, "ratio_to_floor": local["cpu_ms_per_trace"] / bare}
         print(f"{world}: {spread['traces_per_s']:.0f} verified traces/s on 2 processes, {local['traces_per_s']:.0f} on one;")
-        print(
-            f"  {local['cpu_ms_per_trace']:.2f} ms CPU a trace, {local['cpu_ms_per_trace'] / bare:.0f}x the floor of {bare:.3f} ms (a session and one write)"
-        )
+        against = f"{local['cpu_ms_per_trace'] / bare:.0f}x the floor of {bare:.3f} ms (a session and one write)"
+        print(f"  {local['cpu_ms_per_trace']:.2f} ms CPU a trace, {against}")
         print(f"  {local['calls_per_trace']:.1f} calls and {local['user_turns_per_trace']:.1f} user turns a trace")
         print("  where it goes (ms a row): " + ", ".join(f"{name[6:-3]} {ms:.2f}" for name, ms in local.items() if name.startswith("stage_")))
     if asked.json:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from artificer.agents.hearing import Hearing, affirms, says
 from artificer.core.messages import Message
 from artificer.core.tasks import Fact
-from hypothesis import given
-from hypothesis import strategies as st
 
 FACTS = (
     Fact("0", None, "change the unit price of a track"),

@@ -1,8 +1,7 @@
 """What a side may see, and what it must be able to do.
 
 A `View` is all that an agent or a user gets: visible messages, tools, rules. Goals, gold and checks are in none. Who
-sees what is decided in one place,
-`artificer.rollout.episode`.
+sees what is decided in one place, `artificer.rollout.episode`.
 """
 
 from __future__ import annotations

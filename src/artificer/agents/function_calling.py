@@ -1,8 +1,8 @@
 """The function-calling agent: shows a model the conversation and the tools, and passes on what it says.
 
-It has no memory and no plan of its own. What it adds to the view: the world's policy as the system message, tool results cut to what matters when
-asked to (`compact`), and distinct ids for calls. A call that cannot be read becomes a call of no tool, which the session refuses with a reason that
-the model then sees.
+It has no memory and no plan of its own. What it adds to the view: the world's policy as the system message, tool
+results cut to what matters when asked to (`compact`), and distinct ids for calls. A call that cannot be read becomes
+a call of no tool, which the session refuses with a reason that the model then sees.
 """
 
 from __future__ import annotations

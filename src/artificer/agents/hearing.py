@@ -1,9 +1,8 @@
 """Hearing: which facts have been said, found in the words that were said and in nothing else.
 
 A fact is heard when its phrase stands, at word boundaries and whatever its case, in a user message. This is the only
-way in which a goal's values reach
-the scripted oracle: what the user has not said cannot be heard. The same function tells the scripted user what it has
-already said.
+way in which a goal's values reach the scripted oracle: what the user has not said cannot be heard. The same function
+tells the scripted user what it has already said.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """The scripted oracle: a perfect agent that sees only what an agent may see.
 
 It hears what the user says (`Hearing`), serves one want after another by the world's own procedures
-(`worlds/guide.py`), asks for what is missing, looks ids
-up with tools, confirms before it writes, and says why when something cannot be done. With `error_rate` it sometimes
-sends the procedure's wrong arguments first, is refused by
+(`worlds/guide.py`), asks for what is missing, looks ids up with tools, confirms before it writes, and says why when
+something cannot be done. With `error_rate` it sometimes sends the procedure's wrong arguments first, is refused by
 the world, and corrects itself. It plans nothing from the goal: it is handed none.
 """
 

@@ -1,4 +1,6 @@
-"""Checks decide what happened in an episode, deterministically and with evidence. `standard()` is what CoVe proves a trajectory with."""
+"""Checks decide what happened in an episode, deterministically and with evidence. `standard()` is what CoVe proves a
+trajectory with.
+"""
 
 from artificer.checks.base import Check, Episode
 from artificer.checks.suite import by_name, judge, standard

@@ -17,7 +17,8 @@ from artificer.core.verdicts import CheckResult, StopReason
 
 
 class Episode(Struct, frozen=True):
-    """One finished trajectory: the task, the tools there were, the branch's nodes in order, the net effects at its end, and why it stopped.
+    """One finished trajectory: the task, the tools there were, the branch's nodes in order, the net effects at its
+    end, and why it stopped.
 
     Tool nodes of calls that changed something carry that call's own effects (`Node.effects`).
     """

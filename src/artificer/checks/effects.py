@@ -1,4 +1,6 @@
-"""Was the goal reached, and nothing else changed? Decided on net effects, so by any path; see `matching` for how effects are compared."""
+"""Was the goal reached, and nothing else changed? Decided on net effects, so by any path; see `matching` for how
+effects are compared.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,9 @@ _SHOWN = 20
 class Reached(Struct, frozen=True):
     """Every effect of the goal is among the episode's net effects.
 
-    Passes with score 1, fails with 0. `numbers`: `goal` effects, those `found`, and `sat` = found / goal (1 when the goal is to change nothing).
-    Kinds: `wrong_value` when the row was changed but not to what was wanted, else `missing_effect`.
+    Passes with score 1, fails with 0. `numbers`: `goal` effects, those `found`, and `sat` = found / goal (1 when the
+    goal is to change nothing). Kinds: `wrong_value` when the row was changed but not to what was wanted, else
+    `missing_effect`.
     """
 
     name: str = "reached"
@@ -45,7 +48,8 @@ class Reached(Struct, frozen=True):
 class NothingElse(Struct, frozen=True):
     """The episode's net effects hold nothing that the goal does not.
 
-    `numbers`: `extra` effects. Kinds: `wrong_value` for a change of a row that the goal changes otherwise, else `extra_effect`.
+    `numbers`: `extra` effects. Kinds: `wrong_value` for a change of a row that the goal changes otherwise, else
+    `extra_effect`.
     """
 
     name: str = "nothing_else"
@@ -80,7 +84,9 @@ def _missing(outcome: Match) -> tuple[list[str], list[ErrorKind]]:
 
 
 def _nearest(effect: Effect, others: Sequence[Effect]) -> Effect | None:
-    """The effect on the same row; for rows whose key the world chose, the inserted row that agrees on most columns, if on half of them."""
+    """The effect on the same row; for rows whose key the world chose, the inserted row that agrees on most columns,
+    if on half of them.
+    """
     best: tuple[int, Effect] | None = None
     for other in others:
         if other.table != effect.table or other.change != effect.change:

@@ -1,6 +1,7 @@
 """Reading an episode: its calls with their results, its texts, what its tools accept and show.
 
-What is derived from a tool's schemas is worked out once a tool and kept (specifications are immutable and shared by all episodes of a world).
+What is derived from a tool's schemas is worked out once a tool and kept (specifications are immutable and shared by
+all episodes of a world).
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ EACH = None
 
 
 class Made(Struct, frozen=True):
-    """One call: where its message and its result stand among the nodes, and what came of it (result None: never answered)."""
+    """One call: where its message and its result stand among the nodes, and what came of it (result None: never
+    answered).
+    """
 
     at: int
     call: ToolCall
@@ -39,7 +42,9 @@ class Made(Struct, frozen=True):
 
 
 def made(nodes: Sequence[Node]) -> list[Made]:
-    """The calls of a branch in order. A call's result is sought by id among the tool messages directly after the message that made it."""
+    """The calls of a branch in order. A call's result is sought by id among the tool messages directly after the
+    message that made it.
+    """
     calls: list[Made] = []
     for at, node in enumerate(nodes):
         if not node.message.calls:
@@ -68,9 +73,11 @@ def tools_by_name(episode: Episode) -> dict[str, ToolSpec]:
 
 
 class Rule:
-    """What a schema says of one argument: the id it must be, the values it names itself, and the rules of what it contains.
+    """What a schema says of one argument: the id it must be, the values it names itself, and the rules of what it
+    contains.
 
-    Rules are shared by the parts of a schema they come from (`made`), so there are no more of them than parts, however deep the data.
+    Rules are shared by the parts of a schema they come from (`made`), so there are no more of them than parts,
+    however deep the data.
     """
 
     __slots__ = ("_children", "_items", "_made", "_root", "_schemas", "known", "ref")
@@ -188,7 +195,9 @@ def _members(value: Json) -> Iterable[Json]:
 
 
 class Knowledge:
-    """What is read from a tool's schemas, made once: `rule` for its arguments, `shows` for the ids in its results, `tables` they are of."""
+    """What is read from a tool's schemas, made once: `rule` for its arguments, `shows` for the ids in its results,
+    `tables` they are of.
+    """
 
     __slots__ = ("rule", "shows", "spec", "tables")
 
@@ -200,7 +209,9 @@ class Knowledge:
 
 
 class Library:
-    """Keeps `Knowledge` by specification. Holds at most `size` tools, and keeps each alive so that its identity stays its own."""
+    """Keeps `Knowledge` by specification. Holds at most `size` tools, and keeps each alive so that its identity stays
+    its own.
+    """
 
     def __init__(self, size: int = 4096) -> None:
         self._size = size
@@ -232,7 +243,9 @@ def _below(path: str, name: str) -> str:
 
 
 def leaves(rule: Rule, value: Json, where: str = "") -> Iterator[tuple[Rule, Json, str]]:
-    """Every scalar in `value` with the rule that governs it and where it stands. An id's array passes the annotation on."""
+    """Every scalar in `value` with the rule that governs it and where it stands. An id's array passes the annotation
+    on.
+    """
     waiting: list[tuple[Rule, Json, str]] = [(rule, value, where)]
     while waiting:
         at, item, path = waiting.pop()

@@ -21,9 +21,10 @@ _ENDED = (StopReason.user_done, StopReason.agent_done)
 class Grammar(Struct, frozen=True):
     """The dialogue is one that could be shown to a model as it stands.
 
-    System messages stand first; then the user speaks. An assistant message with calls is followed by exactly their results, in the calls' order; an
-    assistant message without calls is followed by the user. No message is empty, call ids are unique, and a finished conversation ends with
-    the assistant's words. No call to an unknown tool, and none whose arguments break the tool's schema, was accepted.
+    System messages stand first; then the user speaks. An assistant message with calls is followed by exactly their
+    results, in the calls' order; an assistant message without calls is followed by the user. No message is empty,
+    call ids are unique, and a finished conversation ends with the assistant's words. No call to an unknown tool, and
+    none whose arguments break the tool's schema, was accepted.
 
     Kinds: `bad_grammar`; `unknown_tool` and the kinds of argument errors for accepted calls.
     """

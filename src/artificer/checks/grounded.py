@@ -1,8 +1,9 @@
 """Did the agent have every value from somewhere?
 
-Every scalar in the arguments of every accepted call must have been said by the user, stand in a system message or the policy, be named by the tool's
-own schema, or stand in an earlier tool result. A surrogate id (a parameter with `x-ref`) counts only when an earlier result showed it as that id:
-nobody knows ids by heart, and an id that merely looks right is a guess. Whatever the agent itself said grounds nothing.
+Every scalar in the arguments of every accepted call must have been said by the user, stand in a system message or the
+policy, be named by the tool's own schema, or stand in an earlier tool result. A surrogate id (a parameter with
+`x-ref`) counts only when an earlier result showed it as that id: nobody knows ids by heart, and an id that merely
+looks right is a guess. Whatever the agent itself said grounds nothing.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ _SHOWN = 20
 class Grounded:
     """The check. `numbers`: `values` that had to be grounded and `ungrounded` ones. Kind: `ungrounded_argument`.
 
-    Free are true, false, null, and the empty string: they carry no knowledge that could be looked up. An empty list or object has no values.
+    Free are true, false, null, and the empty string: they carry no knowledge that could be looked up. An empty list
+    or object has no values.
     """
 
     def __init__(self, name: str = "grounded") -> None:
@@ -122,7 +124,9 @@ class Known:
         self._results.append((self._tools.get(self._callers.get(result.call_id, "")), result))
 
     def shown(self, ref: str, value: Json) -> bool:
-        """Whether a result showed `value` as an id of `ref`. Results of tools without a `returns` schema show all that they hold."""
+        """Whether a result showed `value` as an id of `ref`. Results of tools without a `returns` schema show all
+        that they hold.
+        """
         read, ids = self._ids.get(ref, (0, set()))
         if read < len(self._results):
             for spec, result in self._results[read:]:

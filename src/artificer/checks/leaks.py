@@ -1,6 +1,7 @@
 """Does the user know what no person knows?
 
-A surrogate id that stands in a user's words before a tool showed it makes a task easier than it is, and teaches agents to expect ids from people.
+A surrogate id that stands in a user's words before a tool showed it makes a task easier than it is, and teaches
+agents to expect ids from people.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ _SUBSTRING = 4
 
 
 def gold_ids(task: Task, tools: Sequence[ToolSpec]) -> list[Json]:
-    """The surrogate ids that a task turns on: values of `x-ref` parameters in its gold calls, and keys of the rows its effects change in tables
-    that some `x-ref` names."""
+    """The surrogate ids that a task turns on: values of `x-ref` parameters in its gold calls, and keys of the rows
+    its effects change in tables that some `x-ref` names.
+    """
     by_name = {tool.name: tool for tool in tools}
     calls = [*(task.gold or ()), *(call for want in task.goal.wants for call in want.gold)]
     found = [value for call in calls if call.name in by_name for _, value in references(LIBRARY.of(by_name[call.name]).rule, call.arguments)]
@@ -39,14 +41,15 @@ def _surrogate(effect: Effect, tables: frozenset[str]) -> bool:
 
 
 def goal_leaks(task: Task, ids: Iterable[Json] | None = None) -> tuple[str, ...]:
-    """What leaks from a task's own words: one sentence for each id that stands in its prompt or in a line of its script.
+    """What leaks from a task's own words: one sentence for each id that stands in its prompt or in a line of its
+    script.
 
-    The phrases of the task's facts are taken out first, since a quantity of 3 is no id even where some id is 3. A phrase that is itself one of the
-    ids is not taken out.
+    The phrases of the task's facts are taken out first, since a quantity of 3 is no id even where some id is 3. A
+    phrase that is itself one of the ids is not taken out.
 
     Args:
-        ids: the ids to look for, as `gold_ids` finds them. None: what looks like one in the gold calls and in the keys of the goal's effects
-            (numbers, and strings with a digit) and is no fact's value.
+        ids: the ids to look for, as `gold_ids` finds them. None: what looks like one in the gold calls and in the
+            keys of the goal's effects (numbers, and strings with a digit) and is no fact's value.
     """
     wanted = _unsaid(task) if ids is None else list(ids)
     leaks: list[str] = []

@@ -1,12 +1,14 @@
 """Which effects of a goal were found, whatever path led to them.
 
-Effects are compared as multisets, by value. A key that the world chose for an inserted row may differ between equally good paths, so such keys are
-compared up to renaming: the row is known by its content, and a value elsewhere that points at it is replaced by the row it points at. Rows that
-refer to each other are labelled by refinement (content, then the content of what they refer to, then of what refers to them), which is exact for
-rows that form trees, as parent and child rows do.
+Effects are compared as multisets, by value. A key that the world chose for an inserted row may differ between equally
+good paths, so such keys are compared up to renaming: the row is known by its content, and a value elsewhere that
+points at it is replaced by the row it points at. Rows that refer to each other are labelled by refinement (content,
+then the content of what they refer to, then of what refers to them), which is exact for rows that form trees, as
+parent and child rows do.
 
-A column points at a generated row when its name says so (`invoice_id`, `InvoiceId`, or an `x-ref` on a tool's property of that name) and its value is
-such a key. Where names say nothing, equal values are first read literally and then, if that fails, as pointers.
+A column points at a generated row when its name says so (`invoice_id`, `InvoiceId`, or an `x-ref` on a tool's
+property of that name) and its value is such a key. Where names say nothing, equal values are first read literally and
+then, if that fails, as pointers.
 """
 
 from __future__ import annotations
@@ -162,7 +164,9 @@ class _Side:
         self._cells = [self._read(effect) for effect in effects]
 
     def _read(self, effect: Effect) -> tuple[Label, tuple[tuple[str, int], ...]]:
-        """An effect's own content with generated keys left out, and the generated rows it points at, by the place that points."""
+        """An effect's own content with generated keys left out, and the generated rows it points at, by the place
+        that points.
+        """
         fixed: list[Label] = [effect.table, effect.change, effect.generated]
         points: list[tuple[str, int]] = []
         own = effect.generated and effect.change == "insert"

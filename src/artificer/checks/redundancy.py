@@ -22,18 +22,20 @@ _Cell = tuple[str, Hashable, str]
 class Redundancy(Struct, frozen=True):
     """No write was superfluous: each left something of the goal behind.
 
-    A write is an accepted call that changed something. It is redundant when none of its changes is both wanted and lasting: the goal does not hold
-    it, or a later write undid it or wrote over it. A value that the world computed (it is not among the call's arguments) and that a later
-    call of the same tool carried on is lasting: adding one twice is as good as adding two. Reads and refused calls are never redundant.
+    A write is an accepted call that changed something. It is redundant when none of its changes is both wanted and
+    lasting: the goal does not hold it, or a later write undid it or wrote over it. A value that the world computed
+    (it is not among the call's arguments) and that a later call of the same tool carried on is lasting: adding one
+    twice is as good as adding two. Reads and refused calls are never redundant.
 
-    With `sat` = share of the goal's effects that were found (each net effect is one constraint: the row and what becomes of it) and `red` = the
-    number of redundant writes, the score is
+    With `sat` = share of the goal's effects that were found (each net effect is one constraint: the row and what
+    becomes of it) and `red` = the number of redundant writes, the score is
 
         S = sat                          if red = 0
         S = max(0, sat - penalty * red)  otherwise
 
-    The CoVe paper (arXiv 2603.01940) says that the score combines satisfied constraints with redundant operations, and not how: this formula is our
-    inference, which is why `sat` and `red` are reported beside it. The check passes when S = 1.
+    The CoVe paper (arXiv 2603.01940) says that the score combines satisfied constraints with redundant operations,
+    and not how: this formula is our inference, which is why `sat` and `red` are reported beside it. The check passes
+    when S = 1.
     """
 
     penalty: float = 0.25
@@ -73,7 +75,9 @@ def _useless(writes: list[Made], goal: tuple[Effect, ...], matched: tuple[Effect
 
 
 def _wanted(goal: tuple[Effect, ...], matched: tuple[Effect, ...]) -> dict[_Cell, Hashable]:
-    """The cells that the goal changes and what they become: of effects that were found, and of rows of the goal that were changed otherwise."""
+    """The cells that the goal changes and what they become: of effects that were found, and of rows of the goal that
+    were changed otherwise.
+    """
     cells: dict[_Cell, Hashable] = {}
     for effect in (*(effect for effect in goal if not effect.generated), *matched):
         row = freeze(list(effect.key))

@@ -37,6 +37,8 @@ def by_name(names: Iterable[str]) -> tuple[Check, ...]:
 
 
 async def judge(episode: Episode, checks: Sequence[Check]) -> Verdict:
-    """Runs checks over one episode. The verdict depends on the episode alone: not on call ids, or on the order of keys."""
+    """Runs checks over one episode. The verdict depends on the episode alone: not on call ids, or on the order of
+    keys.
+    """
     parts: list[CheckResult] = [await check(episode) for check in checks]
     return Verdict.of(tuple(parts))

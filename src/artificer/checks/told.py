@@ -21,9 +21,9 @@ _AMOUNT = re.compile(r"[^\w\s.,-]?\s?([-\u2212]?\d[\d.,]*)\s?[^\w\s.,-]?")
 class Told(Struct, frozen=True):
     """For every entry of every want's `tell`, the assistant said one of the alternatives, after the user had spoken.
 
-    Words are compared without case and at word boundaries (unlike the substring rule of tau2-bench, "12345" does not tell 1234). Numbers may be
-    formatted otherwise ("1,234.50" tells 1234.5, "$5" tells 5.00), ISO dates may be written out. `numbers`: `facts` to tell and those `told`; the
-    score is their ratio. Kind: `not_told`.
+    Words are compared without case and at word boundaries (unlike the substring rule of tau2-bench, "12345" does not
+    tell 1234). Numbers may be formatted otherwise ("1,234.50" tells 1234.5, "$5" tells 5.00), ISO dates may be
+    written out. `numbers`: `facts` to tell and those `told`; the score is their ratio. Kind: `not_told`.
     """
 
     name: str = "told"

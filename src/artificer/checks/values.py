@@ -1,8 +1,9 @@
 """Values as checks compare them: equality by value, and finding a value in words.
 
-Equality is typed: 1 equals 1.0, but not "1" and not true. Text is searched case-insensitively at word boundaries, numbers by
-the numbers a text writes ("$1,234.50" writes 1234.5), dates by the ways people write them. Everything here is linear in its
-input and iterative, because the input may be hostile: megabytes of text, a thousand levels of nesting, lone surrogates, NaN.
+Equality is typed: 1 equals 1.0, but not "1" and not true. Text is searched case-insensitively at word boundaries,
+numbers by the numbers a text writes ("$1,234.50" writes 1234.5), dates by the ways people write them. Everything here
+is linear in its input and iterative, because the input may be hostile: megabytes of text, a thousand levels of
+nesting, lone surrogates, NaN.
 """
 
 from __future__ import annotations
@@ -33,13 +34,17 @@ _COUNTS = {
     )
 } | {"thirty": 30.0, "forty": 40.0, "fifty": 50.0, "sixty": 60.0, "seventy": 70.0, "eighty": 80.0, "ninety": 90.0, "hundred": 100.0}
 _TRIES = 1000
-"""How many occurrences inside longer words are looked past before a phrase counts as absent: keeps hostile text linear."""
+"""How many occurrences inside longer words are looked past before a phrase counts as absent: keeps hostile text
+linear.
+"""
 _DIGITS = 40
 """Longest written number that is read as one."""
 
 
 def freeze(value: Json) -> Hashable:
-    """A hashable stand-in for a JSON value, equal exactly when the values are: 1 and 1.0 are, 1 and true are not, NaN equals itself."""
+    """A hashable stand-in for a JSON value, equal exactly when the values are: 1 and 1.0 are, 1 and true are not, NaN
+    equals itself.
+    """
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -52,7 +57,9 @@ def freeze(value: Json) -> Hashable:
 
 
 def _tokens(value: Json) -> Iterator[Hashable]:
-    """A nested value in prefix order: each container announces its size or keys, so that no two values give the same tokens."""
+    """A nested value in prefix order: each container announces its size or keys, so that no two values give the same
+    tokens.
+    """
     waiting: list[Json] = [value]
     while waiting:
         item = waiting.pop()
@@ -113,7 +120,9 @@ def occurs(folded: str, phrase: str) -> bool:
 
 
 def numbers(folded: str) -> set[float]:
-    """The numbers that a text writes: plain, with thousands separators or currency signs, per cent (15 and 0.15), small ones in words."""
+    """The numbers that a text writes: plain, with thousands separators or currency signs, per cent (15 and 0.15),
+    small ones in words.
+    """
     found: set[float] = set()
     for written in _NUMBER.findall(folded):
         if len(written) <= _DIGITS:
@@ -152,7 +161,9 @@ def _plain(bare: str) -> list[float]:
 
 @lru_cache(maxsize=4096)
 def written_dates(value: str) -> tuple[str, ...]:
-    """The ways people write an ISO date or time stamp, folded; empty when `value` is neither. A time of day other than midnight is no date."""
+    """The ways people write an ISO date or time stamp, folded; empty when `value` is neither. A time of day other
+    than midnight is no date.
+    """
     match = _ISO_DATE.fullmatch(value.strip()) if len(value) < _DIGITS else None
     if match is None or any(part is not None and int(part) for part in match.groups()[3:]):
         return ()

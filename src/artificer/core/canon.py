@@ -1,7 +1,8 @@
 """Canonical JSON, digests, stable ids, and seeds derived from ids.
 
 Everything that must be the same on every machine and in every order goes through here: keys of rows, ids of tasks and
-traces, random streams. Seeds come from names, never from a counter or a worker, so concurrency cannot change a result.
+traces, random streams. Seeds come from names, never from a counter or a worker, so concurrency cannot change a
+result.
 """
 
 from __future__ import annotations

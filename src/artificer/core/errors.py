@@ -1,7 +1,7 @@
 """What a user did wrong, said once: what, where, and what to do next.
 
-Only mistakes of the person at the keyboard are raised as `ArtificerError`. What goes wrong inside an episode (a model's
-bad call, a tool's refusal) is data: see `artificer.core.verdicts`. Anything else that is raised is a bug.
+Only mistakes of the person at the keyboard are raised as `ArtificerError`. What goes wrong inside an episode (a
+model's bad call, a tool's refusal) is data: see `artificer.core.verdicts`. Anything else that is raised is a bug.
 """
 
 from __future__ import annotations

@@ -56,8 +56,7 @@ class Message(Struct, frozen=True, omit_defaults=True):
     """One message. An assistant message holds text, calls, or both; a tool message holds exactly one result.
 
     `author` tells a simulated user from a person and one agent from another; `at` is the world's clock (ISO 8601),
-    never the
-    machine's.
+    never the machine's.
     """
 
     role: Role

@@ -1,8 +1,8 @@
 """Tasks: what a user wants, what they know, and what must be true afterwards.
 
 A task is made from its answer: the goal's effects were reached once, by exact ids, on a private copy of the world.
-What people see of a
-task is `Task.visible()`; everything else (goal, gold, checks) stays with the user simulator and the checks.
+What people see of a task is `Task.visible()`; everything else (goal, gold, checks) stays with the user simulator and
+the checks.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class Effect(Struct, frozen=True, omit_defaults=True):
     """One row's net change, however it was reached.
 
     `columns` maps a column to (old, new). An insert has old = None everywhere, a delete new = None; an update lists
-    only the columns that
-    differ. `generated` marks an inserted row whose key the world chose (it may differ between equally good paths).
+    only the columns that differ. `generated` marks an inserted row whose key the world chose (it may differ between
+    equally good paths).
     """
 
     table: str
@@ -62,7 +62,8 @@ class Want(Struct, frozen=True, omit_defaults=True):
         op: the name of the procedure that serves it, e.g. `"update:track"`.
         outcome: how it must end.
         reason: why it cannot be done, for `refused` and `unclear`, e.g. `"not_found"`.
-        tell: what the agent must have said by the end: every entry is a tuple of alternatives of which one must occur.
+        tell: what the agent must have said by the end: every entry is a tuple of alternatives of which one must
+            occur.
         gold: write calls with exact ids that reach the want's effects (empty for reads and for what is impossible).
     """
 
@@ -77,8 +78,7 @@ class Goal(Struct, frozen=True, omit_defaults=True):
     """The private side of a task.
 
     `script` holds the user's lines: `"open:<want>"` for each want, `"ask:<path>"` for facts said on request (path as
-    in `Fact`), so that wording
-    is made once and can be rewritten; a line's facts are found in it by their phrases.
+    in `Fact`), so that wording is made once and can be rewritten; a line's facts are found in it by their phrases.
     """
 
     wants: tuple[Want, ...]
@@ -107,8 +107,7 @@ class Task(Struct, frozen=True, omit_defaults=True):
     """One task in one world.
 
     `tools` names the tools offered (None: all). `gold` is the whole goal's write calls in order. `difficulty` holds
-    the knobs' values as
-    realised. `lineage` is the ids and seeds it was made from.
+    the knobs' values as realised. `lineage` is the ids and seeds it was made from.
     """
 
     id: str

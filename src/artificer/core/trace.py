@@ -1,8 +1,8 @@
 """Traces: a graph of message nodes. A branch, one path from the root to a leaf, is a trajectory.
 
 A plain conversation is a trace with one leaf; tree search, forks and best-of-n are the same type with more. Nothing
-is copied between branches.
-Traces hold no wall-clock time, so that the same run gives the same bytes; timings go to the run's own statistics.
+is copied between branches. Traces hold no wall-clock time, so that the same run gives the same bytes; timings go to
+the run's own statistics.
 """
 
 from __future__ import annotations
@@ -67,8 +67,7 @@ class Trace(Struct, frozen=True, omit_defaults=True):
     """Everything that happened on one task.
 
     `tools` is the digest of the tool set; the specifications are kept once in the run folder. `verdicts`, `stop` are
-    keyed by leaf index; `effects` are the
-    net effects at each leaf.
+    keyed by leaf index; `effects` are the net effects at each leaf.
     """
 
     id: str

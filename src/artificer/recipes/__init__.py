@@ -34,7 +34,8 @@ class Recipe(Struct, frozen=True):
         paper: arXiv number.
         title: what it is, in a line.
         knobs: a frozen Struct; its fields are the command line's flags and the run's manifest.
-        stages: composes the stages for given knobs; where the world brings no guide of its own, it is also given the maker of a discovered one.
+        stages: composes the stages for given knobs; where the world brings no guide of its own, it is also given the
+            maker of a discovered one.
         source: the input rows for given knobs: keys and items.
         needs: the least it runs with.
         fidelity: what is reproduced, and what differs.

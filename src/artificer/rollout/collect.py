@@ -2,8 +2,7 @@
 tasks and other uses of the verdicts.
 
 Inside a run the same two steps are the stages `Play` and `Judge` (`rollout.play`), which adds persistence, resume and
-other engines; here they are a plain
-asynchronous iterator for a program of one's own.
+other engines; here they are a plain asynchronous iterator for a program of one's own.
 """
 
 from __future__ import annotations
@@ -31,7 +30,8 @@ async def collect(
     concurrency: int = 64,
     limits: Limits = Limits(),  # noqa: B008
 ) -> AsyncGenerator[Trace]:
-    """Plays every task `trials` times, at most `concurrency` episodes at a time, and yields judged traces as they end.
+    """Plays every task `trials` times, at most `concurrency` episodes at a time, and yields judged traces as they
+    end.
 
     A trace depends on its task and trial alone, never on the order or on `concurrency`. Leaving the iteration early
     cancels what is in flight.

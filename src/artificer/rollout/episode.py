@@ -1,9 +1,8 @@
 """The episode loop: one task, one agent, one user, one private session, until the user is done or a limit is reached.
 
 Visibility is decided here and nowhere else: the agent gets the messages, the tools its task offers and the world's
-policy; the user gets the messages
-without tool traffic; checks get the finished `Episode`. A model's or tool's mistake is recorded and the episode goes
-on.
+policy; the user gets the messages without tool traffic; checks get the finished `Episode`. A model's or tool's
+mistake is recorded and the episode goes on.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Who plays: makers of agents and users from the names people type.
 
 Here, and only here, a task's private goal meets the parties: the user gets it whole; the scripted oracle gets a
-`Hearing` that finds the goal's facts in what the user
-says, and the list of op names that the heard wants stand for. A model gets the view and nothing else.
+`Hearing` that finds the goal's facts in what the user says, and the list of op names that the heard wants stand for.
+A model gets the view and nothing else.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Proving a whole run: every trace is replayed, in worker processes when there is enough to do, and every task is accounted for.
+"""Proving a whole run: every trace is replayed, in worker processes when there is enough to do, and every task is
+accounted for.
 
 A verification is itself a run, into a folder that is thrown away; the run it verifies is only read.
 """
@@ -141,7 +142,9 @@ class _Rows:
 
 
 def played_rows(run: RunFolder, orphans: list[str] | None = None) -> Iterator[tuple[str, Played]]:
-    """A run's traces with their tasks, in key order, in bounded memory. Ids of traces whose task is not there are added to `orphans`."""
+    """A run's traces with their tasks, in key order, in bounded memory. Ids of traces whose task is not there are
+    added to `orphans`.
+    """
     tasks = run.read("tasks", Task, ordered=True)
     at: tuple[str, Task] | None = next(tasks, None)
     for key, trace in run.read("traces", Trace, ordered=True):

@@ -1,4 +1,6 @@
-"""Counting what a run holds: requests, outcomes, tools, turns, difficulty, and what was dropped at which stage and why."""
+"""Counting what a run holds: requests, outcomes, tools, turns, difficulty, and what was dropped at which stage and
+why.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ from artificer.run.store import RunFolder
 
 
 class RunStats(Struct, frozen=True):
-    """A run in numbers. Counters are most frequent first; `averages` are per trace; `difficulty` and `spread` are the tasks' knobs as realised."""
+    """A run in numbers. Counters are most frequent first; `averages` are per trace; `difficulty` and `spread` are the
+    tasks' knobs as realised.
+    """
 
     tasks: int
     traces: int

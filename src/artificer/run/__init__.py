@@ -1,1 +1,3 @@
-"""How work is executed and kept: stages over keyed rows, engines, run folders. Knows nothing of tools, worlds or tasks."""
+"""How work is executed and kept: stages over keyed rows, engines, run folders. Knows nothing of tools, worlds or
+tasks.
+"""

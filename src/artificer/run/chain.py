@@ -1,8 +1,8 @@
 """A row's way through consecutive `each` stages, wherever it runs.
 
-Stages are grouped into *links*: some fused stages and the kept one that ends them. One coroutine carries a row, depth first, from link to link;
-whatever a link gives is handed over at once as an `Outcome`, encoded, so that the writer only compresses and writes. The same code runs in this
-process, in a worker process and in a Ray actor.
+Stages are grouped into *links*: some fused stages and the kept one that ends them. One coroutine carries a row, depth
+first, from link to link; whatever a link gives is handed over at once as an `Outcome`, encoded, so that the writer
+only compresses and writes. The same code runs in this process, in a worker process and in a Ray actor.
 """
 
 from __future__ import annotations
@@ -43,8 +43,9 @@ class Work(Struct, frozen=True):
 
 
 class Outcome(Struct, frozen=True):
-    """What one row gave at one link: the keys and encoded lines of its outputs, what was dropped, and how much came out of (and how many
-    seconds went into) each fused stage."""
+    """What one row gave at one link: the keys and encoded lines of its outputs, what was dropped, and how much came
+    out of (and how many seconds went into) each fused stage.
+    """
 
     link: int
     of: str
@@ -172,7 +173,9 @@ def _spread(key: str, out: Any) -> Iterator[Row]:
 
 
 def rejected(stage: str, key: str, reject: Reject) -> Rejected:
-    """The line of a reject. What cannot be written as JSON is left out: a reject must never be lost for its own content."""
+    """The line of a reject. What cannot be written as JSON is left out: a reject must never be lost for its own
+    content.
+    """
     detail = reject.detail.encode("utf-8", "replace").decode()
     try:
         msgspec.json.encode(reject.item)
@@ -183,7 +186,8 @@ def rejected(stage: str, key: str, reject: Reject) -> Rejected:
 
 
 def encode(stage: Stage, rows: list[Row], dropped: list[Rejected]) -> tuple[bytes, list[Row]]:
-    """Outputs as lines. An item that JSON cannot hold (a lone surrogate from hostile text) is dropped with the reason `not_json`.
+    """Outputs as lines. An item that JSON cannot hold (a lone surrogate from hostile text) is dropped with the reason
+    `not_json`.
 
     Raises:
         RowFailed: an item is of a type that could not be read back.

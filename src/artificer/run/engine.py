@@ -1,11 +1,13 @@
 """Executing stages over a source into a run folder, so that whatever happens the run can be continued.
 
-An engine only carries rows through a chain, in any order; what is done, what is written and what comes next is decided here, in one process with
-one writer. So a run's rows do not depend on the engine or on how many rows are in flight: the same source and stages give the same bytes once
-the lines are sorted. Rows never wait for each other; a `whole` waits for all.
+An engine only carries rows through a chain, in any order; what is done, what is written and what comes next is
+decided here, in one process with one writer. So a run's rows do not depend on the engine or on how many rows are in
+flight: the same source and stages give the same bytes once the lines are sorted. Rows never wait for each other; a
+`whole` waits for all.
 
-A row function that raises stops the run: rows in flight are cancelled, everything finished is kept, and the error says which row and stage.
-Ctrl-C once: the rows in flight are finished and the run returns, incomplete. Twice: it stops at once. Either way it continues.
+A row function that raises stops the run: rows in flight are cancelled, everything finished is kept, and the error
+says which row and stage. Ctrl-C once: the rows in flight are finished and the run returns, incomplete. Twice: it
+stops at once. Either way it continues.
 """
 
 from __future__ import annotations
@@ -67,7 +69,8 @@ async def execute(
 
     Args:
         stages: as made by `each` and `whole`, in order.
-        source: (key, item) pairs, the same whenever the run is continued; keys are not empty and differ. Pulled as rows are needed.
+        source: (key, item) pairs, the same whenever the run is continued; keys are not empty and differ. Pulled as
+            rows are needed.
         engine: `"local"`, `"processes:N"` or `"ray:N"`.
         concurrency: rows in flight, over all workers.
         of: the type of the source's items, when they are not plain JSON values and the engine has workers.
@@ -77,7 +80,8 @@ async def execute(
         What went in, came out and was dropped at every stage, over all attempts; `complete` is False after Ctrl-C.
 
     Raises:
-        RowFailed: a stage has a bug. ArtificerError: from a stage, or the source has a key twice. RunError: the folder cannot be written.
+        RowFailed: a stage has a bug. ArtificerError: from a stage, or the source has a key twice. RunError: the
+            folder cannot be written.
     """
     check_stages(stages)
     run = _Run(folder, engine_of(engine, of), concurrency, progress)
@@ -173,7 +177,9 @@ class _Run:
         return "" in kept.done and kept.done[""].note.outs[0] == len(kept.places)
 
     def _keep_whole(self, stage: Stage, family: str, made: list[Row], given: int) -> None:
-        """One commit a row, then the closing note: a run killed in between does the stage again and writes what is missing."""
+        """One commit a row, then the closing note: a run killed in between does the stage again and writes what is
+        missing.
+        """
         before = self._folder.family(family).done
         for key, item in made:
             if key not in before:

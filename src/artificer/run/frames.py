@@ -1,7 +1,8 @@
 """The bytes of a shard: one commit after the other, each whole or not there.
 
-A commit is a zstd *skippable* frame (which every zstd reader passes over) with what the run needs to know, then one ordinary zstd frame with the
-lines. So `zstdcat`, DuckDB, pandas and Polars read a shard as JSON lines, and a run finds its finished rows without decompressing anything.
+A commit is a zstd *skippable* frame (which every zstd reader passes over) with what the run needs to know, then one
+ordinary zstd frame with the lines. So `zstdcat`, DuckDB, pandas and Polars read a shard as JSON lines, and a run
+finds its finished rows without decompressing anything.
 
     skippable magic u32 | size u32 | "ARTF" | body size u32 | crc32 of note and body u32 | note (JSON) | body (zstd frame; nothing when no lines)
 
@@ -59,7 +60,8 @@ class Span(Struct, frozen=True, gc=False):
 
 _encode_note = msgspec.json.Encoder().encode
 _decode_note = msgspec.json.Decoder(Note).decode
-# Level 3, with the content checksum that zstd's own tools verify. One compressor for the process: commits happen on one thread.
+# Level 3, with the content checksum that zstd's own tools verify. One compressor for the process: commits happen on
+# one thread.
 _compress = zstandard.ZstdCompressor(level=3, write_checksum=True).compress
 _decompress = zstandard.ZstdDecompressor().decompress
 

@@ -10,8 +10,9 @@ from types import FrameType
 
 
 class Stop:
-    """Whether somebody has pressed Ctrl-C, and whether that left something undone. `blocking` is set while code runs that does not return to
-    the event loop."""
+    """Whether somebody has pressed Ctrl-C, and whether that left something undone. `blocking` is set while code runs
+    that does not return to the event loop.
+    """
 
     def __init__(self) -> None:
         self.asked = False
@@ -21,7 +22,9 @@ class Stop:
 
 @asynccontextmanager
 async def interruptible(say: Callable[[str], None]) -> AsyncGenerator[Stop, None]:
-    """First Ctrl-C: `stop.asked`, and `say` tells so. Second: cancels this task, which leaves the block as KeyboardInterrupt."""
+    """First Ctrl-C: `stop.asked`, and `say` tells so. Second: cancels this task, which leaves the block as
+    KeyboardInterrupt.
+    """
     stop, loop, task, cancelled = Stop(), asyncio.get_running_loop(), asyncio.current_task(), False
 
     def pressed(_signal: int, _frame: FrameType | None) -> None:

@@ -14,15 +14,18 @@ Play = Callable[[Work], Awaitable[None]]
 class Engine(Protocol):
     """Somewhere to run rows.
 
-    `commit` is called, in this process, for what a row gives on its way (perhaps twice for the same row and link when a worker was lost), and
-    `finished` when it is through the chain. Returns when all work is done; raises the first error after cancelling the rows in flight.
+    `commit` is called, in this process, for what a row gives on its way (perhaps twice for the same row and link when
+    a worker was lost), and `finished` when it is through the chain. Returns when all work is done; raises the first
+    error after cancelling the rows in flight.
     """
 
     async def run(self, chain: Chain, works: Iterator[Work], commit: Commit, finished: Callable[[], None], concurrency: int) -> None: ...
 
 
 async def each_row(play: Play, works: Iterator[Work], finished: Callable[[], None], concurrency: int) -> None:
-    """Plays rows, `concurrency` at a time, each pulled when there is room for it. The first error cancels the others and is raised."""
+    """Plays rows, `concurrency` at a time, each pulled when there is room for it. The first error cancels the others
+    and is raised.
+    """
 
     async def lane() -> None:
         for work in works:

@@ -1,6 +1,7 @@
 """`run.toml`: what was asked of a run, written once and compared whenever the run is continued.
 
-Python reads TOML but does not write it, so the small writer stands here; what it wrote is read back before it is trusted.
+Python reads TOML but does not write it, so the small writer stands here; what it wrote is read back before it is
+trusted.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The engine `processes:N`: N worker processes on this machine, from the standard library alone.
 
-Workers are spawned, never forked, so that none inherits a lock or a database handle. Each enters the builders itself and plays rows on its own
-event loop; rows go in and encoded outcomes come back as msgpack over a socket, and the parent only compresses and writes. A worker that dies is
-replaced and its unfinished rows are played again elsewhere; a row that was in flight in three deaths stops the run.
+Workers are spawned, never forked, so that none inherits a lock or a database handle. Each enters the builders itself
+and plays rows on its own event loop; rows go in and encoded outcomes come back as msgpack over a socket, and the
+parent only compresses and writes. A worker that dies is replaced and its unfinished rows are played again elsewhere;
+a row that was in flight in three deaths stops the run.
 """
 
 from __future__ import annotations
@@ -57,7 +58,9 @@ class Finished(Struct, frozen=True, tag="finished"):
 
 
 class Failure(Struct, frozen=True, tag="failure"):
-    """Worker to parent: the row, or (with id -1) entering the builders, raised. `kind` names the exception's type; `parts` are its arguments."""
+    """Worker to parent: the row, or (with id -1) entering the builders, raised. `kind` names the exception's type;
+    `parts` are its arguments.
+    """
 
     id: int
     kind: str

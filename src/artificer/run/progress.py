@@ -1,6 +1,8 @@
-"""What a person sees while a run works: a live line on a terminal, a plain line every few seconds elsewhere. Written to stderr.
+"""What a person sees while a run works: a live line on a terminal, a plain line every few seconds elsewhere. Written
+to stderr.
 
-The engine tells what happens (`begin`, `written`, `finished`, `end`), calls `tick` twice a second, and never waits for an answer.
+The engine tells what happens (`begin`, `written`, `finished`, `end`), calls `tick` twice a second, and never waits
+for an answer.
 """
 
 from __future__ import annotations
@@ -15,7 +17,9 @@ from msgspec import Struct
 
 
 class Tally(Struct):
-    """How far one part of a run is. `done` counts source rows, those of earlier attempts among them; `fresh` only those of this one."""
+    """How far one part of a run is. `done` counts source rows, those of earlier attempts among them; `fresh` only
+    those of this one.
+    """
 
     title: str
     total: int | None

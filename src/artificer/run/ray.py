@@ -1,7 +1,7 @@
 """The engine `ray:N`: N actors on a Ray cluster. The only file that imports ray, and only when it is asked for.
 
-To the engine a remote row is one more awaitable: keys, stages, store and resume are the same code as everywhere. Ray restarts a lost actor and plays
-its unfinished rows again; the writer passes over what had been written.
+To the engine a remote row is one more awaitable: keys, stages, store and resume are the same code as everywhere. Ray
+restarts a lost actor and plays its unfinished rows again; the writer passes over what had been written.
 """
 
 from __future__ import annotations

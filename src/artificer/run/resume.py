@@ -12,8 +12,8 @@ from artificer.run.store import RunFolder
 
 
 def pending(chain: Chain, source: Iterable[Row], folder: RunFolder, finished: Callable[[], None]) -> Iterator[Work]:
-    """The work that is left: source rows that were never begun, and kept rows that have not gone on. `finished` is called for rows that an
-    earlier attempt got through.
+    """The work that is left: source rows that were never begun, and kept rows that have not gone on. `finished` is
+    called for rows that an earlier attempt got through.
 
     Raises:
         ArtificerError: a key is empty, is not text, or comes twice.

@@ -1,7 +1,9 @@
-"""A family of append-only shards, `NAME-000.jsonl.zst` and on, with an index in memory of what is done and where it lies.
+"""A family of append-only shards, `NAME-000.jsonl.zst` and on, with an index in memory of what is done and where it
+lies.
 
-On opening every byte is checked. A writer moves a torn tail to `torn/` and truncates the shard; damage in the middle is moved there too and the
-rest of the shard is kept, so that the shard is sound again and only the damaged rows are done anew. A reader passes over both and reports them.
+On opening every byte is checked. A writer moves a torn tail to `torn/` and truncates the shard; damage in the middle
+is moved there too and the rest of the shard is kept, so that the shard is sound again and only the damaged rows are
+done anew. A reader passes over both and reports them.
 """
 
 from __future__ import annotations
@@ -55,8 +57,8 @@ class Torn(Struct, frozen=True):
 class Family:
     """The shards of one name.
 
-    `commits` is everything written, in order; `done` maps the key of a row that went in to its commit; `places` maps the key of a row that came
-    out to where it lies.
+    `commits` is everything written, in order; `done` maps the key of a row that went in to its commit; `places` maps
+    the key of a row that came out to where it lies.
     """
 
     def __init__(self, folder: Path, name: str, writable: bool, shard_bytes: int) -> None:

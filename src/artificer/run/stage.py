@@ -1,11 +1,13 @@
 """The two verbs of which every recipe is made.
 
-`each` takes one item and gives none or more; its rows are keyed, independent, and may run anywhere. `whole` needs all items and runs in one
-place. A stage is data: what it does is a *builder*, small enough to be pickled to a worker, which makes the heavy things (worlds, models) there.
+`each` takes one item and gives none or more; its rows are keyed, independent, and may run anywhere. `whole` needs all
+items and runs in one place. A stage is data: what it does is a *builder*, small enough to be pickled to a worker,
+which makes the heavy things (worlds, models) there.
 
-Keys. A row function that returns one item keeps the row's key; one that returns a list, a tuple or an iterator gives its children the keys
-`"<key>/0"`, `"<key>/1"`, ... even when there is only one. So keys depend on what a row is, never on when or where it ran. None means "nothing
-goes on", which is remembered as done; `Reject` means "dropped, and this is why", which is written down.
+Keys. A row function that returns one item keeps the row's key; one that returns a list, a tuple or an iterator gives
+its children the keys `"<key>/0"`, `"<key>/1"`, ... even when there is only one. So keys depend on what a row is,
+never on when or where it ran. None means "nothing goes on", which is remembered as done; `Reject` means "dropped, and
+this is why", which is written down.
 """
 
 from __future__ import annotations
@@ -25,7 +27,9 @@ RowFunction = Callable[[str, Any], Awaitable[Any]]
 """`async (key, item) -> item | list | tuple | iterator | Reject | None`."""
 
 Builder = Callable[[], AbstractAsyncContextManager[RowFunction]]
-"""Entered once in each worker. Picklable: a frozen struct with `__call__`, or `functools.partial` of a module-level function."""
+"""Entered once in each worker. Picklable: a frozen struct with `__call__`, or `functools.partial` of a module-level
+function.
+"""
 
 
 class Reject(Struct, frozen=True):
@@ -45,16 +49,17 @@ class Reject(Struct, frozen=True):
 
 
 WholeFunction = Callable[[Sequence[Row]], Iterable[Row | Reject] | Awaitable[Iterable[Row | Reject]]]
-"""All rows in key order (plain string order) in, the rows that go on out, and rejects. What it passes over in silence is recorded as
-a reject with the reason `not_kept`."""
+"""All rows in key order (plain string order) in, the rows that go on out, and rejects. What it passes over in silence
+is recorded as a reject with the reason `not_kept`.
+"""
 
 
 class Stage(Struct, frozen=True):
     """One step of a run. Made by `each` and `whole`.
 
     Args:
-        keep: the shard family in which the outputs are kept (`"tasks"`: `tasks-000.jsonl.zst`). Without it the stage is fused into the next
-            kept one: on continuing, its work is done again where that one's was not finished.
+        keep: the shard family in which the outputs are kept (`"tasks"`: `tasks-000.jsonl.zst`). Without it the stage
+            is fused into the next kept one: on continuing, its work is done again where that one's was not finished.
         of: the type of the outputs, by which they are decoded when read back; None for plain JSON values.
     """
 

@@ -6,7 +6,8 @@
     torn/                    bytes that a crash left unfinished, set aside and reported
     run.lock                 held by the one writer
 
-One process writes; any number may read meanwhile. What is done is known by row key and stage, never by shard or by worker.
+One process writes; any number may read meanwhile. What is done is known by row key and stage, never by shard or by
+worker.
 """
 
 from __future__ import annotations
@@ -90,12 +91,13 @@ class RunFolder:
 
         Args:
             path: the folder; created when missing.
-            manifest: what was asked, e.g. `{"recipe": "cove", "seed": 7, "knobs": {...}}`. Everything in it must be the same when a run is
-                continued, except the tables `versions` and `about`.
+            manifest: what was asked, e.g. `{"recipe": "cove", "seed": 7, "knobs": {...}}`. Everything in it must be
+                the same when a run is continued, except the tables `versions` and `about`.
             shard_bytes: a shard that has grown past this is followed by the next.
 
         Raises:
-            RunError: the folder is not a run's, is another run's, has another format, is being written, or cannot be written.
+            RunError: the folder is not a run's, is another run's, has another format, is being written, or cannot be
+                written.
         """
         folder = Path(path)
         asked = toml.normal(manifest)
@@ -260,7 +262,9 @@ class RunFolder:
 
 
 def _refuse_foreign(folder: Path) -> None:
-    """A folder with something else in it is somebody's; one with only a lock is a run that was killed while it was being created."""
+    """A folder with something else in it is somebody's; one with only a lock is a run that was killed while it was
+    being created.
+    """
     if (folder / "run.toml").exists():
         return
     others = sorted(entry.name for entry in folder.iterdir() if entry.name not in ("run.lock", "run.toml.new"))

@@ -1,4 +1,6 @@
-"""What a run did, stage by stage: counted from the shards, so that it covers every attempt. Timings come from `stats.json`, never from rows."""
+"""What a run did, stage by stage: counted from the shards, so that it covers every attempt. Timings come from
+`stats.json`, never from rows.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ class StageSummary(Struct, frozen=True):
 
 
 class Summary(Struct, frozen=True):
-    """A run so far. `seconds` is wall time over all attempts; `complete` is False when it was stopped and something is left to do."""
+    """A run so far. `seconds` is wall time over all attempts; `complete` is False when it was stopped and something
+    is left to do.
+    """
 
     stages: tuple[StageSummary, ...]
     complete: bool

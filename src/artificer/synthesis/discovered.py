@@ -1,4 +1,6 @@
-"""The data-flow graph of a world without a guide, kept in the run folder: found once, used by every worker and whenever the run is continued."""
+"""The data-flow graph of a world without a guide, kept in the run folder: found once, used by every worker and
+whenever the run is continued.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,8 @@ class Stored(Struct, frozen=True):
 
 
 async def discovered(world: World, folder: RunFolder, seed: int = 0) -> Stored:
-    """The guide maker of a world, from the graph in the run folder; found by executing the world's tools when there is none yet.
+    """The guide maker of a world, from the graph in the run folder; found by executing the world's tools when there
+    is none yet.
 
     Raises:
         SourceError: no request can be made with these tools.
@@ -42,7 +45,9 @@ async def discovered(world: World, folder: RunFolder, seed: int = 0) -> Stored:
 
 
 def observing(folder: RunFolder) -> dict[str, str]:
-    """The world options that a run's graph calls for: servers that cannot show their state are observed by its probes."""
+    """The world options that a run's graph calls for: servers that cannot show their state are observed by its
+    probes.
+    """
     if not folder.has(GRAPH) or not folder.get_json(GRAPH, DataflowGraph).probes:
         return {}
     return {"probes": str(folder.path / GRAPH)}

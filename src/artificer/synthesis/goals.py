@@ -1,9 +1,8 @@
 """Goals sampled from state: the answer first, so that every task is solvable by construction.
 
 A world's guide proposes requests that are valid in the state as it is; their gold calls are executed on a private
-copy, one after another, and the net effects are the
-goal. What a proposal, its execution or a later request spoils is dropped with a reason and drawn again, a bounded
-number of times.
+copy, one after another, and the net effects are the goal. What a proposal, its execution or a later request spoils is
+dropped with a reason and drawn again, a bounded number of times.
 """
 
 from __future__ import annotations

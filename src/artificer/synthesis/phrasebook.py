@@ -1,7 +1,9 @@
-"""The words of the grammar in `wording`: lists of alternatives, our own English, no names, no numbers, nothing of any world.
+"""The words of the grammar in `wording`: lists of alternatives, our own English, no names, no numbers, nothing of any
+world.
 
-A fifth of every list is kept for testing (`worlds.guide.part_of` of the text decides), so each is long enough to keep several of both. `{w}` stands
-for a want as an infinitive ("change the price of a track"), `{q}` for one as a question, `{f}` for joined facts, `{p}` for one fact.
+A fifth of every list is kept for testing (`worlds.guide.part_of` of the text decides), so each is long enough to keep
+several of both. `{w}` stands for a want as an infinitive ("change the price of a track"), `{q}` for one as a
+question, `{f}` for joined facts, `{p}` for one fact.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Lets a model reword a task's lines, and keeps a rewording only when nothing of it can have changed what is meant.
 
-The grammar's line is the truth; the model's is a proposal. It replaces the line when every fact of the line still stands in it verbatim, it says no
-other fact of the goal, brings in no number, quotation or id of its own, and has a sane length. Otherwise the line stays, and why is counted. The
-model sees one line and its phrases, never the goal.
+The grammar's line is the truth; the model's is a proposal. It replaces the line when every fact of the line still
+stands in it verbatim, it says no other fact of the goal, brings in no number, quotation or id of its own, and has a
+sane length. Otherwise the line stays, and why is counted. The model sees one line and its phrases, never the goal.
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ Reworded:"""
 
 
 class Rewritten(Struct, frozen=True):
-    """A task with its lines reworded where that was safe, and what became of each line: `kept`, or why its rewording was not."""
+    """A task with its lines reworded where that was safe, and what became of each line: `kept`, or why its rewording
+    was not.
+    """
 
     task: Task
     counts: dict[str, int]
@@ -61,7 +63,8 @@ def writer(model: Model, *, temperature: float = 0.8, max_tokens: int = 256) -> 
 async def rewrite(task: Task, write: Writer) -> Rewritten:
     """Rewords a task's lines, one request a line, in the order of their keys.
 
-    The lines that carry no fact ("confirm", "unknown", ...) are reworded, too; a yes must still be understood as a yes, and a no as none.
+    The lines that carry no fact ("confirm", "unknown", ...) are reworded, too; a yes must still be understood as a
+    yes, and a no as none.
     """
     script = dict(task.goal.script)
     counts: Counter[str] = Counter()
@@ -79,8 +82,9 @@ async def rewrite(task: Task, write: Writer) -> Rewritten:
 
 
 def objection(key: str, line: str, text: str, facts: Sequence[Fact]) -> str | None:
-    """Why `text` may not replace `line`, or None: `empty`, `length`, `fact lost`, `fact leaked`, `number added`, `quotation added`, `id added`,
-    `meaning changed`."""
+    """Why `text` may not replace `line`, or None: `empty`, `length`, `fact lost`, `fact leaked`, `number added`,
+    `quotation added`, `id added`, `meaning changed`.
+    """
     if not text.strip():
         return "empty"
     if len(text) > _STRETCH * len(line) + _SLACK or _STRETCH * len(text) + _SLACK < len(line):
@@ -123,12 +127,16 @@ def _meaning(key: str, text: str) -> str | None:
 
 
 def _recased(phrase: str, text: str) -> bool:
-    """Whether a phrase stands in the text with nothing but its first letter in another case, as at the start of a sentence."""
+    """Whether a phrase stands in the text with nothing but its first letter in another case, as at the start of a
+    sentence.
+    """
     return phrase[:1].swapcase() + phrase[1:] in text
 
 
 def _bare(text: str) -> str:
-    """A model's answer without what models put around it: blank space, one pair of quotation marks around everything, an echoed label."""
+    """A model's answer without what models put around it: blank space, one pair of quotation marks around everything,
+    an echoed label.
+    """
     text = text.strip().removeprefix("Reworded:").strip()
     if len(text) > 1 and text[0] == text[-1] == '"' and '"' not in text[1:-1]:
         text = text[1:-1].strip()

@@ -92,8 +92,7 @@ class Words(Struct, frozen=True):
 
 class Rewords(Struct, frozen=True):
     """Builder: a model rewords a `Task`'s lines, each of which stays as it was unless nothing of its meaning can have
-    changed (`synthesis.rewrite`).
-    What became of the lines is counted in `lineage["reworded"]`.
+    changed (`synthesis.rewrite`). What became of the lines is counted in `lineage["reworded"]`.
 
     Args:
         model: a model string; see `Model.of`.

@@ -1,8 +1,8 @@
 """Puts requests into a person's words, by a combinatorial grammar.
 
-Every fact gets one of its phrases; no phrase of a task contains another, and every line says exactly the facts it should, so that what was heard is
-never in doubt. `vagueness` decides what is withheld until asked. The alternatives themselves live in `phrasebook`; those whose `part_of` is "test"
-are used for held-out wording only.
+Every fact gets one of its phrases; no phrase of a task contains another, and every line says exactly the facts it
+should, so that what was heard is never in doubt. `vagueness` decides what is withheld until asked. The alternatives
+themselves live in `phrasebook`; those whose `part_of` is "test" are used for held-out wording only.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ _FUNCTION = frozenset(
 class Worded(Struct, frozen=True):
     """A goal in words: the opening message, the facts with their phrases, and every line the user may need.
 
-    `script` holds `open:<want>`, `ask:<path>` for withheld facts, and `confirm`, `confirm:1`, ..., `unknown`, `unknown:1`, ..., `no`, `thanks`.
+    `script` holds `open:<want>`, `ask:<path>` for withheld facts, and `confirm`, `confirm:1`, ..., `unknown`,
+    `unknown:1`, ..., `no`, `thanks`.
     """
 
     prompt: str
@@ -49,7 +50,8 @@ def word(requests: Sequence[Request], rng: Random, *, part: Part = "all", pace: 
     """Words the requests of one user, or None when no set of phrases was found in which none contains another.
 
     Args:
-        requests: in the order in which they are brought up; each `said` holds the want itself (path "") and its facts.
+        requests: in the order in which they are brought up; each `said` holds the want itself (path "") and its
+            facts.
         rng: the task's own stream.
         part: which share of phrasings may be used.
         pace: how many wants the user brings up at a time.
@@ -69,7 +71,9 @@ def word(requests: Sequence[Request], rng: Random, *, part: Part = "all", pace: 
 
 
 def template_of(prompt: str, facts: Iterable[Fact]) -> str:
-    """What is left of a prompt without its facts: the want becomes `<want>`, any other fact `<fact>`; blank space and case do not count."""
+    """What is left of a prompt without its facts: the want becomes `<want>`, any other fact `<fact>`; blank space and
+    case do not count.
+    """
     text = prompt.lower()
     for fact in sorted(facts, key=lambda fact: (-len(fact.phrase), fact.path)):
         text = text.replace(fact.phrase.lower(), "<fact>" if "." in fact.path else "<want>")
@@ -107,7 +111,9 @@ def _phrases(one: Said, part: Part) -> Sequence[str]:
 
 
 def manner(phrase: str, value: Json) -> str:
-    """A phrase without what it is about: the value and the names of things become blanks, so that a way of speaking has one name everywhere."""
+    """A phrase without what it is about: the value and the names of things become blanks, so that a way of speaking
+    has one name everywhere.
+    """
     spoken = str(value).lower()
     text = phrase.lower().replace(spoken, "~") if value is not None and spoken else phrase.lower()
     words = re.findall(r"~|\w+", text)
@@ -167,7 +173,9 @@ def _script(facts: Sequence[Fact], wants: int, rng: Random, part: Part, pace: in
 
 
 def _opening(voice: _Voice, want: Fact | None, told: Sequence[Fact], bridge: str, *, last: bool) -> str:
-    """The line that brings up a want: an optional greeting and context (or the bridge from what was before), the want, facts, a closing word."""
+    """The line that brings up a want: an optional greeting and context (or the bridge from what was before), the
+    want, facts, a closing word.
+    """
     start = [bridge] if bridge else [voice.maybe(book.GREETINGS, 0.5), voice.maybe(book.CONTEXTS, 0.45)]
     asked = _wanted(voice, want.phrase) if want is not None else ""
     shape = voice.rng.choice(("after", "after", "before", "tail", "sentences")) if told and asked else "after"

@@ -1,8 +1,8 @@
 """World and Session: tools with state, and how a source string becomes one.
 
 A world is tools, rules and a way to start; a session is one private copy of its state. What one session writes no
-other sees. A bad call is a
-`ToolResult` with an error, never a raise; only `World.of` and `World.open` raise, and then `SourceError`.
+other sees. A bad call is a `ToolResult` with an error, never a raise; only `World.of` and `World.open` raise, and
+then `SourceError`.
 """
 
 from __future__ import annotations

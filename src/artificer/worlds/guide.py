@@ -7,9 +7,8 @@ Two things, both public knowledge of the world and never of a task:
   things concerned.
 
 A procedure is a generator of steps. It is resumed with a `ToolResult` after `Call`, with True or False after
-`Confirm`, and with None after `Ask`
-and `Tell`. What the user has said so far it reads from its `Desk`; it has no other source of values than that and
-tool results.
+`Confirm`, and with None after `Ask` and `Tell`. What the user has said so far it reads from its `Desk`; it has no
+other source of values than that and tool results.
 """
 
 from __future__ import annotations
@@ -41,8 +40,8 @@ class Ask(Struct, frozen=True):
 
 class Call(Struct, frozen=True):
     """Call a tool. `wrong` is an alternative argument object that a hasty agent might send and the world will surely
-    refuse (for
-    the oracle's injected errors); None when there is no such thing."""
+    refuse (for the oracle's injected errors); None when there is no such thing.
+    """
 
     name: str
     arguments: dict[str, Json]
@@ -91,8 +90,8 @@ class Desk(Protocol):
 
 class Said(Struct, frozen=True, omit_defaults=True):
     """A fact before it is worded: `path` relative to the want ("" is the want itself); `phrases` are the ways people
-    put it, each unambiguous,
-    each carrying the value in words. `reveal` says whether it may be withheld until asked."""
+    put it, each unambiguous, each carrying the value in words. `reveal` says whether it may be withheld until asked.
+    """
 
     path: str
     value: Json
@@ -161,9 +160,9 @@ class Guide(Protocol):
 
     def propose(self, session: Session, rng: Random, demand: Demand) -> AsyncIterator[Request | Dropped]:
         """Requests, one after another, of one and the same user. The caller runs each request's gold calls in
-        `session` before taking the next,
-        so that every proposal is valid in the state that the earlier ones leave. Never ends by itself when nothing
-        works: yields `Dropped`."""
+        `session` before taking the next, so that every proposal is valid in the state that the earlier ones leave.
+        Never ends by itself when nothing works: yields `Dropped`.
+        """
         ...
 
 

@@ -46,7 +46,8 @@ def sample_image(name: str) -> bytes:
 
 
 def sample_database(name: str, folder: str | Path) -> Path:
-    """Writes a sample as `FOLDER/NAME.db` and returns its path; the same bytes every time. An existing file of that content is left alone.
+    """Writes a sample as `FOLDER/NAME.db` and returns its path; the same bytes every time. An existing file of that
+    content is left alone.
 
     Raises:
         SourceError: there is no such sample.

@@ -1,11 +1,10 @@
 """The scripted goal user: knows what it wants, says it in pieces, answers what it is asked, confirms, and ends.
 
 It reads only the assistant's visible words. Lines were made with the task (`Goal.script`), so playing needs no
-grammar and no model. How it understands a question:
-"shall I go ahead" and the like get a yes; a question that names something the user has not said yet gets that fact;
-another question gets the next unsaid fact of the
-wants brought up so far, and "that is all I know" when there is none left; a statement, or "anything else?", brings up
-the next wants, or ends the conversation.
+grammar and no model. How it understands a question: "shall I go ahead" and the like get a yes; a question that names
+something the user has not said yet gets that fact; another question gets the next unsaid fact of the wants brought up
+so far, and "that is all I know" when there is none left; a statement, or "anything else?", brings up the next wants,
+or ends the conversation.
 """
 
 from __future__ import annotations

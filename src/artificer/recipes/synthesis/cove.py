@@ -1,13 +1,11 @@
 """CoVe: constraint-guided verification for interactive tool-use agents (arXiv 2603.01940).
 
 Reproduced: exact goals sampled from rows first, so that every task is solvable by construction; identifiers blurred
-into descriptions proven by query to fit
-one row; a simulated user with a private goal; deterministic verification of effects by any path, with redundant
-writes penalised; only perfect runs are kept.
-Differs: any relational, MCP or Python world, not two; goals may also be questions, or impossible; wording comes from
-a grammar and a model may rewrite it; the number
-of wants a task has is uniform (the paper gives no distribution); the score's formula is an inference (see
-`checks.redundancy`).
+into descriptions proven by query to fit one row; a simulated user with a private goal; deterministic verification of
+effects by any path, with redundant writes penalised; only perfect runs are kept. Differs: any relational, MCP or
+Python world, not two; goals may also be questions, or impossible; wording comes from a grammar and a model may
+rewrite it; the number of wants a task has is uniform (the paper gives no distribution); the score's formula is an
+inference (see `checks.redundancy`).
 """
 
 from __future__ import annotations

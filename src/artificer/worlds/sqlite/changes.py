@@ -1,7 +1,8 @@
-"""What a call changed: SQLite's changesets read into row changes, and row changes of many calls folded into net effects.
+"""What a call changed: SQLite's changesets read into row changes, and row changes of many calls folded into net
+effects.
 
-A changeset already folds what one call did to a row; `fold` does the same over calls: insert then delete is nothing, a column set back to its old
-value is left out, delete then insert of the same key is an update.
+A changeset already folds what one call did to a row; `fold` does the same over calls: insert then delete is nothing,
+a column set back to its old value is left out, delete then insert of the same key is an update.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ Values = dict[str, Any]
 
 
 class Layout(NamedTuple):
-    """How a table's rows are named: its columns that are stored, and its key's; `rowid` when the key is the hidden rowid."""
+    """How a table's rows are named: its columns that are stored, and its key's; `rowid` when the key is the hidden
+    rowid.
+    """
 
     columns: tuple[str, ...]
     key: tuple[str, ...]
@@ -44,7 +47,9 @@ _KINDS: dict[str, Change] = {"INSERT": "insert", "UPDATE": "update", "DELETE": "
 
 
 def read_changes(changeset: bytes, layouts: Mapping[str, Layout], given: Mapping[str, Any]) -> list[RowChange]:
-    """The changes in a changeset. `given` are the call's arguments: an inserted key that stands among them was not chosen by SQLite."""
+    """The changes in a changeset. `given` are the call's arguments: an inserted key that stands among them was not
+    chosen by SQLite.
+    """
     out: list[RowChange] = []
     for item in apsw.Changeset.iter(changeset):
         layout = layouts.get(item.name)

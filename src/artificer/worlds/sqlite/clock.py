@@ -1,7 +1,9 @@
-"""A fixed clock and a seeded random stream in place of SQLite's own, so that a session's results depend on its calls alone.
+"""A fixed clock and a seeded random stream in place of SQLite's own, so that a session's results depend on its calls
+alone.
 
-The date functions are overridden by ones that put the world's time where `now` stands and leave the rest to SQLite. Registering them takes tens of
-microseconds a session, so it is done only for a database or tools whose SQL mentions them.
+The date functions are overridden by ones that put the world's time where `now` stands and leave the rest to SQLite.
+Registering them takes tens of microseconds a session, so it is done only for a database or tools whose SQL mentions
+them.
 """
 
 from __future__ import annotations

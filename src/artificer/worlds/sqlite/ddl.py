@@ -1,7 +1,8 @@
 """What a CREATE statement says that SQLite's pragmas do not tell: CHECK constraints, and comments beside columns.
 
-A tokenizer, not a parser: it cuts a CREATE TABLE statement into definitions at the commas of its outer parentheses and recognises the few forms of
-CHECK that a JSON Schema can state (`x IN (...)`, comparisons with numbers, BETWEEN, `length(x) <= n`). Any other CHECK is kept as text.
+A tokenizer, not a parser: it cuts a CREATE TABLE statement into definitions at the commas of its outer parentheses
+and recognises the few forms of CHECK that a JSON Schema can state (`x IN (...)`, comparisons with numbers, BETWEEN,
+`length(x) <= n`). Any other CHECK is kept as text.
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ class Bound(Struct, frozen=True):
 
 
 class Definition(Struct, frozen=True):
-    """What a CREATE TABLE statement adds: bounds, CHECK texts, the table's comment and the columns' comments (by lowered name)."""
+    """What a CREATE TABLE statement adds: bounds, CHECK texts, the table's comment and the columns' comments (by
+    lowered name).
+    """
 
     bounds: tuple[Bound, ...]
     checks: tuple[str, ...]
@@ -140,7 +143,9 @@ def _text(code: list[Token]) -> str:
 
 
 def _bounds(check: list[Token]) -> list[Bound]:
-    """The bounds of a CHECK, where every AND-part that is understood counts; an OR other than `x IS NULL OR ...` tells nothing."""
+    """The bounds of a CHECK, where every AND-part that is understood counts; an OR other than `x IS NULL OR ...`
+    tells nothing.
+    """
     while check and check[0].text == "(" and len(_inside(check, 0)) == len(check) - 2:
         check = check[1:-1]
     alternatives = _split(check, "OR")

@@ -1,6 +1,8 @@
-"""Which tools a backend team would write for a schema: search, get, follow foreign keys both ways, create, update, delete.
+"""Which tools a backend team would write for a schema: search, get, follow foreign keys both ways, create, update,
+delete.
 
-Parameters bear the columns' own names. Every table gets what its keys and kind allow; what is left out is said in `problems`.
+Parameters bear the columns' own names. Every table gets what its keys and kind allow; what is left out is said in
+`problems`.
 """
 
 from __future__ import annotations
@@ -256,7 +258,9 @@ def _limit() -> dict[str, Json]:
 
 
 def _role(foreign: ForeignKey, parent: str) -> str:
-    """What the foreign key calls its parent: `support_rep_id` is `support_rep`; `artist_id` to the table `artists` is `artist`."""
+    """What the foreign key calls its parent: `support_rep_id` is `support_rep`; `artist_id` to the table `artists` is
+    `artist`.
+    """
     if len(foreign.columns) != 1:
         return parent
     name = snake(foreign.columns[0])

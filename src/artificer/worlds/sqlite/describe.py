@@ -1,11 +1,10 @@
 """How people describe a row, proven to describe exactly one.
 
 Nobody knows that a track has the id 1337; they say "the track called 'Black Dog', on the album 'IV'". A description
-is a set of conditions on the row's own
-columns, and on rows it refers to, each of which is described in turn. It is built condition by condition and kept
-only when a query with the same meaning as
-the search tools' (text is compared without regard to case) finds this row and no other: the inverse query of CoVe
-(arXiv 2603.01940), generalised to any schema.
+is a set of conditions on the row's own columns, and on rows it refers to, each of which is described in turn. It is
+built condition by condition and kept only when a query with the same meaning as the search tools' (text is compared
+without regard to case) finds this row and no other: the inverse query of CoVe (arXiv 2603.01940), generalised to any
+schema.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Why a write was refused, in words an agent can act on: which constraint, which column, which row is missing or in the way."""
+"""Why a write was refused, in words an agent can act on: which constraint, which column, which row is missing or in
+the way.
+"""
 
 from __future__ import annotations
 

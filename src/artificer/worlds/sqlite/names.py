@@ -1,4 +1,6 @@
-"""Names for tools and labels for people, made from a schema's own names: `InvoiceLine` is `invoice_line`, `invoice_lines`, "invoice line"."""
+"""Names for tools and labels for people, made from a schema's own names: `InvoiceLine` is `invoice_line`,
+`invoice_lines`, "invoice line".
+"""
 
 from __future__ import annotations
 

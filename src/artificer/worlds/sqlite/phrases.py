@@ -1,8 +1,8 @@
 """How people put what a schema says: names of tables and columns as words, values in phrases.
 
 Every phrase carries its value verbatim. There are several for everything, because the grammar
-(`synthesis/wording.py`) keeps some of them for testing only and
-never uses two of which one contains the other in the same task.
+(`synthesis/wording.py`) keeps some of them for testing only and never uses two of which one contains the other in the
+same task.
 """
 
 from __future__ import annotations

@@ -2,10 +2,8 @@
 act, report.
 
 The steps read only what the user said (`Desk`) and what tools returned. A reference is resolved parents first: "the
-track 'X' on the album 'Y'" searches the
-album, then the track with that album's id. When several rows fit, or none, the user is asked for more; when they know
-no more, the request ends with the
-reason and nothing is written.
+track 'X' on the album 'Y'" searches the album, then the track with that album's id. When several rows fit, or none,
+the user is asked for more; when they know no more, the request ends with the reason and nothing is written.
 """
 
 from __future__ import annotations

@@ -1,11 +1,10 @@
 """Which requests can be made of any relational database, in the state it is in: answers first, words later.
 
 A row is drawn, an operation that the schema allows is chosen for it, and the write calls with exact ids are kept as
-gold (the caller executes them). Everything the
-user must know is turned into facts that a person could say; every reference is a description proven to fit exactly
-one row. What cannot be done is made on purpose
-too, and proven: a description that fits no row, one that fits several and cannot be completed, a delete that the
-database's own rules forbid.
+gold (the caller executes them). Everything the user must know is turned into facts that a person could say; every
+reference is a description proven to fit exactly one row. What cannot be done is made on purpose too, and proven: a
+description that fits no row, one that fits several and cannot be completed, a delete that the database's own rules
+forbid.
 """
 
 from __future__ import annotations
@@ -456,8 +455,8 @@ def entity(table: Table, key: Key) -> str:
 
 class Known(Struct, frozen=True):
     """What is learnt of a database once, in its first state: the keys of every table (at most 20,000), and which text
-    columns repeat their values
-    (countries, states), so that an invented one would be strange."""
+    columns repeat their values (countries, states), so that an invented one would be strange.
+    """
 
     keys: dict[str, list[Key]]
     repeats: frozenset[tuple[str, str]]

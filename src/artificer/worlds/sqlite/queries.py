@@ -1,4 +1,6 @@
-"""What derived tools do: closures over prepared SQL text. Identifiers are quoted once, when a world is made; values are only ever bound."""
+"""What derived tools do: closures over prepared SQL text. Identifiers are quoted once, when a world is made; values
+are only ever bound.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""A database's schema as frozen structs: tables, columns, keys, foreign keys, and what its CHECKs and its rows tell of the values.
+"""A database's schema as frozen structs: tables, columns, keys, foreign keys, and what its CHECKs and its rows tell
+of the values.
 
-Declared types in SQLite are hints, so a column's `kind` also looks at a sample of its values: a TEXT column full of ISO dates is a date, a DATE
-column full of integers is an integer. What cannot be used is named in `problems`.
+Declared types in SQLite are hints, so a column's `kind` also looks at a sample of its values: a TEXT column full of
+ISO dates is a date, a DATE column full of integers is an integer. What cannot be used is named in `problems`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ _LENGTH = re.compile(r"CHAR[A-Z ]*\(\s*(\d+)\s*\)")
 
 
 class Column(Struct, frozen=True, omit_defaults=True):
-    """One column. `type` is as declared; `default` is SQL text; `choices`, `minimum`, `maximum`, `max_length` come from CHECKs and `VARCHAR(n)`."""
+    """One column. `type` is as declared; `default` is SQL text; `choices`, `minimum`, `maximum`, `max_length` come
+    from CHECKs and `VARCHAR(n)`.
+    """
 
     name: str
     type: str
@@ -56,7 +59,8 @@ class Table(Struct, frozen=True, omit_defaults=True):
     Args:
         key: primary key columns, () when none.
         rowid_key: the key is one INTEGER PRIMARY KEY, which SQLite assigns.
-        surrogate: the key is one column that no person knows: a `rowid_key`, an integer id, or text that looks machine-made.
+        surrogate: the key is one column that no person knows: a `rowid_key`, an integer id, or text that looks
+            machine-made.
         checks: the text of every CHECK.
     """
 
@@ -90,7 +94,9 @@ class Schema(Struct, frozen=True):
         return [(name, foreign) for name, other in self.tables.items() for foreign in other.foreign if foreign.table == table]
 
     def surrogate_of(self, table: str, column: str) -> str | None:
-        """`"table.column"` of the surrogate key that this column holds: its own table's, or the one its foreign key leads to."""
+        """`"table.column"` of the surrogate key that this column holds: its own table's, or the one its foreign key
+        leads to.
+        """
         seen: set[str] = set()
         while table not in seen:
             seen.add(table)

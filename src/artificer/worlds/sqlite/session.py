@@ -1,7 +1,8 @@
 """A session: one private in-memory copy of a database, on which tools run.
 
-A write call runs in a savepoint with SQLite's session recorder attached. When the tool refuses or SQLite does, everything the call did is rolled back
-and the result says why; when it succeeds, what changed is kept, so that effects and digest cost only what changed. Forking copies the pages.
+A write call runs in a savepoint with SQLite's session recorder attached. When the tool refuses or SQLite does,
+everything the call did is rolled back and the result says why; when it succeeds, what changed is kept, so that
+effects and digest cost only what changed. Forking copies the pages.
 """
 
 from __future__ import annotations
@@ -33,14 +34,18 @@ Run = Callable[[apsw.Connection, dict[str, Any]], Json]
 
 
 class SqlTool(Struct, frozen=True):
-    """A tool over a connection: `run` gets validated arguments and returns JSON, or raises `Refusal`. It must not begin or end transactions."""
+    """A tool over a connection: `run` gets validated arguments and returns JSON, or raises `Refusal`. It must not
+    begin or end transactions.
+    """
 
     spec: ToolSpec
     run: Run
 
 
 class Refusal(Exception):
-    """Raised by a tool that will not do what it was asked; `detail` is told to the agent and should say what to do instead."""
+    """Raised by a tool that will not do what it was asked; `detail` is told to the agent and should say what to do
+    instead.
+    """
 
     def __init__(self, kind: ErrorKind, detail: str) -> None:
         super().__init__(detail)
@@ -159,7 +164,9 @@ class SqlSession:
         return other
 
     def digest(self) -> str:
-        """Hex of the order-independent sum over all stored cells; costs nothing beyond what changed. Says nothing of AUTOINCREMENT counters."""
+        """Hex of the order-independent sum over all stored cells; costs nothing beyond what changed. Says nothing of
+        AUTOINCREMENT counters.
+        """
         return f"{(self._shared.base() + self._moved) % (1 << 256):064x}"
 
     def effects(self, since: int = 0) -> tuple[Effect, ...]:

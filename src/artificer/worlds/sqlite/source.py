@@ -1,7 +1,7 @@
 """Reading a database file without touching it: the bytes are read, never opened by SQLite in place.
 
-A write-ahead log or a hot journal beside the file belongs to its content, so the files are copied to a temporary folder, where SQLite recovers them.
-Nothing is created beside the source, and locks of other programs do not matter.
+A write-ahead log or a hot journal beside the file belongs to its content, so the files are copied to a temporary
+folder, where SQLite recovers them. Nothing is created beside the source, and locks of other programs do not matter.
 """
 
 from __future__ import annotations

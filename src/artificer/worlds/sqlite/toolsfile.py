@@ -1,4 +1,5 @@
-"""The tools file: a TOML file that hides, renames and describes derived tools, and adds tools written as parameterised SQL.
+"""The tools file: a TOML file that hides, renames and describes derived tools, and adds tools written as
+parameterised SQL.
 
     hide = ["delete_*"]
     [rename]

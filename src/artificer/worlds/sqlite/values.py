@@ -52,7 +52,9 @@ def same(one: Any, other: Any) -> bool:
 
 
 def cell(table: str, key: Sequence[Any], column: str, value: Any) -> int:
-    """A 256-bit number for one cell; every part is length-prefixed and typed, so that no two different cells are written alike."""
+    """A 256-bit number for one cell; every part is length-prefixed and typed, so that no two different cells are
+    written alike.
+    """
     parts = b"".join(_tagged(part) for part in (table, *key, column, value))
     return int.from_bytes(hashlib.blake2b(parts, digest_size=32).digest(), "little")
 

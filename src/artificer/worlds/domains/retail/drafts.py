@@ -1,7 +1,8 @@
 """Drafts: for each kind of request, what could be asked of the rows there are.
 
-A draft is a request in the making, with exact ids, its facts in words, and all that the rules have against it. Whether one
-that may be done or one that must be refused is wanted decides `proposals.py`; the drafts only prefer accordingly.
+A draft is a request in the making, with exact ids, its facts in words, and all that the rules have against it.
+Whether one that may be done or one that must be refused is wanted decides `proposals.py`; the drafts only prefer
+accordingly.
 """
 
 from __future__ import annotations
@@ -64,8 +65,9 @@ class Drafts:
     # parts of drafts
 
     def _fresh(self, op: str) -> Iterator[Row]:
-        """Orders not used in this task, in random order, as get_order shows them; only those that the op's rules allow
-        unless something impossible is wanted."""
+        """Orders not used in this task, in random order, as get_order shows them; only those that the op's rules
+        allow unless something impossible is wanted.
+        """
         lines = [line for line in self._orders if line["order_id"] not in self._used]
         self._rng.shuffle(lines)
         if self._demand.impossible == "forbidden" and self._rng.random() < 0.6:  # there are more reasons than the status

@@ -1,4 +1,5 @@
-"""What fits a description, among rows that tools showed. This is how an agent finds an order, an item, a payment method.
+"""What fits a description, among rows that tools showed. This is how an agent finds an order, an item, a payment
+method.
 
 `inverse.py` asks the same of the database in SQL; a description is used only when both name the same single row.
 """

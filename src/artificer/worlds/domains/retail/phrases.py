@@ -1,5 +1,5 @@
-"""How customers put things. Every phrase carries its value's words verbatim; which of them is used, and which are kept
-for testing, is decided by whoever words a task.
+"""How customers put things. Every phrase carries its value's words verbatim; which of them is used, and which are
+kept for testing, is decided by whoever words a task.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What a customer could want now: requests valid under policy and state, or provably impossible in a known way.
 
-A request starts from exact rows. The tools' own views are read from the session's connection, the rules decide what may
-be done, and `describing.py` turns ids into words. Within one task an order, a product or a saved address is used once,
-so that the wants of a task never disturb each other.
+A request starts from exact rows. The tools' own views are read from the session's connection, the rules decide what
+may be done, and `describing.py` turns ids into words. Within one task an order, a product or a saved address is used
+once, so that the wants of a task never disturb each other.
 """
 
 from __future__ import annotations

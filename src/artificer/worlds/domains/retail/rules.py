@@ -1,7 +1,8 @@
 """The policy's rules on orders as a function: what an agent must refuse, and the words for why.
 
-`policy.md` says the same in prose. Both the procedures (what a perfect agent does) and the proposals (what may be asked,
-and what must be refused) read this one table, and nothing of it is enforced by the tools unless `writes.py` says so.
+`policy.md` says the same in prose. Both the procedures (what a perfect agent does) and the proposals (what may be
+asked, and what must be refused) read this one table, and nothing of it is enforced by the tools unless `writes.py`
+says so.
 """
 
 from __future__ import annotations

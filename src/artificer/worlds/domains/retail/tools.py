@@ -29,7 +29,9 @@ def find_customer_by_email(connection: apsw.Connection, args: Args) -> Json:
 
 
 def find_customer_by_name_and_postcode(connection: apsw.Connection, args: Args) -> Json:
-    """Finds a customer by full name and the postcode of one of the saved addresses. For when the e-mail address is not at hand."""
+    """Finds a customer by full name and the postcode of one of the saved addresses. For when the e-mail address is
+    not at hand.
+    """
     sql = (
         "SELECT DISTINCT u.user_id FROM users u JOIN addresses a USING (user_id) "
         "WHERE lower(u.first_name) = lower(?) AND lower(u.last_name) = lower(?) AND a.postcode = ?"
@@ -98,7 +100,9 @@ def calculate_refund(connection: apsw.Connection, args: Args) -> Json:
 
 
 def calculate_exchange(connection: apsw.Connection, args: Args) -> Json:
-    """Works out the price difference of swapping an item for another variant: positive is to be paid, negative is refunded. Changes nothing."""
+    """Works out the price difference of swapping an item for another variant: positive is to be paid, negative is
+    refunded. Changes nothing.
+    """
     sql = "SELECT v.product_id, i.price_cents FROM order_items i JOIN variants v USING (variant_id) WHERE i.item_id = ?"
     product_id, price = views.one(connection, f"item {args['item_id']!r}", sql, args["item_id"])
     new = views.variant(connection, args["new_variant_id"])
@@ -109,7 +113,9 @@ def calculate_exchange(connection: apsw.Connection, args: Args) -> Json:
 
 def _tool(run: Run, effect: EffectKind, group: str, parameters: s.Schema, returns: s.Schema) -> SqlTool:
     """A tool with the function's own name and docstring."""
-    return SqlTool(ToolSpec(run.__name__, run.__doc__ or "", parameters, returns, effect, {"domain": "retail", "group": group}), run)
+    return SqlTool(
+        ToolSpec(run.__name__, " ".join((run.__doc__ or "").split()), parameters, returns, effect, {"domain": "retail", "group": group}), run
+    )
 
 
 def get_customer(connection: apsw.Connection, args: Args) -> Json:

@@ -1,8 +1,8 @@
 """The shop's tools that change something. They keep the state sound (existence, ownership, stock, sums); the policy's
 other rules are for the agent to keep.
 
-Nothing here counts calls or reads a clock: what is written depends on what was asked, so that equal requests reach equal
-states in any order. A function's docstring is what agents read of the tool.
+Nothing here counts calls or reads a clock: what is written depends on what was asked, so that equal requests reach
+equal states in any order. A function's docstring is what agents read of the tool.
 """
 
 from __future__ import annotations
@@ -91,7 +91,9 @@ def change_order_payment(connection: apsw.Connection, args: Args) -> Json:
 
 
 def change_order_items(connection: apsw.Connection, args: Args) -> Json:
-    """Swaps items of an order that has not been sent for other variants of the same products; the difference goes to a payment method."""
+    """Swaps items of an order that has not been sent for other variants of the same products; the difference goes to
+    a payment method.
+    """
     order_id, user_id, _, _, total = _order(connection, args, "pending", "processed")
     _owned(connection, "payment_methods", "payment_id", args["payment_id"], user_id)
     for item_id, old, new, before, after in _swaps(connection, order_id, args["changes"]):
@@ -160,7 +162,9 @@ def return_items(connection: apsw.Connection, args: Args) -> Json:
 
 
 def exchange_items(connection: apsw.Connection, args: Args) -> Json:
-    """Exchanges items of a delivered order for other variants of the same products; the difference goes to a payment method."""
+    """Exchanges items of a delivered order for other variants of the same products; the difference goes to a payment
+    method.
+    """
     order_id, user_id, _, _, _ = _order(connection, args, "delivered")
     _owned(connection, "payment_methods", "payment_id", args["payment_id"], user_id)
     difference = 0
