@@ -1,0 +1,85 @@
+"""An outside package: a world (`lamps:2`), a recipe made of CoVe's stages and one check of its own."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from artificer.checks.base import Episode
+from artificer.core.tasks import Start, Task
+from artificer.core.trace import Trace
+from artificer.core.verdicts import CheckResult
+from artificer.recipes import Anchor, Recipe
+from artificer.recipes.synthesis import cove
+from artificer.run.stage import Reject, each
+from artificer.worlds.base import Session, World
+
+
+class LampShop(World):
+    """`lamps:N`: the sample database, with `N` at most as the limit of what one may ask for."""
+
+    def __init__(self, inner: World) -> None:
+        self.inner, self.name = inner, inner.name
+        self.tools, self.policy, self.forks, self.guide = inner.tools, "Be brief.", inner.forks, inner.guide
+
+    async def open(self, start: Start) -> Session:
+        return await self.inner.open(start)
+
+
+def open_world(rest: str, **options: str) -> World:
+    return LampShop(World.of("sqlite:chinook", **options))
+
+
+class Brief(Struct, frozen=True):
+    """A check: the agent never writes more than `most` characters at a time."""
+
+    most: int = 400
+    name: str = "brief"
+
+    async def __call__(self, episode: Episode) -> CheckResult:
+        longest = max((len(node.message.text) for node in episode.nodes if node.message.role == "assistant"), default=0)
+        return CheckResult(self.name, float(longest <= self.most), longest <= self.most, (f"the longest message has {longest} characters",))
+
+
+class Knobs(Struct, frozen=True):
+    """The recipe's knobs.
+
+    Args:
+        world: where to play.
+        options: of the world.
+        n: number of tasks.
+        seed: of everything random.
+        turns: longest conversation that is kept, in assistant messages.
+    """
+
+    world: str = "lamps:1"
+    options: dict[str, str] = {}
+    n: int = 5
+    seed: int = 0
+    turns: int = 12
+
+
+class Short(Struct, frozen=True):
+    """Builder: drops long conversations."""
+
+    turns: int
+
+    def __call__(self):
+        from contextlib import asynccontextmanager
+
+        @asynccontextmanager
+        async def made():
+            async def row(key: str, trace: Trace) -> Trace | Reject:
+                return trace if trace.usage.turns <= self.turns else Reject("long", f"{trace.usage.turns} messages")
+
+            yield row
+
+        return made()
+
+
+def stages(k: Knobs):
+    goals, words, play, judge = cove.stages(cove.Knobs(world=k.world, options=k.options, n=k.n, seed=k.seed, wants=(1, 2)))
+    judge = each("judge", judge.build)
+    return [goals, each("words", words.build, keep="tasks", of=Task), play, judge, each("short", Short(k.turns), keep="traces", of=Trace)]
+
+
+recipe = Recipe("lamps", "0000.00000", "CoVe, but brief", Knobs, stages, cove.source, anchors=(Anchor("none", "-", "-"),))
