@@ -63,16 +63,18 @@ class Cut(Struct, frozen=True):
         tools: how many tools are offered, when the branch itself did not use more.
         result: characters of a tool result that stay, about.
         context: characters of the conversation that stay, about.
+        most: decisions after a longer conversation than this many characters (compact) are left out; 0 for none.
         text: whether words are targets too, besides calls.
         longest_text: words longer than this many characters are no targets.
         hidden: tools that must not be seen: traces that use them give nothing, and they are offered to nobody.
     """
 
-    tools: int = 6
-    result: int = 200
-    context: int = 1000
+    tools: int = 4
+    result: int = 280
+    context: int = 3200
+    most: int = 0
     text: bool = True
-    longest_text: int = 200
+    longest_text: int = 160
     hidden: tuple[str, ...] = ()
 
 
@@ -87,10 +89,14 @@ def decisions(task: Task, trace: Trace, tools: Sequence[ToolSpec], cut: Cut = Cu
         if verdict is None or not verdict.passed or used & set(cut.hidden):
             continue
         offered = offer(used, [tool.name for tool in tools], cut, trace.id)
+        messages = shortened([_bare(node.message) for node in nodes], cut.result)
+        sizes = [_size(message) for message in messages]
         for at, index in enumerate(path):
+            if cut.most and sum(sizes[:at]) > cut.most:
+                break
             if index not in seen and _teaches(nodes, at, cut):
                 seen.add(index)
-                yield _decision(task, trace, nodes, at, index, offered, cut, part)
+                yield _decision(task, trace, messages, at, index, offered, cut, part)
 
 
 def offer(used: Collection[str], names: Sequence[str], cut: Cut, key: str) -> tuple[str, ...]:
@@ -116,20 +122,20 @@ def _teaches(nodes: Sequence[Node], at: int, cut: Cut) -> bool:
     return all(result is not None and result.error is None and result.call_id in ids for result in results)
 
 
-def _decision(task: Task, trace: Trace, nodes: Sequence[Node], at: int, index: int, offered: tuple[str, ...], cut: Cut, part: Part) -> Decision:
-    before = [_bare(node.message) for node in nodes[:at]]
-    target = _bare(nodes[at].message)
+def _decision(task: Task, trace: Trace, messages: Sequence[Message], at: int, index: int, offered: tuple[str, ...], cut: Cut, part: Part) -> Decision:
+    """The decision at `at` of a branch; `messages` is the branch, bare and compact."""
+    target = messages[at]
     entities = task.lineage.get("entities") or ()
     return Decision(
         id=stable_id("decision", trace.id, index),
         trace_id=trace.id,
         task_id=task.id,
         world=trace.world,
-        context=tuple(window(shortened(before, cut.result), cut.context)),
+        context=tuple(window(messages[:at], cut.context)),
         tools=offered,
         target=target,
         start=task.start,
-        prefix=tuple(call for message in before for call in message.calls),
+        prefix=tuple(call for message in messages[:at] for call in message.calls),
         entities=tuple(entities),
         tags=(*task.tags, "call" if target.calls else "text"),
         part=part,

@@ -24,7 +24,7 @@ from artificer.models.base import Counts, Model, Reply, Request, Sampling
 from artificer.models.dialect import parse
 from artificer.models.prompt import Turn, turns
 
-BATCH = 16
+BATCH = 24
 _REMEDY = "give a folder with config.json, weights and a tokenizer"
 _TEMPLATE = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"

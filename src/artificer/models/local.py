@@ -8,6 +8,7 @@ over the network.
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ class Local(Model):
         gguf: the weights.
         slots: requests decoded side by side.
         context: tokens a slot can hold.
-        threads: of the processor; 0 for one a core.
+        threads: of the processor; 0 for `OMP_NUM_THREADS`, or one a core where that is not set.
     """
 
     def __init__(self, name: str, gguf: Path, *, slots: int = 4, context: int = 2048, threads: int = 0) -> None:
@@ -46,7 +47,8 @@ class Local(Model):
         given.n_ctx, given.n_parallel = context * slots, slots
         given.verbosity = -1
         given.warmup = False
-        if threads:
+        allowed = os.environ.get("OMP_NUM_THREADS", "")
+        if threads := threads or (int(allowed) if allowed.isdecimal() else 0):  # more threads than free cores wait for each other
             given.cpuparams.n_threads = given.cpuparams_batch.n_threads = threads
         try:
             self._server: Any = engine.Server(given)
