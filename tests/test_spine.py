@@ -40,9 +40,10 @@ def synthesise(folder, world: str, n: int, seed: int, engine: str = "local", con
 
 @pytest.fixture(scope="module", params=WORLDS)
 def made(request, tmp_path_factory) -> Made:
-    folder = tmp_path_factory.mktemp("spine") / "run"
-    synthesise(folder, request.param, N, seed=7)
-    with RunFolder.open(folder) as run:
+    folder = tmp_path_factory.mktemp("spine")
+    first = synthesise(folder / "run", request.param, N, seed=7)
+    assert synthesise(folder / "again", request.param, N, seed=7, engine="processes:2") == first
+    with RunFolder.open(folder / "run") as run:
         tasks = dict(run.read("tasks", Task))
         return World.of(request.param), [(tasks[key], trace) for key, trace in run.read("traces", Trace, ordered=True)]
 
