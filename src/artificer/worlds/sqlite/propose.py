@@ -140,6 +140,8 @@ class Proposer:
         chosen = required + self.rng.sample(optional, min(len(optional), self.rng.choice((0, 1, 1, 2))))
         if not chosen:
             return Dropped("nothing to say about a new row")
+        if table.surrogate and table.key[0] in required:
+            return Dropped("nobody chooses a machine-made id")
         values: dict[str, Json] = {}
         said: list[Said] = []
         for name in chosen:
