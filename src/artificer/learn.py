@@ -220,7 +220,7 @@ def training_facts(model: str | Path) -> dict[str, str]:
         done, settings = found["result"], found["settings"]
         how = f"LoRA of rank {settings['rank']}" if settings["rank"] else "all weights"
         return {
-            "training rows": f"{done['rows'] - done['left_out']:,}, of which {done['steps']:,} steps were made",
+            "training rows": f"{done['rows'] - done['left_out']:,}, in {done['steps']:,} steps",
             "training time": f"{done['seconds'] / 60:.1f} minutes on {done['arithmetic']}",
             "speed": f"{done['tokens'] / max(done['seconds'], 1e-9):.0f} tokens a second",
             "trained parameters": f"{done['parameters'] / 1e6:.2f} million ({how}, learning rate {settings['lr']:g})",

@@ -84,12 +84,15 @@ def page(runs: Sequence[Shown], learned: Learned | None = None, commands: Sequen
 
 def _lead(runs: Sequence[Shown]) -> str:
     traces = sum(run.stats.traces for run in runs)
-    worlds = ", ".join(_world(run) for run in runs)
+    worlds = ", ".join(dict.fromkeys(str(run.manifest.get("knobs", {}).get("world", run.path)) for run in runs))
     return f"{traces:,} conversations in which an agent uses tools, made in {worlds}; each judged by execution, not by opinion."
 
 
 def _world(run: Shown) -> str:
-    return str(run.manifest.get("knobs", {}).get("world", run.path))
+    """The run's world, and which share of its rows and phrasings was used, when it was not all."""
+    knobs = run.manifest.get("knobs", {})
+    part = knobs.get("part", "all")
+    return f"{knobs.get('world', run.path)}{'' if part == 'all' else f' ({part})'}"
 
 
 def _tiles(runs: Sequence[Shown], learned: Learned | None) -> Html:
@@ -130,6 +133,7 @@ def _percent(part: float, whole: float) -> str:
 def _learned(learned: Learned) -> Html:
     measures = list(dict.fromkeys(name for arm in learned.arms for scores in arm.scores.values() for name in scores))
     slices = list(dict.fromkeys(name for arm in learned.arms for name in arm.scores))
+    slices = [name for name in slices if name != "all"] if len(slices) == 2 else slices  # of one kind of rows, "all" says nothing new
     last = len(learned.arms) - 1
     colours = {arm.name: 0 if index == last else min(index + 1, 3) for index, arm in enumerate(learned.arms)}
     parts: list[Child] = [key([(arm.name, colours[arm.name]) for arm in learned.arms])]
