@@ -126,6 +126,8 @@ async def _synth(recipe: Recipe, knobs: Any, out: Path, engine: str, concurrency
             if world is None or world.guide is not None:
                 stages = recipe.stages(knobs)
             else:
+                if progress is not None and not folder.has(GRAPH):
+                    progress.remark(f"finding out by executing what the {len(world.tools)} tools take and show (a server may need a minute)")
                 guide = await discovered(world, folder)
                 stages = recipe.stages(msgspec.structs.replace(knobs, options=knobs.options | observing(folder)), guide)
             return await execute(stages, recipe.source(knobs), folder, engine=engine, concurrency=concurrency, progress=progress)

@@ -16,7 +16,6 @@ from artificer.curation.decisions import Cut, Decision, Part, balanced, decision
 from artificer.rollout.play import Played
 from artificer.run.stage import Reject, Row, RowFunction, Stage, each, whole
 
-
 _CUT = Cut()
 
 

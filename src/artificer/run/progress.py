@@ -88,6 +88,11 @@ class Progress:
         self._stream.write(f"{chr(10) if self._live else ''}{text}\n")
         self._stream.flush()
 
+    def remark(self, text: str) -> None:
+        """Says what is being done outside the rows."""
+        self._stream.write(f"{text}\n")
+        self._stream.flush()
+
     def end(self) -> None:
         """The part is over, or was stopped."""
         if self._tally is not None:
