@@ -9,14 +9,15 @@ schema.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from random import Random
 
 import apsw
 from msgspec import Struct
 
 from artificer.core.canon import Json
-from artificer.worlds.sqlite.schema import Column, ForeignKey, Schema, Table, quote
+from artificer.worlds.sqlite.schema import Column, ForeignKey, Schema, Table
+from artificer.worlds.sqlite.values import quote
 
 _NAMES = ("name", "title", "label", "code", "email", "subject", "headline", "slug", "username")
 Key = tuple[Json, ...]
@@ -194,3 +195,13 @@ def _resolve(connection: apsw.Connection, schema: Schema, table: Table, said: li
     where, values = condition_sql(table, columns)
     keys = ", ".join(map(quote, table.key))
     return [tuple(row) for row in connection.execute(f"SELECT {keys} FROM {quote(table.name)} WHERE {where} LIMIT 3", values)]
+
+
+def referred(connection: apsw.Connection, schema: Schema, table: Table, row: Mapping[str, Json]) -> bool:
+    """Whether any row of another table refers to this one."""
+    for child, foreign in schema.referrers(table.name):
+        targets = foreign.target or table.key
+        values = {column: row[target] for column, target in zip(foreign.columns, targets, strict=True)}
+        if all(value is not None for value in values.values()) and matches(connection, schema.tables[child], values, 1):
+            return True
+    return False

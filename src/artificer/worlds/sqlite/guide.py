@@ -8,9 +8,10 @@ from random import Random
 from artificer.core.tools import ToolSpec
 from artificer.worlds.base import Session
 from artificer.worlds.guide import Demand, Desk, Dropped, Procedure, Request
+from artificer.worlds.sqlite.draws import Draws, Known, learn
 from artificer.worlds.sqlite.phrases import Phrases
 from artificer.worlds.sqlite.procedures import Toolbox, serve
-from artificer.worlds.sqlite.propose import Known, Proposer, learn
+from artificer.worlds.sqlite.propose import Proposer
 from artificer.worlds.sqlite.schema import Schema
 from artificer.worlds.sqlite.session import SqlSession
 
@@ -48,4 +49,5 @@ class SqlGuide:
         assert isinstance(session, SqlSession)
         if self._known is None:  # the session is fresh: nothing was called in it yet
             self._known = learn(session.connection, self._schema, self._tools)
-        return Proposer(session.connection, self._schema, self._toolbox, self._phrases, self._known, rng).requests(demand)
+        draws = Draws(session.connection, self._schema, self._phrases, self._known, rng)
+        return Proposer(draws, self._toolbox).requests(demand)
