@@ -11,7 +11,7 @@ from artificer.core.messages import ToolCall
 from artificer.core.tasks import Start
 from artificer.core.tools import ToolSpec
 from artificer.core.verdicts import ErrorKind
-from artificer.worlds.sqlite import Refusal, SqlTool, SqlWorld
+from artificer.worlds.sqlite import Refusal, SqlTool, SqlWorld, open_world
 from artificer.worlds.sqlite.changes import summed
 from artificer.worlds.sqlite.world import opened
 
@@ -198,3 +198,81 @@ async def test_an_endless_query_is_stopped_and_deferred_keys_are_checked():
     assert session.effects() == ()
     assert session.connection.execute("SELECT count(*) FROM c").fetchone() == (0,)
     assert not session.connection.in_transaction
+
+
+async def test_a_tool_that_is_declared_to_read_cannot_write():
+    def writes(connection, arguments):
+        connection.execute(arguments["sql"]).fetchall()
+        return True
+
+    spec = ToolSpec("look", "Looks.", {"type": "object"}, effect="read")
+    session = await SqlWorld("test", WORLD.image, [SqlTool(spec, writes)]).open(Start())
+    before, digest = dump(session.connection), session.digest()
+    for sql in (
+        "INSERT INTO free VALUES (1, 2, 3)",
+        "UPDATE plain SET a = 'x'",
+        "DELETE FROM plain",
+        "DROP TABLE plain",
+        "CREATE TABLE other (a)",
+        "BEGIN; DELETE FROM plain; COMMIT",
+        "WITH a(x) AS (SELECT 1) INSERT INTO free SELECT x, x, x FROM a RETURNING *",
+    ):
+        result = session.run(ToolCall("c", "look", {"sql": sql}))
+        assert result.error is ErrorKind.internal, sql
+        assert "declared to read" in result.detail
+        assert dump(session.connection) == before
+        assert not session.connection.in_transaction
+    assert session.run(ToolCall("c", "look", {"sql": "SELECT * FROM plain"})).content is True
+    assert (session.effects(), session.digest()) == ((), digest)
+    fork = await session.fork()
+    assert fork.run(ToolCall("c", "look", {"sql": "DELETE FROM plain"})).error is ErrorKind.internal
+
+
+OPEN_KEYS = """
+CREATE TABLE named (name TEXT PRIMARY KEY, a);
+CREATE TABLE both (x INTEGER, y INTEGER, a, PRIMARY KEY (x, y));
+CREATE TABLE falls_back (id TEXT PRIMARY KEY DEFAULT NULL, a);
+INSERT INTO named VALUES ('one', 1), (NULL, 2);
+INSERT INTO both VALUES (1, 1, 'x');
+"""
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "INSERT INTO named VALUES (NULL, 1)",
+        "INSERT INTO named (a) VALUES (1)",
+        "INSERT OR REPLACE INTO both VALUES (1, NULL, 1)",
+        "UPDATE both SET y = NULL",
+        "UPDATE named SET a = 3",
+        "DELETE FROM named",
+        "INSERT INTO falls_back DEFAULT VALUES",
+    ],
+)
+async def test_no_tool_writes_a_row_whose_key_is_null(sql):
+    def run(connection, arguments):
+        connection.execute("INSERT INTO both VALUES (5, 5, 5)")
+        connection.execute(sql)
+
+    connection = apsw.Connection(":memory:")
+    connection.execute(OPEN_KEYS)
+    world = SqlWorld("test", connection.serialize("main"), [SqlTool(ToolSpec("write", "Writes.", {"type": "object"}, effect="write"), run)])
+    session = await world.open(Start())
+    for one in (session, await session.fork()):
+        digest = one.digest()
+        result = one.run(ToolCall("c", "write", {}))
+        assert result.error is ErrorKind.constraint
+        assert "key must not be null" in result.detail
+        assert (one.effects(), one.digest()) == ((), digest)
+        assert one.digest() == f"{summed(one.connection, world._shared.layouts):064x}"
+
+
+def test_derived_tools_ask_for_every_part_of_a_key(tmp_path):
+    connection = apsw.Connection(str(tmp_path / "x.db"))
+    connection.execute(OPEN_KEYS)
+    connection.close()
+    world = open_world(str(tmp_path / "x.db"))
+    creating = {tool.attributes["table"]: tool.parameters for tool in world.tools if tool.attributes["op"] == "create"}
+    for table, key in (("named", {"name"}), ("both", {"x", "y"}), ("falls_back", {"id"})):
+        assert key <= set(creating[table]["required"])
+        assert not [name for name in key if "null" in creating[table]["properties"][name]["type"]]

@@ -7,14 +7,14 @@ a column set back to its old value is left out, delete then insert of the same k
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, cast
 
 import apsw
 
 from artificer.core.canon import canonical
 from artificer.core.tasks import Effect
-from artificer.worlds.sqlite.values import Row, add, cell, same, to_json
+from artificer.worlds.sqlite.values import Row, add, cell, quote, same, to_json
 
 Change = Literal["insert", "update", "delete"]
 Values = dict[str, Any]
@@ -73,6 +73,19 @@ def read_changes(changeset: bytes, layouts: Mapping[str, Layout], given: Mapping
     return out
 
 
+def guards(table: str, key: Sequence[str]) -> tuple[str, ...]:
+    """Temporary triggers that refuse every write of a row whose key is or becomes NULL: changesets do not see such rows,
+    so neither effects nor digest would tell. For tables whose declared key allows NULL; made in each connection anew.
+    """
+    watched = (("insert", "AFTER INSERT", "new"), ("update", "AFTER UPDATE", "new"), ("delete", "BEFORE DELETE", "old"))
+    return tuple(
+        f"CREATE TEMP TRIGGER {quote(f'artificer {name} {table}')} {when} ON main.{quote(table)} "
+        f"WHEN {' OR '.join(f'{row}.{quote(column)} IS NULL' for column in key)} "
+        f"BEGIN SELECT RAISE(ABORT, 'a key must not be null'); END"
+        for name, when, row in watched
+    )
+
+
 def _named(layout: Layout, row: Row | None) -> Values:
     if row is None:
         return {}
@@ -128,10 +141,10 @@ def summed(connection: apsw.Connection, layouts: Mapping[str, Layout]) -> int:
     """The state's sum from scratch: every stored cell of every table. About 1 microsecond a cell."""
     total = 0
     for table, layout in layouts.items():
-        columns = ", ".join('"' + name.replace('"', '""') + '"' for name in layout.columns)
+        columns = ", ".join(map(quote, layout.columns))
         places = [layout.columns.index(name) for name in layout.key]
         first = "_rowid_, " if layout.rowid else ""
-        for row in connection.execute(f'SELECT {first}{columns} FROM main."{table.replace(chr(34), chr(34) * 2)}"'):
+        for row in connection.execute(f"SELECT {first}{columns} FROM main.{quote(table)}"):
             cells = row[1:] if layout.rowid else row
             key = row[:1] if layout.rowid else tuple(row[place] for place in places)
             for name, value in zip(layout.columns, cells, strict=True):

@@ -163,7 +163,7 @@ class _Derived:
     def create(self, table: Table) -> None:
         skipped = set(table.key) if table.rowid_key else set[str]()
         columns = [column for name, column in table.columns.items() if not column.generated and name not in skipped]
-        required = [column.name for column in columns if (column.not_null or column.name in table.key) and column.default is None]
+        required = [column.name for column in columns if _required(table, column)]
         properties: dict[str, Json] = {}
         for column in columns:
             note = f"Left out, it is {column.default}" if column.default is not None else ""
@@ -239,6 +239,11 @@ def _bound(schema: Schema, table: Table, column: Column, item: Filter) -> dict[s
     out = _loose(parameter(schema, table, column, False))
     what = {"min": "at least", "max": "at most"}[item.compare]
     return out | {"description": f"{column.name} is {what} this", "x-label": f"{what} {marks(schema, table, column)['x-label']}"}
+
+
+def _required(table: Table, column: Column) -> bool:
+    """Whether a new row must say the column's value: it may not be NULL, and would be."""
+    return (column.not_null or column.name in table.key) and (column.default is None or column.default.strip("()").upper() == "NULL")
 
 
 def _loose(schema: dict[str, Json]) -> dict[str, Json]:

@@ -10,9 +10,9 @@ from typing import Any
 import apsw
 
 from artificer.core.verdicts import ErrorKind
-from artificer.worlds.sqlite.schema import Schema, Table, quote
+from artificer.worlds.sqlite.schema import Schema, Table
 from artificer.worlds.sqlite.session import Refusal
-from artificer.worlds.sqlite.values import shown
+from artificer.worlds.sqlite.values import quote, shown
 
 
 def missing(table: Table, key: Sequence[Any]) -> Refusal:

@@ -12,9 +12,9 @@ import apsw
 from artificer.core.canon import Json
 from artificer.worlds.sqlite.columns import incoming, outgoing
 from artificer.worlds.sqlite.explain import missing, refused_delete, refused_write
-from artificer.worlds.sqlite.schema import Schema, Table, quote
+from artificer.worlds.sqlite.schema import Schema, Table
 from artificer.worlds.sqlite.session import Run
-from artificer.worlds.sqlite.values import rows
+from artificer.worlds.sqlite.values import quote, rows
 
 DEFAULT_ROWS = 20
 MOST_ROWS = 100

@@ -15,7 +15,7 @@ from msgspec import Struct, structs
 
 from artificer.worlds.base import Problem
 from artificer.worlds.sqlite.ddl import Bound, Definition, read_definition
-from artificer.worlds.sqlite.values import Row, one, rows
+from artificer.worlds.sqlite.values import Row, one, quote, rows
 
 Kind = Literal["integer", "real", "text", "blob", "boolean", "date", "datetime", "any"]
 _SAMPLE = 200
@@ -113,11 +113,6 @@ class Schema(Struct, frozen=True):
         return f"{table}.{here.key[0]}" if own and own.table == table and here.surrogate and here.key == own.target else None
 
 
-def quote(name: str) -> str:
-    """An SQL identifier, quoted."""
-    return '"' + name.replace('"', '""') + '"'
-
-
 def read_schema(connection: apsw.Connection) -> Schema:
     """Reads the main database's schema. Costs a few milliseconds; do it once for a world."""
     problems: list[Problem] = []
@@ -164,9 +159,17 @@ def _table(connection: apsw.Connection, name: str, view: bool, without_rowid: bo
     if rowid_key:
         columns[key[0]] = _changed(columns[key[0]], not_null=True)
     unique = _unique(connection, name, view)
-    if key and not rowid_key and not without_rowid and not all(columns[part].not_null for part in key):
-        problems.append(Problem(f"table {name}", f"its key {', '.join(key)} is not declared NOT NULL; rows whose key is NULL are not seen by tools"))
-    return Table(name, columns, key, unique, (), rowid_key, False, view, without_rowid, strict, said.checks, said.comment, sql)
+    table = Table(name, columns, key, unique, (), rowid_key, False, view, without_rowid, strict, said.checks, said.comment, sql)
+    if open_key(table):
+        problems.append(
+            Problem(f"table {name}", f"its key {', '.join(key)} is not declared NOT NULL; rows whose key is NULL cannot be named or written")
+        )
+    return table
+
+
+def open_key(table: Table) -> bool:
+    """Whether the table's declared key allows NULL, which SQLite does for all but rowids and tables without rowid."""
+    return not table.rowid_key and not table.without_rowid and any(not table.columns[part].not_null for part in table.key)
 
 
 def _descending(sql: str) -> bool:

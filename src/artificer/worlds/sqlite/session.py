@@ -62,6 +62,8 @@ class Shared(Struct, frozen=True):
     clock: Callable[[apsw.Connection, Random], None] | None
     base: Callable[[], int]
     """The digest sum of the world's own image, computed when first needed."""
+    guards: tuple[str, ...] = ()
+    """SQL that each connection runs first: see `changes.guards`."""
 
 
 class SqlSession:
@@ -88,6 +90,10 @@ class SqlSession:
         connection.limit(apsw.SQLITE_LIMIT_ATTACHED, 0)
         self._looks = _IDLE
         connection.set_progress_handler(self._tired, STEPS)
+        self._reading = False
+        connection.set_commit_hook(self._refused)
+        for guard in self._shared.guards:
+            connection.execute(guard)
         if self._shared.clock is not None:
             self._chance = rng("sqlite", self._seed)
             self._shared.clock(connection, self._chance)
@@ -96,6 +102,10 @@ class SqlSession:
     def _tired(self) -> bool:
         self._looks += 1
         return self._looks > BUDGET
+
+    def _refused(self) -> bool:
+        """Asked before anything is committed: what a tool that is declared to read has written is rolled back."""
+        return self._reading
 
     @property
     def calls(self) -> int:
@@ -128,7 +138,11 @@ class SqlSession:
             raise Refusal(wrong.kind, f"{wrong.path or 'arguments'}: {wrong.detail}")
         self._looks = 0
         if tool.spec.effect == "read":
-            return _guarded(tool, self.connection, call.arguments)
+            self._reading = True
+            try:
+                return _guarded(tool, self.connection, call.arguments)
+            finally:
+                self._reading = False
         return self._write(tool, call.arguments, changes)
 
     def _write(self, tool: SqlTool, arguments: dict[str, Json], changes: list[RowChange]) -> Json:
@@ -188,6 +202,9 @@ def _guarded(tool: SqlTool, connection: apsw.Connection, arguments: dict[str, Js
     try:
         return tool.run(connection, arguments)
     except apsw.ConstraintError as error:
+        if error.extendedresult == apsw.SQLITE_CONSTRAINT_COMMITHOOK:  # pyright: ignore[reportAttributeAccessIssue]
+            detail = f"{tool.spec.name!r} is declared to read and tried to write, so it was stopped and has changed nothing"
+            raise Refusal(ErrorKind.internal, detail) from error
         raise Refusal(ErrorKind.constraint, str(error).removesuffix(" constraint failed") or "a constraint failed") from error
     except apsw.InterruptError as error:
         raise Refusal(ErrorKind.timeout, "the query took too many steps and was stopped; narrow it down") from error

@@ -30,6 +30,11 @@ def one(connection: apsw.Connection, sql: str, values: Sequence[Any] = ()) -> Ro
     return cast("Row | None", connection.execute(sql, values).fetchone())
 
 
+def quote(name: str) -> str:
+    """An SQL identifier, quoted."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 def to_json(value: Any) -> Json:
     """A stored value as JSON: BLOBs as base64, infinities as text."""
     if isinstance(value, bytes):

@@ -14,9 +14,9 @@ from artificer.core.tasks import Start
 from artificer.core.tools import ToolSpec, compile_schema
 from artificer.worlds.base import Forks, Problem, World
 from artificer.worlds.guide import Guide
-from artificer.worlds.sqlite.changes import Layout, summed
+from artificer.worlds.sqlite.changes import Layout, guards, summed
 from artificer.worlds.sqlite.clock import fixed_clock, needs_clock
-from artificer.worlds.sqlite.schema import Schema, Table, read_schema
+from artificer.worlds.sqlite.schema import Schema, Table, open_key, read_schema
 from artificer.worlds.sqlite.session import Shared, SqlSession, SqlTool
 
 CLOCK = "2026-01-15T12:00:00"
@@ -77,6 +77,7 @@ class SqlWorld(World):
             layouts={name: layout for name, table in self.schema.tables.items() if (layout := layout_of(table)) is not None},
             clock=_clock(clock) if mentions else None,
             base=self._sum,
+            guards=tuple(guard for table in self.schema.tables.values() if open_key(table) for guard in guards(table.name, table.key)),
         )
 
     def _sum(self) -> int:
