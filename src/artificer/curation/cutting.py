@@ -32,6 +32,7 @@ class Curation(Struct, frozen=True):
         texts: share of rows in which the answer is words, not a call.
         hidden: tools kept out: traces that use them give no row, and no row offers them.
         shown: keep only rows whose answer calls one of these tools.
+        per_trace: the most rows of one conversation, drawn by chance; 0 for all.
         limit: the most rows, drawn by chance; 0 for all.
         seed: of what is drawn by chance.
     """
@@ -45,6 +46,7 @@ class Curation(Struct, frozen=True):
     texts: float = 0.25
     hidden: tuple[str, ...] = ()
     shown: tuple[str, ...] = ()
+    per_trace: int = 0
     limit: int = 0
     seed: int = 0
 
@@ -72,6 +74,8 @@ class Cutting(Struct, frozen=True):
             found = list(decisions(played.task, played.trace, self.tools[played.trace.world], cut, k.part))
             if k.shown:
                 found = [one for one in found if any(call.name in k.shown for call in one.target.calls)]
+            if k.per_trace and len(found) > k.per_trace:
+                found = rng("per trace", k.seed, played.trace.id).sample(found, k.per_trace)
             return found or Reject("nothing_to_learn", "no branch passed, or it uses a hidden tool, or none of the tools asked for")
 
         yield row

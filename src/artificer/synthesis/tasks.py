@@ -20,6 +20,7 @@ from artificer.synthesis.goals import GoalSpec, Sampled, sample
 from artificer.synthesis.rewrite import rewrite, writer
 from artificer.synthesis.wording import word
 from artificer.worlds.base import World
+from artificer.worlds.guide import Part
 
 
 class Goals(Struct, frozen=True):
@@ -64,6 +65,7 @@ class Words(Struct, frozen=True):
         checks: names of the checks that will decide.
         seed: of the run.
         pace: fewest and most wants that the user brings up at a time.
+        phrasing: which share of the phrasings is used; None for the share that the rows come from.
     """
 
     source: str
@@ -71,6 +73,7 @@ class Words(Struct, frozen=True):
     checks: tuple[str, ...]
     seed: int = 0
     pace: tuple[int, int] = (1, 2)
+    phrasing: Part | None = None
 
     def __call__(self) -> AbstractAsyncContextManager[RowFunction]:
         return self._made()
@@ -80,7 +83,7 @@ class Words(Struct, frozen=True):
         world = World.of(self.source, **self.options)
 
         async def row(key: str, sampled: Sampled) -> Task | Reject:
-            task = worded(sampled, self.checks, self.seed, self.pace)
+            task = worded(sampled, self.checks, self.seed, self.pace, self.phrasing)
             leaks = goal_leaks(task, gold_ids(task, world.tools)) if isinstance(task, Task) else ()
             return Reject("leak", "; ".join(leaks[:3]), item=task) if leaks else task
 
@@ -119,11 +122,11 @@ class Rewords(Struct, frozen=True):
             await model.close()
 
 
-def worded(sampled: Sampled, checks: tuple[str, ...], seed: int, pace: tuple[int, int]) -> Task | Reject:
+def worded(sampled: Sampled, checks: tuple[str, ...], seed: int, pace: tuple[int, int], phrasing: Part | None = None) -> Task | Reject:
     """The task of a sampled goal, or why it cannot be worded."""
     random = rng("words", seed, sampled.world, sampled.key)
     each = random.randint(*pace)
-    words = word(sampled.requests, random, part=sampled.demand.part, pace=each, vagueness=sampled.demand.vagueness)
+    words = word(sampled.requests, random, part=phrasing or sampled.demand.part, pace=each, vagueness=sampled.demand.vagueness)
     if words is None:
         return Reject("wording", "no set of phrases in which none contains another")
     wants = tuple(request.want for request in sampled.requests)
@@ -149,6 +152,7 @@ def worded(sampled: Sampled, checks: tuple[str, ...], seed: int, pace: tuple[int
             "seed": seed,
             "draws": sampled.draws,
             "part": sampled.demand.part,
+            "phrasing": phrasing or sampled.demand.part,
             "entities": sorted({name for request in sampled.requests for name in request.entities}),
         },
     )

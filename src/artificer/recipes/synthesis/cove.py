@@ -42,6 +42,7 @@ class Knobs(Struct, frozen=True):
         agent: scripted:oracle, or a model.
         user: the simulated user.
         part: all, or the train or test share of rows and phrasings.
+        phrasing: the same for phrasings alone, where they are to be of another share than the rows.
         only: tables or tool groups to keep to.
         without: tables or tool groups to leave out.
         model: rewrites the grammar's wording, if given.
@@ -62,6 +63,7 @@ class Knobs(Struct, frozen=True):
     agent: str = "scripted:oracle"
     user: str = "goal"
     part: Part = "all"
+    phrasing: Part | None = None
     only: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     model: str | None = None
@@ -70,7 +72,7 @@ class Knobs(Struct, frozen=True):
 def stages(k: Knobs, guide: GuideMaker = own_guide) -> list[Stage]:
     """Sample, word (and reword), play, judge."""
     spec = GoalSpec(k.wants, k.impossible, k.kinds, k.vagueness, k.depth, k.part, k.only, k.without)
-    words = Words(k.world, k.options, tuple(check.name for check in standard()), k.seed, k.pace)
+    words = Words(k.world, k.options, tuple(check.name for check in standard()), k.seed, k.pace, k.phrasing)
     return [
         each("goals", Goals(k.world, k.options, spec, k.seed, guide)),
         *([each("words", words, keep="tasks", of=Task)] if k.model is None else [each("words", words, of=Task), _reworded(k.model)]),
