@@ -10,10 +10,11 @@ from typing import Any, Literal, NamedTuple
 import apsw
 
 from artificer.core.canon import Json
+from artificer.core.verdicts import ErrorKind
 from artificer.worlds.sqlite.columns import incoming, outgoing
 from artificer.worlds.sqlite.explain import missing, refused_delete, refused_write
 from artificer.worlds.sqlite.schema import Schema, Table
-from artificer.worlds.sqlite.session import Run
+from artificer.worlds.sqlite.session import Refusal, Run
 from artificer.worlds.sqlite.values import quote, rows
 
 DEFAULT_ROWS = 20
@@ -214,4 +215,6 @@ def _condition(table: Table, item: Filter) -> str:
 
 
 def _pattern(value: str) -> str:
+    if "\0" in value:  # LIKE would take the text only up to there, and find everything
+        raise Refusal(ErrorKind.invalid_argument, "a text to look for may not contain the character U+0000")
     return "%" + value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
