@@ -117,15 +117,14 @@ def synth(
 async def _synth(recipe: Recipe, knobs: Any, out: Path, engine: str, concurrency: int, progress: Progress | None) -> Summary:
     plain: dict[str, Any] = msgspec.to_builtins(knobs)
     about = {"command": command_of(recipe, knobs, out), "engine": engine, "concurrency": concurrency}
+    stages = recipe.stages(knobs)  # before anything is made: knobs that do not fit are refused here
     source = plain.get("world")
     world = World.of(source, **plain.get("options", {})) if isinstance(source, str) else None
     try:
         with RunFolder.create_or_continue(out, {"recipe": recipe.name, "knobs": plain, "about": about}) as folder:
             if world is not None and not folder.has("tools.json"):
                 folder.put_json("tools.json", _described(world))
-            if world is None or world.guide is not None:
-                stages = recipe.stages(knobs)
-            else:
+            if world is not None and world.guide is None:
                 if progress is not None and not folder.has(GRAPH):
                     progress.remark(f"finding out by executing what the {len(world.tools)} tools take and show (a server may need a minute)")
                 guide = await discovered(world, folder)

@@ -172,6 +172,24 @@ def test_names_that_nothing_answers_to(capsys, tmp_path):
     refused(capsys, ["convert", str(tmp_path), str(tmp_path / "x"), "--to", "excel"], "excel")
 
 
+def test_knobs_out_of_range(capsys, tmp_path):
+    for flags, expected in (
+        (["--wants", "3", "1"], "wants"),
+        (["--wants", "0", "2"], "wants"),
+        (["--pace", "0", "0"], "pace"),
+        (["--vagueness", "7"], "vagueness"),
+        (["--impossible", "-0.5"], "impossible"),
+        (["--model", "nonsense"], "'nonsense' is not a model"),
+    ):
+        refused(capsys, synth("domain:retail", tmp_path / flags[0], *flags), expected)
+    assert [path.name for path in tmp_path.iterdir()] == ["--model"]  # a model is only opened where it is used
+
+
+def test_when_nothing_came_of_it_the_reasons_are_said(capsys, tmp_path):
+    assert main(synth("sqlite:chinook", tmp_path / "r", "--only", "nosuchtable")) == 1
+    assert "no_goal" in capsys.readouterr().err
+
+
 def test_values_that_do_not_fit_are_usage_errors(capsys, tmp_path):
     refused(capsys, ["synth", "cove", "-n", "many", "-o", str(tmp_path / "r")], "many", code=2)
     refused(capsys, ["synth", "cove"], "--out", code=2)

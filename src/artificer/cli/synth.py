@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import inspect
 from inspect import Parameter as Slot
+from itertools import islice
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
 from artificer.cli.knobs import given, slots
-from artificer.cli.show import counts, say, table
+from artificer.cli.show import complain, counts, say, table
 from artificer.recipes import Recipe, recipe_named, recipes
+from artificer.run.store import RunFolder
 from artificer.run.summary import Summary
 
 command = App(
@@ -55,6 +57,11 @@ def report(summary: Summary, out: str) -> int:
     if not summary.complete:
         say("stopped before the end; the same command continues it")
         return 130
+    if not made:
+        with RunFolder.open(out) as run:
+            why = dict.fromkeys(f"{row.stage}: {row.reason}: {row.detail}" for row in islice(run.rejects(), 100))
+        complain("\n  ".join(["nothing came of it:", *list(why)[:5]]) if asked else "nothing was asked for: -n 0")
+        return 1 if asked else 0
     say(f"next: artificer verify {out}")
     return 0
 

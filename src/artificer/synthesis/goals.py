@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from artificer.core.canon import rng, seed_of
+from artificer.core.errors import ArtificerError
 from artificer.core.messages import ToolCall
 from artificer.core.tasks import Effect, Start
 from artificer.run.stage import Reject
@@ -44,6 +45,22 @@ class GoalSpec(Struct, frozen=True):
     only: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     attempts: int = 60
+
+    def __post_init__(self) -> None:
+        spread("wants", self.wants)
+        for name, share in (("impossible", self.impossible), ("vagueness", self.vagueness)):
+            if not 0 <= share <= 1:
+                raise ArtificerError(f"{name} must lie between 0 and 1, not be {share}", remedy=f"e.g. --{name} 0.3")
+
+
+def spread(name: str, ends: tuple[int, int]) -> None:
+    """Refuses a fewest and most that cannot be drawn from.
+
+    Raises:
+        ArtificerError: the fewest is below 1 or above the most.
+    """
+    if not 1 <= ends[0] <= ends[1]:
+        raise ArtificerError(f"{name} must be the fewest and the most, from 1 up, not {ends[0]} and {ends[1]}", remedy=f"e.g. --{name} 1 2")
 
 
 class Sampled(Struct, frozen=True):

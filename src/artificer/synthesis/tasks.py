@@ -16,7 +16,7 @@ from artificer.core.tasks import Goal, Task
 from artificer.models.base import Model
 from artificer.rollout.play import GuideMaker, own_guide
 from artificer.run.stage import Reject, RowFunction
-from artificer.synthesis.goals import GoalSpec, Sampled, sample
+from artificer.synthesis.goals import GoalSpec, Sampled, sample, spread
 from artificer.synthesis.rewrite import rewrite, writer
 from artificer.synthesis.wording import word
 from artificer.worlds.base import World
@@ -74,6 +74,9 @@ class Words(Struct, frozen=True):
     seed: int = 0
     pace: tuple[int, int] = (1, 2)
     phrasing: Part | None = None
+
+    def __post_init__(self) -> None:
+        spread("pace", self.pace)
 
     def __call__(self) -> AbstractAsyncContextManager[RowFunction]:
         return self._made()
