@@ -18,7 +18,7 @@ export OMP_NUM_THREADS ?= 1
 .PHONY: demo test lint bench env clean
 
 demo: $(VENV)/.demo
-	OMP_NUM_THREADS=2 $(BIN)/artificer demo -o $(DEMO)
+	OMP_NUM_THREADS=2 $(BIN)/artificer demo -o $(DEMO) $(FLAGS)
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST)
