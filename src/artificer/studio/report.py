@@ -57,7 +57,7 @@ def page(runs: Sequence[Shown], learned: Learned | None = None, commands: Sequen
         sections.append(("learned", "What the model learnt", _learned(learned)))
     sections.append(("made", "What was made", _made(runs)))
     sections.append(("dialogues", "Dialogues", _dialogues(runs)))
-    sections.append(("spread", "How varied it is", join(_spread(run, len(runs) > 1) for run in runs)))
+    sections.append(("spread", "How varied it is", join(_spread(run, len(runs) > 1) for run in _first_of_each_world(runs))))
     sections.append(("speed", "Where the time went", _speed(runs)))
     sections.append(("again", "How to run it again", _again(runs, commands)))
     body = h(
@@ -92,7 +92,14 @@ def _world(run: Shown) -> str:
     """The run's world, and which share of its rows and phrasings was used, when it was not all."""
     knobs = run.manifest.get("knobs", {})
     part = knobs.get("part", "all")
-    return f"{knobs.get('world', run.path)}{'' if part == 'all' else f' ({part})'}"
+    phrasing = knobs.get("phrasing", part)
+    share = "" if part == phrasing == "all" else f" ({part})" if part == phrasing else f" ({part} rows, {phrasing} phrasings)"
+    return f"{knobs.get('world', run.path)}{share}"
+
+
+def _first_of_each_world(runs: Sequence[Shown]) -> list[Shown]:
+    """The runs to show in full; others in the same world differ little from them."""
+    return list({str(run.manifest.get("knobs", {}).get("world", run.path)): run for run in reversed(runs)}.values())[::-1]
 
 
 def _tiles(runs: Sequence[Shown], learned: Learned | None) -> Html:
@@ -173,7 +180,10 @@ def _made(runs: Sequence[Shown]) -> Html:
         for run in runs
     ]
     head = ["world", "tools", "asked for", "traces", "yield", "turns", "calls", "re-executed"]
-    return join([_table(head, rows), *(_funnel(run, len(runs) > 1) for run in runs)])
+    shown = _first_of_each_world(runs)
+    others = [_funnel(run, True) for run in runs if run not in shown]
+    more = h("details", None, h("summary", None, f"Stage by stage: {len(others)} more runs"), *others) if others else None
+    return join([_table(head, rows), *(_funnel(run, len(runs) > 1) for run in shown), more])
 
 
 def _average(run: Shown, name: str) -> float:
