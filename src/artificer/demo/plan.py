@@ -43,9 +43,9 @@ class Size(Struct, frozen=True):
 
     traces: int = 1000
     held_out: int = 100
-    server: int = 24
+    server: int = 16
     rows: int = 1500
-    examined: int = 40
+    examined: int = 36
     longest: int = 1000
     minutes: float = 4.0
 
