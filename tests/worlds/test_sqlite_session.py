@@ -142,6 +142,40 @@ async def agree(calls, fork_at):
     await session.close()
 
 
+async def test_sessions_and_forks_never_see_each_others_writes():
+    one, two = await WORLD.open(Start()), await WORLD.open(Start())
+    start = dump(one.connection)
+    child = await one.fork()
+    one.run(ToolCall("c", "write", {"steps": [encoded(("insert", "plain", 7, "one", "one"))]}))
+    grandchild = await one.fork()
+    sessions = {"one": one, "two": two, "child": child, "grandchild": grandchild}
+    seen = {name: (dump(session.connection), session.digest(), session.effects()) for name, session in sessions.items()}
+    assert seen["two"][0] == seen["child"][0] == start != seen["one"][0] == seen["grandchild"][0]
+    for writer in sessions:
+        steps = [encoded(("insert", "plain", 8, writer, writer)), encoded(("delete", "order", 1, 0, 0)), encoded(("update", "free", 2, 0, writer))]
+        assert sessions[writer].run(ToolCall("c", "write", {"steps": steps})).error is None
+        changed = {name for name, session in sessions.items() if (dump(session.connection), session.digest(), session.effects()) != seen[name]}
+        assert changed == {writer}
+        seen[writer] = (dump(sessions[writer].connection), sessions[writer].digest(), sessions[writer].effects())
+    await one.close()
+    assert dump(grandchild.connection) == seen["grandchild"][0]
+    assert WORLD.image == world().image
+    assert dump((await WORLD.open(Start())).connection) == start
+
+
+async def test_undoing_leads_back_to_the_same_digest():
+    session = await WORLD.open(Start())
+    first = session.digest()
+    digests = set()
+    for step in [("insert", "free", 9, b"x", 1.0), ("update", "pair", 1, 0, None), ("update", "pair", 1, 0, "start"), ("delete", "free", 9, 0, 0)]:
+        session.run(ToolCall("c", "write", {"steps": [encoded(step)]}))
+        digests.add(session.digest())
+        assert session.digest() == f"{summed(session.connection, WORLD._shared.layouts):064x}"
+    assert session.digest() == first
+    assert session.effects() == ()
+    assert len(digests) == 4
+
+
 async def test_the_digest_does_not_depend_on_the_order():
     one, two = await WORLD.open(Start()), await WORLD.open(Start())
     steps = [encoded(("update", "plain", 1, 1, "new")), encoded(("delete", "order", 2, 0, 0)), encoded(("insert", "pair", 4, 0, 1))]

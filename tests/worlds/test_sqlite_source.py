@@ -22,7 +22,7 @@ def listing(folder):
 
 def made(path, sql="CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT); INSERT INTO t (a) VALUES ('x')"):
     connection = apsw.Connection(str(path))
-    connection.execute(sql)
+    connection.execute(sql).fetchall()
     connection.close()
     return path
 
@@ -76,6 +76,32 @@ async def test_a_write_ahead_log_is_read_and_nothing_is_touched(tmp_path):
     assert session.run(ToolCall("c", "create_t", {"a": "new"})).error is None
     assert listing(tmp_path) == before
     writer.close()
+
+
+@pytest.mark.parametrize("mode", ["delete", "truncate", "wal"])
+async def test_a_source_in_a_read_only_folder_is_used_and_keeps_its_bytes(tmp_path, mode):
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    path = made(folder / "x.db", f"PRAGMA journal_mode={mode}; CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT); INSERT INTO t (a) VALUES ('x')")
+    assert (path.read_bytes()[18] == 2) == (mode == "wal")
+    path.chmod(0o444)
+    folder.chmod(0o555)
+    before, stamps = listing(folder), {item: item.stat().st_mtime_ns for item in (folder, path)}
+    assert before.keys() == {"x.db"}
+    try:
+        world = open_world(str(path))
+        session = await world.open(Start())
+        assert session.run(ToolCall("c", "update_t", {"id": 1, "a": "new"})).error is None
+        fork = await session.fork()
+        assert fork.run(ToolCall("c", "delete_t", {"id": 1})).error is None
+        assert listing(folder) == before
+        await fork.close()
+        await session.close()
+        await world.close()
+        assert listing(folder) == before
+        assert {item: item.stat().st_mtime_ns for item in stamps} == stamps
+    finally:
+        folder.chmod(0o755)
 
 
 async def test_a_locked_source_is_read_and_kept(tmp_path):
