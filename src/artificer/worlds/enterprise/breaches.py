@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from msgspec import structs
 
 from artificer.core.tasks import Want
-from artificer.worlds.enterprise.policy import Right
+from artificer.worlds.enterprise.policy import RIGHTS, Right
 from artificer.worlds.enterprise.rules import Breach, Reason, Rules
 from artificer.worlds.guide import Demand, Dropped, Request
 from artificer.worlds.sqlite.describe import fetch
@@ -20,6 +20,7 @@ from artificer.worlds.sqlite.propose import Proposer
 from artificer.worlds.sqlite.schema import Table
 
 _KINDS: tuple[Reason, ...] = ("permission", "permission", "protected_field", "closed_record", "not_owner", "transition", "transition")
+_TRIES = 12
 _VERBS: tuple[Right, ...] = ("read", "create", "update", "update", "delete", "delete")
 
 
@@ -37,10 +38,15 @@ class Breaches:
         self._breach = breach
         self._hidden = frozenset(hidden)
         self._rng = proposer.rng
+        self._kind: Reason = self._rng.choice(_KINDS)
+        self._tries = 0
 
     def request(self, demand: Demand) -> Request | Dropped:
-        """One proposal."""
-        kind = self._rng.choice(_KINDS)
+        """One proposal. A kind of breach is given several tries, or only those that are drawn easily would be made."""
+        self._tries += 1
+        if self._tries > _TRIES:
+            self._kind, self._tries = self._rng.choice(_KINDS), 1
+        kind = self._kind
         names = self._tables(kind, demand)
         if not names:
             return Dropped(f"no table for the breach {kind}")
@@ -75,7 +81,9 @@ class Breaches:
             seen = structs.replace(demand, without=tuple(name for name in demand.without if name != table.name))
             if verb == "delete":
                 return proposer.delete(table, seen)
-            return proposer.read(table, seen) if verb == "read" else proposer.create(table, seen) if verb == "create" else proposer.update(table, seen)
+            return (
+                proposer.read(table, seen) if verb == "read" else proposer.create(table, seen) if verb == "create" else proposer.update(table, seen)
+            )
         if kind == "protected_field":
             return proposer.update(table, demand, rng.choice(sorted(_columns(table, self._rules.policy.protected))))
         if kind == "transition":
@@ -84,14 +92,14 @@ class Breaches:
 
     def _call(self, draft: Draft, table: Table) -> Breach | None:
         """What the draft's own gold call would break."""
-        right = next((right for right in ("create", "update", "delete") if draft.op.startswith(f"{right}:")), None)
+        right: Right | None = next((right for right in RIGHTS if draft.op.startswith(f"{right}:")), None)
         if right is None or not draft.gold:
             return None
         arguments = draft.gold[0].arguments
         if right == "create":
             return self._rules.decide(right, table.name, None, arguments)
         row = fetch(self._proposer.connection, table, tuple(arguments[name] for name in table.key))
-        return self._rules.decide(right, table.name, row, arguments if right == "update" else {}) if row is not None else None
+        return self._rules.decide(right, table.name, row, arguments if right != "delete" else {}) if row is not None else None
 
 
 def _columns(table: Table, named: dict[str, tuple[str, ...]]) -> set[str]:

@@ -25,7 +25,7 @@ _OWNER = re.compile(r"(^|_)(owner|assigned|assignee|agent|rep|handler|organizer|
 _SECRET_TABLE = re.compile(r"(^|_)(salar(y|ies)|payroll|compensation|credential|password|secret|audit|medical)", re.IGNORECASE)
 _SECRET_COLUMN = re.compile(r"(salary|bonus|budget|discount|credit_limit|tax|iban|bank|birth|hire|unit_price|list_price|quota)", re.IGNORECASE)
 _NUMBER = re.compile(r"number|serial|sku|token|tag|code|key", re.IGNORECASE)
-_WRITES = {"create": 0.75, "update": 0.85, "delete": 0.3}
+_WRITES: tuple[tuple[Right, float], ...] = (("create", 0.75), ("update", 0.85), ("delete", 0.3))
 _REQUIRED, _OWNED, _PROTECTED = 0.4, 0.5, 0.35
 
 
@@ -38,15 +38,17 @@ def derived_policy(schema: Schema, connection: Connection, title: str, seed: int
     secret = frozenset(table.name for table in tables if _SECRET_TABLE.search(table.name) and table.name != people)
     lookups = frozenset(table.name for table in tables if _lookup(schema, table))
     clerk: dict[Right, frozenset[str]] = {"read": every - secret}
-    for right, share in _WRITES.items():
+    for right, share in _WRITES:
         chosen = {table.name for table in tables if random.random() < share}
-        clerk[next(one for one in RIGHTS if one == right)] = frozenset(chosen) - secret - lookups - {people}
+        clerk[right] = frozenset(chosen) - secret - lookups - {people}
     states = machines_of(schema)
     protected = _protected(tables, random)
     roles = {
         "clerk": Role("clerk", clerk, "does the daily work"),
-        "supervisor": Role("supervisor", {right: every for right in RIGHTS}, "leads the clerks", any_owner=True),
-        "auditor": Role("auditor", {right: every if right == "read" else frozenset[str]() for right in RIGHTS}, "looks at everything, changes nothing"),
+        "supervisor": Role("supervisor", dict.fromkeys(RIGHTS, every), "leads the clerks", any_owner=True),
+        "auditor": Role(
+            "auditor", {right: every if right == "read" else frozenset[str]() for right in RIGHTS}, "looks at everything, changes nothing"
+        ),
     }
     return Policy(
         title=title,
@@ -94,7 +96,9 @@ def _spelled(comment: str) -> str:
 def people_of(schema: Schema) -> str:
     """The table whose rows are the people who act: named like one, with an id; the one referred to most. Or ""."""
     refers = Counter(foreign.table for table in schema.tables.values() for foreign in table.foreign)
-    named = [table for table in schema.tables.values() if table.surrogate and table.name.lower().rpartition("_")[2] in _PEOPLE and _name_columns(table)]
+    named = [
+        table for table in schema.tables.values() if table.surrogate and table.name.lower().rpartition("_")[2] in _PEOPLE and _name_columns(table)
+    ]
     return max(named, key=lambda table: (refers[table.name], table.name)).name if named else ""
 
 
@@ -139,7 +143,11 @@ def _required(schema: Schema, tables: list[Table], besides: set[str], random: Ra
         optional = [
             column.name
             for column in tellable(schema, table)
-            if not column.not_null and not column.generated and column.default is None and column.kind != "any" and f"{table.name}.{column.name}" not in besides
+            if not column.not_null
+            and not column.generated
+            and column.default is None
+            and column.kind != "any"
+            and f"{table.name}.{column.name}" not in besides
         ]
         if optional and random.random() < _REQUIRED:
             out[table.name] = tuple(sorted(random.sample(optional, min(len(optional), random.choice((1, 1, 2))))))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 
 import msgspec
@@ -18,6 +18,7 @@ from artificer.worlds.enterprise.generated import DEFAULT_SEED, generated_image
 from artificer.worlds.enterprise.guard import guarded
 from artificer.worlds.enterprise.guide import EnterpriseGuide
 from artificer.worlds.enterprise.offer import chosen, distractors
+from artificer.worlds.enterprise.policy import Policy
 from artificer.worlds.enterprise.policyfile import read_policy
 from artificer.worlds.enterprise.render import rendered
 from artificer.worlds.enterprise.rules import Rules
@@ -77,17 +78,13 @@ def open_world(
     if count is not None:
         made = chosen(made, count, number)
     own = [tool for tool in made if not kept or tool.spec.attributes["app"] in kept]
+    rule = read_policy(Path(policy), schema) if policy is not None else _derived(schema, image, source, number)
     extra: list[SqlTool] = []
     if more:
         image, extra = _extra(image, schema, made, own, more, number)
-        schema = _schema(image)
+        before, schema = schema, _schema(image)
+        rule = _open_to_all(rule, schema.tables.keys() - before.tables.keys())
     wording = _labels(schema, groups)
-    title = "Rules of the enterprise" if generated else f"Rules for {source.rpartition(':')[2] or source}"
-    connection = opened(image)
-    try:
-        rule = read_policy(Path(policy), schema) if policy is not None else derived_policy(schema, connection, title, number)
-    finally:
-        connection.close()
     chosen_actor = actor if actor is not None else next(iter(rule.actors))
     if chosen_actor not in rule.actors:
         raise SourceError(f"nobody is called {chosen_actor!r} in the policy.", where=name, remedy=f"use actor={' or actor='.join(rule.actors)}")
@@ -118,9 +115,29 @@ def _image(source: str) -> tuple[bytes, Sequence[Problem]]:
     world = World.of(source)
     if not isinstance(world, SqlWorld):
         raise SourceError(
-            f"{source!r} has no relational schema.", where=f"enterprise:{source}", remedy="give generated, sqlite:FILE, postgresql://... or domain:NAME"
+            f"{source!r} has no relational schema.",
+            where=f"enterprise:{source}",
+            remedy="give generated, sqlite:FILE, postgresql://... or domain:NAME",
         )
     return world.image, [problem for problem in world.problems if problem not in world.schema.problems]
+
+
+def _derived(schema: Schema, image: bytes, source: str, seed: int) -> Policy:
+    title = "Rules of the enterprise" if source == "generated" else f"Rules for {source.rpartition(':')[2] or source}"
+    connection = opened(image)
+    try:
+        return derived_policy(schema, connection, title, seed)
+    finally:
+        connection.close()
+
+
+def _open_to_all(policy: Policy, tables: Set[str]) -> Policy:
+    """The policy with every right on tables that were borrowed for distractors: it has no rules for them."""
+    roles = {
+        name: msgspec.structs.replace(role, rights={right: allowed | tables for right, allowed in role.rights.items()})
+        for name, role in policy.roles.items()
+    }
+    return msgspec.structs.replace(policy, roles=roles)
 
 
 def _schema(image: bytes) -> Schema:

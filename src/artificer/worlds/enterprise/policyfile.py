@@ -101,27 +101,8 @@ class _Checked:
         self._schema = schema
 
     def policy(self, told: _File) -> Policy:
-        if not told.actor or not told.role:
-            raise self.wrong("policy", "there must be at least one [actor.NAME] and one [role.NAME]")
-        for name, actor in told.actor.items():
-            if actor.role not in told.role:
-                raise self.wrong(f"actor.{name}", f"there is no role {actor.role!r}")
-        for column, roles in told.protected.items():
-            self.column("protected", column)
-            for role in roles:
-                if role not in told.role:
-                    raise self.wrong(f"protected.{column}", f"there is no role {role!r}")
-        for table, columns in told.required.items():
-            for column in columns:
-                self.column("required", f"{table}.{column}")
-        for table, column in told.own.items():
-            self.column("own", f"{table}.{column}")
-        for column, most in told.lengths.items():
-            self.column("lengths", column)
-            if most < 1:
-                raise self.wrong(f"lengths.{column}", "a length is at least 1")
-        if told.people:
-            self.table("people", told.people)
+        self.people(told)
+        self.columns(told)
         return Policy(
             title=told.title,
             actors={name: Actor(one.name, one.role, one.email, one.row) for name, one in told.actor.items()},
@@ -134,6 +115,32 @@ class _Checked:
             lengths=told.lengths,
             text=told.text,
         )
+
+    def people(self, told: _File) -> None:
+        """Actors and what names roles."""
+        if not told.actor or not told.role:
+            raise self.wrong("policy", "there must be at least one [actor.NAME] and one [role.NAME]")
+        if told.people:
+            self.table("people", told.people)
+        named = [(f"actor.{name}", actor.role) for name, actor in told.actor.items()]
+        named += [(f"protected.{column}", role) for column, roles in told.protected.items() for role in roles]
+        for where, role in named:
+            if role not in told.role:
+                raise self.wrong(where, f"there is no role {role!r}")
+
+    def columns(self, told: _File) -> None:
+        """What names columns."""
+        for column in told.protected:
+            self.column("protected", column)
+        for table, names in told.required.items():
+            for column in names:
+                self.column("required", f"{table}.{column}")
+        for table, column in told.own.items():
+            self.column("own", f"{table}.{column}")
+        for column, most in told.lengths.items():
+            self.column("lengths", column)
+            if most < 1:
+                raise self.wrong(f"lengths.{column}", "a length is at least 1")
 
     def role(self, name: str, told: _Role) -> Role:
         patterns: Mapping[str, tuple[str, ...]] = {"read": told.read, "create": told.create, "update": told.update, "delete": told.delete}

@@ -33,23 +33,35 @@ def rendered(rules: Rules, tables: Sequence[str], groups: Mapping[str, str]) -> 
         "## What the role may do",
         *_rights(rules, tables, groups),
     ]
-    shown = set(tables)
-    written = [name for name in tables if any(rules.may(right, name) for right in ("create", "update", "delete"))]
-    sections = (
-        ("Life cycles", "A record begins in the first state and moves only along these steps; a final state is never left, and such a record is never "
-         "changed or deleted.", [_machine(column, rules) for column in policy.states if _in(column, written)]),
-        ("Required", "A new record must say these, too.", [f"{table}: {', '.join(names)}" for table, names in policy.required.items() if table in written]),
-        ("Protected", "These are set only by the roles named.", [f"{name}: {' or '.join(who) or 'the system itself'}" for name, who in policy.protected.items() if _in(name, shown)]),
-        ("Ownership", "" if role.any_owner else f"Where this column names somebody other than {actor.name}, the record may not be changed or deleted.",
-         [] if role.any_owner else [f"{table}: {column}" for table, column in policy.own.items() if table in written]),
-        ("Lengths", "The most characters a text may have.", [f"{name}: {most}" for name, most in policy.lengths.items() if _in(name, written)]),
-    )  # fmt: skip
-    for title, text, lines in sections:
+    for title, text, lines in _sections(rules, tables):
         if lines:
             parts += [f"## {title}", text, *(f"- {line}" for line in lines)]
     if policy.text:
         parts += ["## More", policy.text.strip()]
     return "\n".join([*parts, "## What is forbidden", _FORBIDDEN]) + "\n"
+
+
+def _sections(rules: Rules, tables: Sequence[str]) -> list[tuple[str, str, list[str]]]:
+    """Headings, what they mean, and the rules under them."""
+    role, policy, shown = rules.role, rules.policy, set(tables)
+    written = {name for name in tables if any(rules.may(right, name) for right in ("create", "update", "delete"))}
+    cycles = "Records begin in the first state and move only along these steps. A record in a final state is never changed or deleted."
+    owned = f"Where this column names somebody other than {rules.actor.name}, the record may not be changed or deleted."
+    return [
+        ("Life cycles", cycles, [_machine(column, rules) for column in policy.states if _in(column, written)]),
+        (
+            "Required",
+            "A new record must say these, too.",
+            [f"{table}: {', '.join(names)}" for table, names in policy.required.items() if table in written],
+        ),
+        ("Protected", "These are set only by those named.", [f"{name}: {_who(who)}" for name, who in policy.protected.items() if _in(name, shown)]),
+        ("Ownership", owned, [] if role.any_owner else [f"{table}: {column}" for table, column in policy.own.items() if table in written]),
+        ("Lengths", "The most characters a text may have.", [f"{name}: {most}" for name, most in policy.lengths.items() if _in(name, written)]),
+    ]
+
+
+def _who(roles: Sequence[str]) -> str:
+    return " or ".join(roles) or "the system itself"
 
 
 def _in(column: str, tables: Iterable[str]) -> bool:

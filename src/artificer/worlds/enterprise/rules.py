@@ -130,7 +130,7 @@ class Rules:
             allowed = machine.initial if row is None or now is None else (now, *machine.steps.get(str(now), ()))
             if wanted not in allowed and not (wanted is None and now is None):
                 name, what = self._label(table), self._label(column)
-                begin = f"a new {name}" if row is None or now is None else f"a {name} that is {now}"
+                begin = f"a new {name}" if row is None or now is None else f"{article(name)} that is {now}"
                 options = " or ".join(str(state) for state in allowed if state != now)
                 return Breach("transition", f"the {what} of {begin} cannot become {wanted}; it can only become {options}")
         return None
@@ -145,7 +145,9 @@ class Rules:
         for column, value in values.items():
             most = self.policy.lengths.get(f"{table}.{column}")
             if most is not None and isinstance(value, str) and len(value) > most:
-                return Breach("too_long", f"the {self._label(column)} of {article(self._label(table))} is too long: it may have at most {most} characters")
+                return Breach(
+                    "too_long", f"the {self._label(column)} of {article(self._label(table))} is too long: it may have at most {most} characters"
+                )
         return None
 
     def _label(self, name: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 
 from msgspec import Struct
 
@@ -41,7 +42,7 @@ def read_arrows(text: str) -> Machine | None:
             return None
         for state in states:
             steps.setdefault(state, [])
-        for one, other in zip(states, states[1:]):
+        for one, other in pairwise(states):
             if other not in steps[one]:
                 steps[one].append(other)
     if not steps:

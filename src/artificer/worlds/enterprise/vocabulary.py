@@ -20,7 +20,9 @@ LAST = _words(
     "Urbina Vance Weller Yilmaz Zeman Ashby Bering Corvin Delgado Esposito Ferrante Gallo Hadley Iverson Joly Keller Lomax Moreau Norris Ortega"
 )
 CITIES = _words("Lisbon Oslo Krakow Turin Ghent Tampere Porto Graz Malmo Leeds Nantes Bremen Seville Utrecht Basel Cork Riga Varna Split Tartu")
-COUNTRIES = _words("Portugal Norway Poland Italy Belgium Finland Austria Sweden France Germany Spain Switzerland Ireland Latvia Bulgaria Croatia Estonia")
+COUNTRIES = _words(
+    "Portugal Norway Poland Italy Belgium Finland Austria Sweden France Germany Spain Switzerland Ireland Latvia Bulgaria Croatia Estonia"
+)
 HOSTS = _words("corp.example mail.example partner.example field.example works.example")
 
 _AREA = _words("North South East West Central Coastal Alpine Baltic Nordic Iberian Metro Harbor Valley Summit")
@@ -39,7 +41,9 @@ _FAULT = _words(
     "does_not_start keeps_freezing is_slow shows_an_error loses_the_connection cannot_be_reached prints_blank_pages rejects_the_password "
     "drops_calls fills_the_disk will_not_sync overheats sends_duplicates"
 )
-_SUBJECT_OF_FAULT = _words("Laptop Printer VPN Mailbox Phone Monitor Badge_reader Wiki Payroll_portal Database Backup Scanner Wi-Fi Docking_station Intranet")
+_SUBJECT_OF_FAULT = _words(
+    "Laptop Printer VPN Mailbox Phone Monitor Badge_reader Wiki Payroll_portal Database Backup Scanner Wi-Fi Docking_station Intranet"
+)
 _VERB = _words("Reset Install Configure Order Replace Share Archive Export Connect Encrypt Update Restore Request Track")
 
 PARTS: dict[str, tuple[tuple[str, ...], ...]] = {
@@ -48,13 +52,19 @@ PARTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "grade": (_words("Junior Senior Lead Principal Associate Chief"), _words("Clerk Specialist Manager Engineer Analyst Advisor")),
     "leave": (_words("Annual Sick Parental Study Unpaid Bereavement Volunteer Relocation Sabbatical Family Jury Recovery"), ("leave",)),
     "benefit": (_words("Health Dental Pension Transit Meal Gym Childcare Life Vision Travel"), _words("plan allowance cover scheme")),
-    "skill": (_words("Advanced Basic Applied Practical"), _words("Python Excel Negotiation Welding Accounting Spanish German Statistics Drafting SQL")),
+    "skill": (
+        _words("Advanced Basic Applied Practical"),
+        _words("Python Excel Negotiation Welding Accounting Spanish German Statistics Drafting SQL"),
+    ),
     "holiday": (_words("Founders Harvest Midsummer Winter Spring Unity Labor Remembrance Harbor Lantern"), _words("Day Eve Monday Festival")),
     "job": (
         _words("Data Field Payroll Network Legal Sales Product Quality Plant Design Safety Account"),
         _words("Analyst Engineer Manager Officer Specialist Coordinator Technician Planner"),
     ),
-    "course": (_words("Fire Data Ethics Forklift Leadership Privacy Security Coaching Budget Writing"), _words("basics refresher certificate masterclass")),
+    "course": (
+        _words("Fire Data Ethics Forklift Leadership Privacy Security Coaching Budget Writing"),
+        _words("basics refresher certificate masterclass"),
+    ),
     "title": (_ADJECTIVE, _TOPIC, _WORK),
     "itcat": (_words("Hardware Software Network Access Email Telephony Printing Storage Security Database"), _words("issues requests")),
     "sla": (_words("Gold Silver Bronze Express Standard Basic Premium Night"), _words("support response")),
@@ -64,15 +74,28 @@ PARTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "software": (_APP, _words("Studio Office Desk Cloud Suite Server Manager")),
     "issue": (_SUBJECT_OF_FAULT, _FAULT, ("in",), CITIES),
     "release": (_APP, _words("spring summer autumn winter hotfix"), _words("release rollout")),
-    "catalog": (_words("Standard Standing Ergonomic Wireless Portable Secure Compact"), _words("laptop desk chair headset monitor keyboard phone badge")),
-    "howto": (("How to",), tuple(word.lower() for word in _VERB), _words("a_mailbox a_report a_laptop the_VPN a_license a_backup a_printer a_file an_account")),
+    "catalog": (
+        _words("Standard Standing Ergonomic Wireless Portable Secure Compact"),
+        _words("laptop desk chair headset monitor keyboard phone badge"),
+    ),
+    "howto": (
+        ("How to",),
+        tuple(word.lower() for word in _VERB),
+        _words("a_mailbox a_report a_laptop the_VPN a_license a_backup a_printer a_file an_account"),
+    ),
     "industry": (_words("Heavy Light Green Digital Public"), _words("manufacturing energy finance health transport retail")),
     "channel": (_words("Web Phone Email Chat Partner Event Store Referral Social Mail"), _words("desk form line")),
     "product": (_MAKER, _words("Pump Valve Sensor Drill Lamp Scale Heater Filter Motor Gauge"), _words("Mini Pro Max Plus Air Core")),
     "support": (_words("Basic Extended Premier Onsite Remote Critical"), _words("care support assistance")),
     "region": (_AREA, _words("region territory district")),
     "company": (_MAKER, _TRADE),
-    "complaint": (_MAKER, _words("pump valve sensor drill lamp scale heater"), _FAULT, ("since",), _words("Monday delivery last_week installation the_update")),
+    "complaint": (
+        _MAKER,
+        _words("pump valve sensor drill lamp scale heater"),
+        _FAULT,
+        ("since",),
+        _words("Monday delivery last_week installation the_update"),
+    ),
     "part": (_words("Rear Front Inner Outer Upper Lower"), _words("bearing seal bracket gasket spring cable hinge fuse switch bolt")),
     "salestage": (_words("Early Late Final Open First"), _words("contact proposal negotiation closing")),
     "currencyname": (_words("Corona Thaler Florin Ducat Crown Denar Guilder Sol"), _words("unit note")),
