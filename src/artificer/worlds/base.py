@@ -36,6 +36,11 @@ _BUILT_IN = {
 }
 
 
+def without_password(source: str) -> str:
+    """A source string for messages: what stands before the `@` of a URL in it may be a password."""
+    return re.sub(r"(//[^\s/:@]*):\S*@", r"\1:***@", source)
+
+
 class Problem(Struct, frozen=True):
     """Something in a source that could not be used, or only in part: what, where, and what becomes of it."""
 
@@ -107,7 +112,7 @@ class World(Protocol):
         outside = {point.name: point for point in entry_points(group="artificer.worlds")} if scheme not in _BUILT_IN else {}
         if not colon or not rest or (scheme not in _BUILT_IN and scheme not in outside):
             known = ", ".join(f"{name}:..." for name in sorted({*_BUILT_IN, *outside}))
-            raise SourceError(f"{source!r} is not a tool source.", remedy=f"write SCHEME:REST with one of {known}")
+            raise SourceError(f"{without_password(source)!r} is not a tool source.", remedy=f"write SCHEME:REST with one of {known}")
         if scheme in outside:
             return outside[scheme].load()(rest, **options)
         module = importlib.import_module(f"artificer.worlds.{_BUILT_IN[scheme]}")
@@ -116,4 +121,4 @@ class World(Protocol):
         except TypeError as error:
             if "unexpected keyword" not in str(error):
                 raise
-            raise SourceError(f"{scheme}: worlds do not take that option: {error}", where=source) from error
+            raise SourceError(f"{scheme}: worlds do not take that option: {error}", where=without_password(source)) from error

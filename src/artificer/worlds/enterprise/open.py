@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from artificer.core.errors import SourceError
-from artificer.worlds.base import Problem, World
+from artificer.worlds.base import Problem, World, without_password
 from artificer.worlds.enterprise.blueprint import blueprint
 from artificer.worlds.enterprise.borrow import borrowed
 from artificer.worlds.enterprise.derived import derived_policy
@@ -65,16 +65,16 @@ def open_world(
     Raises:
         SourceError: the source, the policy or an option cannot be used.
     """
-    name = f"enterprise:{source}"
-    number, more = _whole("seed", seed, name), _whole("plus_k", plus_k, name)
+    name, where = f"enterprise:{source}", f"enterprise:{without_password(source)}"
+    number, more = _whole("seed", seed, where), _whole("plus_k", plus_k, where)
     generated = source == "generated"
     image, found = (generated_image(number), ()) if generated else _image(source)
     schema = _schema(image)
     groups = blueprint().apps if generated else _groups(schema)
-    kept = _apps(apps, groups, name)
+    kept = _apps(apps, groups, where)
     made, left_out = derive(schema)
     made = [_of_app(tool, groups) for tool in made]
-    count = TOOLS if tools is None and generated else None if tools is None else _whole("tools", tools, name)
+    count = TOOLS if tools is None and generated else None if tools is None else _whole("tools", tools, where)
     if count is not None:
         made = chosen(made, count, number)
     own = [tool for tool in made if not kept or tool.spec.attributes["app"] in kept]
@@ -87,7 +87,7 @@ def open_world(
     wording = _labels(schema, groups)
     chosen_actor = actor if actor is not None else next(iter(rule.actors))
     if chosen_actor not in rule.actors:
-        raise SourceError(f"nobody is called {chosen_actor!r} in the policy.", where=name, remedy=f"use actor={' or actor='.join(rule.actors)}")
+        raise SourceError(f"nobody is called {chosen_actor!r} in the policy.", where=where, remedy=f"use actor={' or actor='.join(rule.actors)}")
     rules = Rules(rule, schema, chosen_actor, wording)
     offered = [guarded(tool, schema, rules) for tool in (*own, *extra)]
     world = EnterpriseWorld(
@@ -115,8 +115,8 @@ def _image(source: str) -> tuple[bytes, Sequence[Problem]]:
     world = World.of(source)
     if not isinstance(world, SqlWorld):
         raise SourceError(
-            f"{source!r} has no relational schema.",
-            where=f"enterprise:{source}",
+            f"{without_password(source)!r} has no relational schema.",
+            where="enterprise:SOURCE",
             remedy="give generated, sqlite:FILE, postgresql://... or domain:NAME",
         )
     return world.image, [problem for problem in world.problems if problem not in world.schema.problems]
