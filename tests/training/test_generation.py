@@ -60,11 +60,12 @@ async def test_requests_that_come_together_are_answered_together(model: Any, tok
     assert [reply.usage.tokens_in for reply in together] == [len(tokens.prompt(turns(request.messages, ()))) for request in asked]
 
 
-async def test_a_failure_reaches_everybody_who_waits(tokens: Tokens) -> None:
-    def broken(**_: Any) -> None:
+async def test_a_failure_reaches_everybody_who_waits(model: Any, tokens: Tokens) -> None:
+    def broken(*_: Any) -> None:
         raise RuntimeError("no memory")
 
-    model = HuggingFace("hf:broken", broken, tokens, batch=1)
+    model.register_forward_pre_hook(broken)
+    model = HuggingFace("hf:broken", model, tokens, batch=1)
     asked = [Request((Message("user", word),)) for word in ("a", "b")]
     outcomes = await asyncio.wait_for(asyncio.gather(*(model.reply(request) for request in asked), return_exceptions=True), 5)
     assert [str(outcome) for outcome in outcomes] == ["no memory", "no memory"]

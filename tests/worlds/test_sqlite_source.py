@@ -87,7 +87,7 @@ async def test_a_source_in_a_read_only_folder_is_used_and_keeps_its_bytes(tmp_pa
     path.chmod(0o444)
     folder.chmod(0o555)
     before, stamps = listing(folder), {item: item.stat().st_mtime_ns for item in (folder, path)}
-    assert before.keys() == {"x.db"}
+    assert before.keys() == {"x.db"} | ({"x.db-journal"} if mode == "truncate" else set())
     try:
         world = open_world(str(path))
         session = await world.open(Start())

@@ -27,7 +27,8 @@ def command(*runs: str, out: str, quiet: bool = False, **typed: Any) -> int:
     for stage in (cut, chosen):
         if stage.rejects:
             say(f"  left out by {stage.name!r}: {counts(stage.rejects)}")
-    say(f"next: artificer train {out} -o MODEL")
+    examine = typed.get("part") == "test"
+    say(f"next: artificer eval {out} --model MODEL -o RESULTS" if examine else f"next: artificer train {out} -o MODEL")
     return 0
 
 

@@ -7,6 +7,7 @@ company a request had, up to floating-point rounding. torch and transformers are
 from __future__ import annotations
 
 import asyncio
+import inspect
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -134,6 +135,7 @@ class HuggingFace(Model):
 def generate(model: Any, jobs: Sequence[Job], end: int, pad: int) -> list[tuple[int, ...]]:
     """Continues prompts until `end` or their `max_tokens`; the end token is not in the answers. Prompts are padded on the left."""
     import torch
+    from transformers import DynamicCache
 
     written: list[list[int]] = [[] for _ in jobs]
     chance = [rng("sample", job.sampling.seed, list(job.ids)) for job in jobs]
@@ -141,12 +143,13 @@ def generate(model: Any, jobs: Sequence[Job], end: int, pad: int) -> list[tuple[
     ids = torch.tensor([[pad] * (width - len(job.ids)) + list(job.ids) for job in jobs])
     mask = torch.tensor([[0] * (width - len(job.ids)) + [1] * len(job.ids) for job in jobs])
     alive: list[int] = list(range(len(jobs)))
-    cache: Any = None
+    cache: Any = DynamicCache(config=model.config)
+    # transformers 5.24 renamed the parameter; the old name warns there and is the only one before
+    slot = "cache" if "cache" in inspect.signature(model.forward).parameters else "past_key_values"
     with torch.inference_mode():
         while alive:
             positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, -ids.shape[1] :]
-            out = model(input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True, logits_to_keep=1)
-            cache = out.past_key_values
+            out = model(input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=True, logits_to_keep=1, **{slot: cache})
             chosen = [_choose(logits, jobs[row].sampling, chance[row]) for row, logits in zip(alive, out.logits[:, -1].float(), strict=True)]
             stay: list[int] = []
             for at, (row, token) in enumerate(zip(alive, chosen, strict=True)):

@@ -14,7 +14,7 @@ import apsw
 
 from artificer.core.canon import canonical
 from artificer.core.tasks import Effect
-from artificer.worlds.sqlite.values import Row, add, cell, quote, same, to_json
+from artificer.worlds.sqlite.values import Row, add, cell, hashed, quote, same, tagged, to_json
 
 Change = Literal["insert", "update", "delete"]
 Values = dict[str, Any]
@@ -138,15 +138,18 @@ def shifted(total: int, changes: Iterable[RowChange]) -> int:
 
 
 def summed(connection: apsw.Connection, layouts: Mapping[str, Layout]) -> int:
-    """The state's sum from scratch: every stored cell of every table. About 1 microsecond a cell."""
+    """The state's sum from scratch: every stored cell of every table, as `cell` would give it. About 1.5 microseconds a cell."""
     total = 0
     for table, layout in layouts.items():
+        named = tagged(table)
+        written = [tagged(name) for name in layout.columns]
         columns = ", ".join(map(quote, layout.columns))
         places = [layout.columns.index(name) for name in layout.key]
         first = "_rowid_, " if layout.rowid else ""
         for row in connection.execute(f"SELECT {first}{columns} FROM main.{quote(table)}"):
             cells = row[1:] if layout.rowid else row
             key = row[:1] if layout.rowid else tuple(row[place] for place in places)
-            for name, value in zip(layout.columns, cells, strict=True):
-                total += cell(table, key, name, value)
+            opening = named + b"".join(map(tagged, key))
+            for name, value in zip(written, cells, strict=True):
+                total += hashed(opening + name + tagged(value))
     return add(total, 0)

@@ -60,7 +60,11 @@ def cell(table: str, key: Sequence[Any], column: str, value: Any) -> int:
     """A 256-bit number for one cell; every part is length-prefixed and typed, so that no two different cells are
     written alike.
     """
-    parts = b"".join(_tagged(part) for part in (table, *key, column, value))
+    return hashed(b"".join(tagged(part) for part in (table, *key, column, value)))
+
+
+def hashed(parts: bytes) -> int:
+    """The number of a cell whose table, key, column and value are written as `tagged` writes them, one after another."""
     return int.from_bytes(hashlib.blake2b(parts, digest_size=32).digest(), "little")
 
 
@@ -69,7 +73,8 @@ def add(total: int, amount: int) -> int:
     return (total + amount) % _MODULUS
 
 
-def _tagged(value: Any) -> bytes:
+def tagged(value: Any) -> bytes:
+    """A value with its type and length in front."""
     if value is None:
         return b"n0:"
     if isinstance(value, bytes):
