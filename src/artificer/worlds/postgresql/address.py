@@ -16,7 +16,20 @@ from msgspec import Struct
 from artificer.core.errors import SourceError
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_SETTINGS = ("host", "port", "user", "dbname", "sslmode", "sslrootcert", "sslcert", "sslkey", "connect_timeout", "application_name", "service", "passfile")
+_SETTINGS = (
+    "host",
+    "port",
+    "user",
+    "dbname",
+    "sslmode",
+    "sslrootcert",
+    "sslcert",
+    "sslkey",
+    "connect_timeout",
+    "application_name",
+    "service",
+    "passfile",
+)
 _FORM = "write postgresql://USER@HOST:PORT/DATABASE, special characters percent-encoded, and the password in PGPASSWORD"
 
 
@@ -61,7 +74,7 @@ def read_address(rest: str) -> Address:
     """
     try:
         parts = urlsplit(f"postgresql:{rest}")
-        user, host, port = parts.username, parts.hostname, parts.port
+        user, port = parts.username, parts.port
         secret = parts.password
         query = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
     except ValueError:

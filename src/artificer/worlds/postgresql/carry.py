@@ -19,7 +19,9 @@ from artificer.worlds.postgresql.kinds import Kind, base_type, kind_of
 from artificer.worlds.sqlite.values import quote
 
 _ACTIONS = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
-_CLOCK = re.compile(r"^\(?\s*(now\(\)|current_timestamp|transaction_timestamp\(\)|statement_timestamp\(\)|clock_timestamp\(\)|localtimestamp)", re.IGNORECASE)
+_CLOCK = re.compile(
+    r"^\(?\s*(now\(\)|current_timestamp|transaction_timestamp\(\)|statement_timestamp\(\)|clock_timestamp\(\)|localtimestamp)", re.IGNORECASE
+)
 _TODAY = re.compile(r"^\(?\s*(current_date|\(?now\(\)\)?::date)", re.IGNORECASE)
 _UUID = re.compile(r"^([\w.\"]+\.)?(gen_random_uuid|uuid_generate_v4)\(\)$", re.IGNORECASE)
 _NEW_UUID = (
@@ -49,7 +51,8 @@ class Carried(Struct, frozen=True):
         parts = [*self.lines, *self.keys, *(text for name, text in (*self.checks, *self.foreign) if name not in gone)]
         comments = [*self.comments, *[""] * (len(parts) - len(self.comments))]
         body = "\n".join(
-            f"{part}{',' if at + 1 < len(parts) else ''}{' -- ' + comment if comment else ''}" for at, (part, comment) in enumerate(zip(parts, comments))
+            f"{part}{',' if at + 1 < len(parts) else ''}{' -- ' + comment if comment else ''}"
+            for at, (part, comment) in enumerate(zip(parts, comments))
         )
         head = f" -- {_line(self.relation.comment)}" if self.relation.comment else ""
         return f"CREATE TABLE {quote(self.name)} ({head}\n{body}\n)"
@@ -183,13 +186,20 @@ class Schemas:
         base = base_type(self.catalog.types[column.type], self.catalog.types).name
         plain = constant(default, names)
         if kind.loss and plain is not None:  # an array's or composite's own notation; only the empty array is written alike
-            plain = "'[]'" if default.startswith("'{}'::") and kind.declared.startswith("JSON") else None if kind.declared.startswith("JSON") else plain
+            plain = (
+                "'[]'" if default.startswith("'{}'::") and kind.declared.startswith("JSON") else None if kind.declared.startswith("JSON") else plain
+            )
         if plain is not None:
             return plain if base != "bool" else {"TRUE": "1", "FALSE": "0"}.get(plain.upper(), plain)
         if _TODAY.match(default) and base == "date":
             return "(date('now'))"
         if _CLOCK.match(default):
-            moment = {"timestamptz": "strftime('%Y-%m-%d %H:%M:%SZ', 'now')", "timestamp": "datetime('now')", "date": "date('now')", "time": "time('now')"}
+            moment = {
+                "timestamptz": "strftime('%Y-%m-%d %H:%M:%SZ', 'now')",
+                "timestamp": "datetime('now')",
+                "date": "date('now')",
+                "time": "time('now')",
+            }
             if base in moment:
                 return f"({moment[base]})"
         if _UUID.match(default):
@@ -248,7 +258,9 @@ class Schemas:
                 inside.append(f"UNIQUE ({shown})")
             else:
                 name = quote(f"{self.tables[relation.oid]} {one.name}")
-                indexes.append((one.name, f"CREATE UNIQUE INDEX {name} ON {quote(self.tables[relation.oid])} ({shown}){' WHERE ' + where if where else ''}"))
+                indexes.append(
+                    (one.name, f"CREATE UNIQUE INDEX {name} ON {quote(self.tables[relation.oid])} ({shown}){' WHERE ' + where if where else ''}")
+                )
         return tuple(inside), tuple(indexes)
 
     def _foreign(self, relation: PgRelation) -> tuple[tuple[str, str], ...]:

@@ -107,14 +107,17 @@ WHERE a.attrelid = ANY(%s::int8[]::oid[]) AND a.attnum > 0 AND NOT a.attisdroppe
 """
 _CONSTRAINTS = """
 SELECT conrelid::int8, conname, contype::text, coalesce(conkey, '{}')::int4[], confrelid::int8, coalesce(confkey, '{}')::int4[], confupdtype::text,
-       confdeltype::text, confmatchtype = 'f', coalesce(pg_get_expr(conbin, conrelid), pg_get_constraintdef(oid)), '', pg_get_constraintdef(oid) LIKE '%%NULLS NOT DISTINCT%%'
+       confdeltype::text, confmatchtype = 'f', coalesce(pg_get_expr(conbin, conrelid), pg_get_constraintdef(oid)), '',
+       pg_get_constraintdef(oid) LIKE '%%NULLS NOT DISTINCT%%'
 FROM pg_constraint WHERE conrelid = ANY(%s::int8[]::oid[]) AND contype IN ('p', 'u', 'f', 'c', 'x') ORDER BY conrelid, contype, conname
 """
 _INDEXES = """
-SELECT i.indrelid::int8, c.relname, 'u', CASE WHEN i.indexprs IS NULL THEN i.indkey::int2[]::int4[] ELSE '{}' END, 0::int8, '{}'::int4[], '', '', false,
-       coalesce(pg_get_expr(i.indexprs, i.indrelid), ''), coalesce(pg_get_expr(i.indpred, i.indrelid), ''), pg_get_indexdef(i.indexrelid) LIKE '%%NULLS NOT DISTINCT%%'
+SELECT i.indrelid::int8, c.relname, 'u', CASE WHEN i.indexprs IS NULL THEN i.indkey::int2[]::int4[] ELSE '{}' END, 0::int8, '{}'::int4[],
+       '', '', false, coalesce(pg_get_expr(i.indexprs, i.indrelid), ''), coalesce(pg_get_expr(i.indpred, i.indrelid), ''),
+       pg_get_indexdef(i.indexrelid) LIKE '%%NULLS NOT DISTINCT%%'
 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-WHERE i.indrelid = ANY(%s::int8[]::oid[]) AND i.indisunique AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x'))
+WHERE i.indrelid = ANY(%s::int8[]::oid[]) AND i.indisunique
+  AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x'))
 ORDER BY i.indrelid, c.relname
 """
 _TYPES = """
@@ -123,7 +126,10 @@ SELECT t.oid::int8, t.typname, t.typtype::text, t.typcategory::text, t.typbasety
        ARRAY(SELECT pg_get_expr(k.conbin, 0) FROM pg_constraint k WHERE k.contypid = t.oid AND k.contype = 'c' ORDER BY k.conname)
 FROM pg_type t
 """
-_TRIGGERS = "SELECT tgrelid::int8, tgname FROM pg_trigger WHERE tgrelid = ANY(%s::int8[]::oid[]) AND NOT tgisinternal AND tgenabled <> 'D' ORDER BY tgrelid, tgname"
+_TRIGGERS = """
+SELECT tgrelid::int8, tgname FROM pg_trigger
+WHERE tgrelid = ANY(%s::int8[]::oid[]) AND NOT tgisinternal AND tgenabled <> 'D' ORDER BY tgrelid, tgname
+"""
 
 
 def read_catalog(reader: Reader, schemas: Sequence[str] = ()) -> Catalog:
@@ -133,16 +139,17 @@ def read_catalog(reader: Reader, schemas: Sequence[str] = ()) -> Catalog:
     columns = _by_owner(reader.rows(_COLUMNS, (oids,)))
     constraints = _by_owner([*reader.rows(_CONSTRAINTS, (oids,)), *reader.rows(_INDEXES, (oids,))])
     triggers = _by_owner(reader.rows(_TRIGGERS, (oids,)))
-    relations = tuple(
-        PgRelation(
-            *row,
-            tuple(PgColumn(*parts) for parts in columns.get(row[0], ())),
-            tuple(_constraint(parts) for parts in constraints.get(row[0], ())),
-            tuple(parts[0] for parts in triggers.get(row[0], ())),
+    relations: list[PgRelation] = []
+    for row in found:
+        oid: int = row[0]
+        parts = (
+            tuple(PgColumn(*one) for one in columns.get(oid, ())),
+            tuple(_constraint(one) for one in constraints.get(oid, ())),
+            tuple(one[0] for one in triggers.get(oid, ())),
         )
-        for row in found
-    )
-    return Catalog(relations, _types(reader, {column.type for relation in relations for column in relation.columns}))
+        whole: tuple[Any, ...] = (*row, *parts)
+        relations.append(PgRelation(*whole))
+    return Catalog(tuple(relations), _types(reader, {column.type for relation in relations for column in relation.columns}))
 
 
 def _by_owner(found: list[tuple[Any, ...]]) -> dict[int, list[tuple[Any, ...]]]:
@@ -163,8 +170,7 @@ def _types(reader: Reader, wanted: set[int]) -> dict[int, PgType]:
     while wanted - set(out):
         missing = sorted(wanted - set(out))
         for row in reader.rows(f"{_TYPES} WHERE t.oid = ANY(%s::int8[]::oid[])", (missing,)):
-            *plain, labels, checks = row
-            out[row[0]] = PgType(*plain, tuple(labels), tuple(checks))
+            out[row[0]] = PgType(*row[:-2], *map(tuple, row[-2:]))
         wanted = {oid for one in out.values() for oid in (one.oid, one.base, one.element) if oid}
         wanted -= {oid for oid in missing if oid not in out}
     return out

@@ -6,7 +6,7 @@ others do meanwhile, and no way to change anything. Live sessions (`live`) open 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 _CONNECT_S = "10"
 _SETTINGS = (
-    "SET LOCAL search_path = pg_catalog",
     "SET LOCAL TimeZone = 'UTC'",
     "SET LOCAL DateStyle = 'ISO, YMD'",
     "SET LOCAL IntervalStyle = 'iso_8601'",
@@ -40,7 +39,7 @@ class Reader:
 
 
 @contextmanager
-def reading(address: Address, timeout_s: float) -> Iterator[Reader]:
+def reading(address: Address, timeout_s: float) -> Generator[Reader]:
     """A read-only transaction that sees one state of the database; each statement may take `timeout_s`.
 
     Raises:
@@ -52,7 +51,7 @@ def reading(address: Address, timeout_s: float) -> Iterator[Reader]:
         with psycopg.connect(**_parameters(address)) as connection:  # an exception or the rollback below: never a commit
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             connection.execute(f"SET LOCAL statement_timeout = {int(timeout_s * 1000)}".encode())
-            for setting in _SETTINGS:
+            for setting in (*_SETTINGS, "SET LOCAL search_path = pg_catalog"):  # so that every name is written with its schema
                 connection.execute(setting.encode())
             try:
                 yield Reader(connection)
@@ -77,22 +76,27 @@ async def live_connection(address: Address, timeout_s: float, seed: float) -> ps
         MissingExtra, SourceError: as `reading`.
     """
     psycopg = library()
-    connection: psycopg.AsyncConnection[Any] | None = None
     try:
         connection = await psycopg.AsyncConnection.connect(**_parameters(address))
-        await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ WRITE")
-        for setting in (*_SETTINGS, *_limits(timeout_s)):
-            await connection.execute(setting.encode())
-        await connection.execute("SELECT setseed(%s)", (seed,))
-    except psycopg.Error as error:
-        if connection is not None:
+        try:
+            await _begin(connection, timeout_s, seed)
+        except BaseException:
             await connection.close()
+            raise
+    except psycopg.Error as error:
         raise SourceError(
             f"a live session cannot be opened: {address.clean(str(error))}",
             where=address.shown,
             remedy="check host, port, database and user, and that the role may write",
         ) from None
     return connection
+
+
+async def _begin(connection: psycopg.AsyncConnection[Any], timeout_s: float, seed: float) -> None:
+    await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ WRITE")
+    for setting in (*_SETTINGS, *_limits(timeout_s), "SET CONSTRAINTS ALL IMMEDIATE"):
+        await connection.execute(setting.encode())
+    await connection.execute("SELECT setseed(%s)", (seed,))
 
 
 def _limits(timeout_s: float) -> tuple[str, ...]:

@@ -19,8 +19,11 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _KEYWORDS = frozenset(
-    "AND OR NOT IS NULL BETWEEN IN CASE WHEN THEN ELSE END DISTINCT FROM TRUE FALSE SELECT WHERE GROUP BY ORDER HAVING LIMIT OFFSET UNION ALL EXCEPT "
-    "INTERSECT JOIN LEFT RIGHT FULL INNER CROSS ON USING AS ASC DESC EXISTS WITH NULLS FIRST LAST".split()
+    re.findall(
+        r"\w+",
+        """AND OR NOT IS NULL BETWEEN IN CASE WHEN THEN ELSE END DISTINCT FROM TRUE FALSE SELECT WHERE GROUP BY ORDER HAVING LIMIT OFFSET UNION ALL
+        EXCEPT INTERSECT JOIN LEFT RIGHT FULL INNER CROSS ON USING AS ASC DESC EXISTS WITH NULLS FIRST LAST""",
+    )
 )
 _FUNCTIONS = {
     "length": "length",
@@ -91,7 +94,11 @@ def translated(expression: str, names: Names) -> str | None:
 def constant(expression: str, names: Names) -> str | None:
     """A default that is one constant: a string, a number, a boolean or NULL, casts taken off. None for anything else."""
     out = translated(expression, names)
-    return out if out is not None and re.fullmatch(r"'(?:[^']|'')*'|-? ?\d+(\.\d+)?|TRUE|FALSE|NULL|\( ?- ?\d+(\.\d+)? ?\)", out, re.IGNORECASE) else None
+    return (
+        out
+        if out is not None and re.fullmatch(r"'(?:[^']|'')*'|-? ?\d+(\.\d+)?|TRUE|FALSE|NULL|\( ?- ?\d+(\.\d+)? ?\)", out, re.IGNORECASE)
+        else None
+    )
 
 
 class _Writer:

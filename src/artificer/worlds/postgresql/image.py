@@ -7,7 +7,7 @@ out and told, never the row.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from artificer.core.errors import SourceError
 from artificer.worlds.base import Problem
@@ -21,10 +21,22 @@ from artificer.worlds.sqlite.build import Builder
 from artificer.worlds.sqlite.values import quote
 
 _COMPARED = 2000
+_PARTITIONS = "SELECT c.oid::int8, coalesce(pg_partition_root(c.oid), c.oid)::int8 FROM pg_class c WHERE c.relkind IN ('r', 'p')"
 
 
-def image_of(address: Address, schemas: Sequence[str], rows: int, seed: int, timeout_s: float) -> tuple[bytes, list[Problem]]:
-    """The image and what could not be carried over.
+class Sample(NamedTuple):
+    """An image, what could not be carried over, and the schema it was made from; `partitions` are oids by their
+    table's.
+    """
+
+    image: bytes
+    problems: list[Problem]
+    schemas: Schemas
+    partitions: dict[int, int]
+
+
+def image_of(address: Address, schemas: Sequence[str], rows: int, seed: int, timeout_s: float) -> Sample:
+    """The image of a database.
 
     Args:
         schemas: names of schemas; () takes all that the role may use.
@@ -37,7 +49,9 @@ def image_of(address: Address, schemas: Sequence[str], rows: int, seed: int, tim
         carried = Schemas(read_catalog(reader, schemas))
         if not carried.ordinary():
             why = "; ".join(f"{problem.where}: {problem.what}" for problem in carried.problems[:5]) or "it has none, or the role may see none"
-            raise SourceError(f"the database has no usable table: {why}", where=address.shown, remedy="check the database's name, schemas= and the role's rights")
+            raise SourceError(
+                f"the database has no usable table: {why}", where=address.shown, remedy="check the database's name, schemas= and the role's rights"
+            )
         taken = sampled(reader, carried, rows, seed)
         builder = Builder()
         for table in map(carried.table, carried.ordinary()):
@@ -45,7 +59,8 @@ def image_of(address: Address, schemas: Sequence[str], rows: int, seed: int, tim
         _references(builder, carried)
         for view in carried.views():
             _view(builder, carried, view, reader, whole=all(one.whole for one in taken.values()))
-    return builder.image(), carried.problems
+        partitions = dict(reader.rows(_PARTITIONS))
+    return Sample(builder.image(), carried.problems, carried, partitions)
 
 
 def _put(builder: Builder, carried: Schemas, table: Carried, taken: Taken, most: int) -> None:
@@ -62,7 +77,9 @@ def _put(builder: Builder, carried: Schemas, table: Carried, taken: Taken, most:
     refused = _made(builder, table, without, [name for _, name, _ in stored], rows)
     if refused is not None:  # one after another, so that only what is broken is left out
         for name, _ in table.checks:
-            if _made(builder, table, [other for other, _ in table.checks if other not in {name, *without}] + without, [n for _, n, _ in stored], rows):
+            if _made(
+                builder, table, [other for other, _ in table.checks if other not in {name, *without}] + without, [n for _, n, _ in stored], rows
+            ):
                 without.append(name)
                 carried.told(relation, f"the rule {name} is not carried over: rows do not keep it in SQLite, or SQLite does not know it")
         refused = _made(builder, table, without, [name for _, name, _ in stored], rows)
@@ -121,7 +138,10 @@ def _alike(builder: Builder, carried: Schemas, view: PgRelation, reader: Reader)
     quoted = ['"' + column.name.replace('"', '""') + '"' for column, _, _ in columns]
     shown = ", ".join(kind.select.format(name) for name, (_, _, kind) in zip(quoted, columns))
     source = '"' + view.schema.replace('"', '""') + '"."' + view.name.replace('"', '""') + '"'
-    theirs = [tuple(kind.convert(value) for value, (_, _, kind) in zip(row, columns)) for row in reader.rows(f"SELECT {shown} FROM {source} LIMIT {_COMPARED}")]
+    theirs = [
+        tuple(kind.convert(value) for value, (_, _, kind) in zip(row, columns))
+        for row in reader.rows(f"SELECT {shown} FROM {source} LIMIT {_COMPARED}")
+    ]
     ours = builder.read(f"SELECT {', '.join(quoted)} FROM {quote(carried.tables[view.oid])} LIMIT {_COMPARED}")
     return len(theirs) == len(ours) and (len(theirs) == _COMPARED or sorted(map(_plain, theirs)) == sorted(map(_plain, ours)))
 

@@ -29,7 +29,7 @@ class Kind(Struct, frozen=True):
         declared: its type in SQLite.
         select: SQL of the value, `{}` standing for the column.
         convert: makes the selected value one that SQLite stores.
-        check: SQL of a condition on `{}` that SQLite must keep, since the type did; "" for none.
+        check: SQL of a condition on `{0}` that SQLite must keep, since the type did; "" for none.
         choices: the only values, of an enum.
         loss: what is lost on the way, or "".
         collate: SQLite's collation, or "".
@@ -52,12 +52,12 @@ def kind_of(column: PgColumn, types: Mapping[int, PgType]) -> Kind | None:
     if found.kind == "e":
         return Kind("TEXT", choices=found.labels)
     if found.category == "A" or found.kind == "c":
-        return Kind("JSON TEXT", "to_json({})::text", check="json_valid({})", loss="an array or composite, kept as JSON text")
+        return Kind("JSON TEXT", "to_json({})::text", check="json_valid({0})", loss="an array or composite, kept as JSON text")
     if found.name in {"numeric", "money"}:
         return Kind(f"NUMERIC{_digits(column.declared)}", "{}::numeric", number)
     if found.name in {"varchar", "bpchar", "char"}:
         length = _LENGTH.search(column.declared)
-        return Kind(f"VARCHAR({length[1]})", check=f"length({{}}) <= {length[1]}") if length else Kind("TEXT", f"left({{}}::text, {MOST_TEXT})")
+        return Kind(f"VARCHAR({length[1]})", check=f"length({{0}}) <= {length[1]}") if length else Kind("TEXT", f"left({{}}::text, {MOST_TEXT})")
     if found.name in {"tsvector", "tsquery"}:
         return None
     return Kind("TEXT", f"left({{}}::text, {MOST_TEXT})", loss=f"of the type {found.name}, kept as text")
@@ -71,12 +71,12 @@ def base_type(found: PgType, types: Mapping[int, PgType]) -> PgType:
 
 
 def number(value: Decimal | None) -> int | float | str | None:
-    """A numeric as SQLite stores it: whole ones of up to 18 digits as integers, others as floats, NaN as text."""
+    """A numeric as SQLite stores it: whole ones of up to 18 digits as integers (7.00 too), others as floats, NaN as text."""
     if value is None:
         return None
     if value.is_nan():
         return "NaN"
-    if value.is_finite() and value == value.to_integral_value() and abs(value) < 10**18 and value.as_tuple().exponent >= 0:  # pyright: ignore[reportOperatorIssue]
+    if value.is_finite() and value == value.to_integral_value() and abs(value) < 10**18:
         return int(value)
     return float(value)
 
@@ -101,23 +101,24 @@ def _moment(value: str | None) -> str | None:
     return value.removesuffix("+00") + "Z" if value is not None and value.endswith("+00") else value
 
 
+_MOMENT = "{0} IS NULL OR datetime({0}) IS NOT NULL"
 _INTEGER = Kind("INTEGER", "{}")
 _REAL = Kind("REAL", "{}::float8", _float)
-_JSON = Kind("JSON TEXT", check="json_valid({})")
+_JSON = Kind("JSON TEXT", check="json_valid({0})")
 _TEXT = Kind("TEXT", f"left({{}}::text, {MOST_TEXT})")
 _PLAIN: dict[str, Kind] = {
     **dict.fromkeys(_INTEGERS, _INTEGER),
-    "bool": Kind("BOOLEAN", "{}", lambda value: None if value is None else int(value), check="{} IN (0, 1)"),
+    "bool": Kind("BOOLEAN", "{}", lambda value: None if value is None else int(value), check="{0} IN (0, 1)"),
     "float4": _REAL,
     "float8": _REAL,
     "text": _TEXT,
     "name": _TEXT,
     "citext": Kind("TEXT", f"left({{}}::text, {MOST_TEXT})", collate="NOCASE"),
     "bytea": Kind("BLOB", f"substring({{}} from 1 for {MOST_TEXT})"),
-    "date": Kind("DATE"),
-    "timestamp": Kind("TIMESTAMP"),
-    "timestamptz": Kind("TIMESTAMP", convert=_moment),
-    "time": Kind("TIME"),
+    "date": Kind("DATE", check="{0} IS date({0})"),
+    "timestamp": Kind("TIMESTAMP", check=_MOMENT),
+    "timestamptz": Kind("TIMESTAMP", convert=_moment, check=_MOMENT),
+    "time": Kind("TIME", check="{0} IS NULL OR time({0}) IS NOT NULL"),
     "timetz": Kind("TIME"),
     "uuid": Kind("UUID TEXT"),
     "json": _JSON,

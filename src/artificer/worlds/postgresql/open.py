@@ -9,8 +9,9 @@ from pathlib import Path
 from artificer.core.errors import SourceError
 from artificer.worlds.base import Problem, World
 from artificer.worlds.postgresql.address import Address, read_address
-from artificer.worlds.postgresql.image import image_of
+from artificer.worlds.postgresql.image import Sample, image_of
 from artificer.worlds.postgresql.live import LiveWorld
+from artificer.worlds.postgresql.places import places_of
 from artificer.worlds.sqlite.derive import derive, labels
 from artificer.worlds.sqlite.guide import SqlGuide
 from artificer.worlds.sqlite.open import policy_text
@@ -58,16 +59,36 @@ def open_world(rest: str, **options: str) -> World:
     if "keep" in options:
         image, problems = _kept(Path(options["keep"]), address, schemas, rows, seed, timeout_s)
     else:
-        image, problems = image_of(address, schemas, rows, seed, timeout_s)
+        sample = image_of(address, schemas, rows, seed, timeout_s)
+        if live:
+            return _live_world(address, sample, policy_text(options.get("policy")), timeout_s)
+        image, problems = sample.image, sample.problems
     schema = _schema(image)
     made, left_out = derive(schema)
     found = [*problems, *schema.problems, *left_out]
-    if live:
-        return LiveWorld(address, schema, made, found, policy_text(options.get("policy")), schemas, timeout_s, labels(schema))
     timed = False
     if "tools" in options:
         made, timed = apply_tools_file(Path(options["tools"]), made, schema, image)
     return _sample_world(address, image, schema, made, timed, found, options)
+
+
+def _live_world(address: Address, sample: Sample, policy: str, timeout_s: float) -> LiveWorld:
+    """A world on the server: the tools are those of the sample, and so is what they show."""
+    schema = _schema(sample.image)
+    made, left_out = derive(schema)
+    specs = [tool.spec for tool in made]
+    places = places_of(sample.schemas, schema)
+    names = {relation.oid: sample.schemas.tables[relation.oid] for relation in sample.schemas.ordinary()}
+    by_oid = {oid: names[root] for oid, root in sample.partitions.items() if names.get(root) in places}
+    lost = ("is not carried over", "are not carried over", "a sample: ", "counted up by a sequence", "SQLite does not know")
+    problems = [problem for problem in sample.problems if not any(words in problem.what for words in lost)]
+    problems += [
+        Problem(f"table {relation.full_name}", f"what its triggers {', '.join(relation.triggers)} take from sequences is not given back")
+        for relation in sample.schemas.ordinary()
+        if relation.triggers
+    ]
+    guide = SqlGuide(schema, specs, labels(schema))
+    return LiveWorld(address, places, by_oid, specs, [*problems, *left_out], policy, timeout_s, guide)
 
 
 def _sample_world(
@@ -90,13 +111,15 @@ def _kept(path: Path, address: Address, schemas: Sequence[str], rows: int, seed:
     """The sample in a file, made when it is not there."""
     if path.exists():
         return file_image(path), [Problem(f"file {path.name}", "an earlier sample; what could not be carried over was told when it was made")]
-    image, problems = image_of(address, schemas, rows, seed, timeout_s)
+    image, problems = image_of(address, schemas, rows, seed, timeout_s)[:2]
     try:
         partial = path.with_name(f".{path.name}.{os.getpid()}")
         partial.write_bytes(image)
         partial.replace(path)
     except OSError as error:
-        raise SourceError(f"the sample cannot be kept: {error.strerror or error}", where=str(path), remedy="name a file in a folder you may write to") from error
+        raise SourceError(
+            f"the sample cannot be kept: {error.strerror or error}", where=str(path), remedy="name a file in a folder you may write to"
+        ) from error
     return image, problems
 
 

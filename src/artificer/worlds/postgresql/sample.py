@@ -101,14 +101,16 @@ class _Taker:
             listed = self._keys_of(link)
             own = ", ".join(_quoted(column) for column in link.own)
             nothing = " OR ".join(f"{_quoted(column)} IS NULL" for column in link.own)
-            conditions.append(f"({nothing} OR ({own}) IN (SELECT {_casts(link.target)} FROM unnest({_marks(link.target)}) AS u({_letters(link.target)})))")
+            conditions.append(
+                f"({nothing} OR ({own}) IN (SELECT {_casts(link.target)} FROM unnest({_marks(link.target)}) AS u({_letters(link.target)})))"
+            )
             values += listed
         sql = f"{self._source(relation)} WHERE {' AND '.join(conditions)} ORDER BY {self._order(relation)} LIMIT %s"
         return self._select(relation, sql, (*values, str(self.seed), self.most))
 
     def _fetch(self, link: _Link, rows: list[Row]) -> None:
         """Parents of the rows, except those that are there."""
-        there = {key for key in zip(*self._keys_of(link))}
+        there = set(zip(*self._keys_of(link)))
         wanted = {tuple(_text(row[place]) for place in link.places) for row in rows if all(row[place] is not None for place in link.places)}
         missing = sorted(wanted - there)
         if not missing:
@@ -151,7 +153,8 @@ class _Taker:
         key = next((one for one in relation.constraints if one.kind == "p"), None)
         named = {column.number: column for column, _, _ in self.schemas.columns(relation)}
         columns = [named[number] for number in key.columns if number in named] if key is not None else list(named.values())
-        return f"md5(concat_ws('|', %s::text, {', '.join(f'{_quoted(column)}::text' for column in columns)})), {', '.join(_quoted(c) + '::text' for c in columns)}"
+        texts = ", ".join(f"{_quoted(column)}::text" for column in columns)
+        return f"md5(concat_ws('|', %s::text, {texts})), {texts}"
 
     def _links(self, relation: PgRelation) -> tuple[_Link, ...]:
         out: list[_Link] = []
@@ -162,7 +165,9 @@ class _Taker:
                 target = {column.number: column for column in parent.columns}
                 own = [places[number] for number in one.columns]
                 out.append(
-                    _Link(parent, tuple(at for at, _ in own), tuple(column for _, column in own), tuple(target[number] for number in one.target_columns))
+                    _Link(
+                        parent, tuple(at for at, _ in own), tuple(column for _, column in own), tuple(target[number] for number in one.target_columns)
+                    )
                 )
         return tuple(out)
 
