@@ -161,10 +161,15 @@ class Schemas:
         counts = bool(column.identity) or (column.default or "").startswith("nextval(")
         return named[0] if counts and kind.declared == "INTEGER" else None
 
+    def _is_key(self, relation: PgRelation, column: PgColumn) -> bool:
+        return any(one.kind == "p" and one.columns == (column.number,) for one in relation.constraints)
+
     def _line(self, relation: PgRelation, column: PgColumn, name: str, kind: Kind, rowid: str | None, names: Names) -> str:
         if name == rowid:
             return f"{quote(name)} INTEGER PRIMARY KEY"
-        line = f"{quote(name)} {kind.declared}{' COLLATE ' + kind.collate if kind.collate else ''}"
+        # INTEGER PRIMARY KEY would be counted up by SQLite, which a key without a sequence is not
+        declared = "BIGINT" if kind.declared == "INTEGER" and self._is_key(relation, column) else kind.declared
+        line = f"{quote(name)} {declared}{' COLLATE ' + kind.collate if kind.collate else ''}"
         if column.generated:
             expression = translated(column.default or "", names)
             if expression is not None:

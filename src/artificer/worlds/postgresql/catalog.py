@@ -60,7 +60,9 @@ class PgConstraint(Struct, frozen=True):
 
 
 class PgRelation(Struct, frozen=True):
-    """A table (`kind` r, p or f) or a view (v, m). `rows` is the planner's estimate, -1 when it has none."""
+    """A table (`kind` r, p or f) or a view (v, m). `readable` says whether the role may read any of it, `whole`
+    all of it; `rows` is the planner's estimate, -1 when it has none.
+    """
 
     oid: int
     schema: str
@@ -68,6 +70,7 @@ class PgRelation(Struct, frozen=True):
     kind: str
     comment: str
     readable: bool
+    whole: bool
     secured: bool
     inherits: bool
     rows: int
@@ -90,7 +93,8 @@ class Catalog(Struct, frozen=True):
 
 _RELATIONS = """
 SELECT c.oid::int8, n.nspname, c.relname, c.relkind::text, coalesce(obj_description(c.oid, 'pg_class'), ''),
-       has_any_column_privilege(c.oid, 'SELECT'), c.relrowsecurity, EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = c.oid), c.reltuples::int8,
+       has_any_column_privilege(c.oid, 'SELECT'), has_table_privilege(c.oid, 'SELECT'), c.relrowsecurity,
+       EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = c.oid), c.reltuples::int8,
        CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) ELSE '' END
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND c.relpersistence <> 't'

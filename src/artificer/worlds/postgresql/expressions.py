@@ -86,7 +86,7 @@ def translated(expression: str, names: Names) -> str | None:
     tokens = [_Token(match.lastgroup or "op", match.group()) for match in _TOKEN.finditer(expression)]
     tokens = [token for token in tokens if token.kind != "space"]
     try:
-        return " ".join(_Writer(tokens, names).all())
+        return " ".join(_bare(_Writer(tokens, names).all()))
     except (Unknown, IndexError):
         return None
 
@@ -99,6 +99,19 @@ def constant(expression: str, names: Names) -> str | None:
         if out is not None and re.fullmatch(r"'(?:[^']|'')*'|-? ?\d+(\.\d+)?|TRUE|FALSE|NULL|\( ?- ?\d+(\.\d+)? ?\)", out, re.IGNORECASE)
         else None
     )
+
+
+def _bare(pieces: list[str]) -> list[str]:
+    """Without parentheses around a single name or constant, which PostgreSQL writes where a cast was."""
+    out: list[str] = []
+    for piece in pieces:
+        out.append(piece)
+        while len(out) >= 3 and out[-1] == ")" and out[-3] == "(" and out[-2] not in {")", "*"}:
+            before = out[-4] if len(out) > 3 else ""
+            if before in {"IN", "NOT IN", "USING"} or before in _FUNCTIONS.values():
+                break
+            out[-3:] = [out[-2]]
+    return out
 
 
 class _Writer:

@@ -39,7 +39,9 @@ class Cell(NamedTuple):
 
     @property
     def order(self) -> str:
-        return f'{self.sql} COLLATE "C"' if self.textual else self.sql
+        if self.textual:
+            return f'{self.sql} COLLATE "C"'
+        return self.sql if self.kind.declared != "JSON TEXT" and not self.kind.loss else f"{self.sql}::text"  # not all types have an order
 
     def bound(self, value: Any) -> Any:
         """A value of JSON as it is bound."""
@@ -66,8 +68,7 @@ class Place(NamedTuple):
 
     @property
     def order(self) -> str:
-        names = self.table.key or tuple(self.cells)
-        return ", ".join(self.cells[name].order if self.table.key else f"{self.cells[name].sql}::text" for name in names)
+        return ", ".join(self.cells[name].order for name in self.table.key or self.cells)
 
     def stored(self, row: Sequence[Any]) -> tuple[Any, ...]:
         """A selected row, as the sampled world would store it."""

@@ -14,6 +14,7 @@ _STATES: dict[str, tuple[ErrorKind, str]] = {
     "23505": (ErrorKind.constraint, "there already is such a row in {table}: {detail}"),
     "23514": (ErrorKind.constraint, "the values break the rule {constraint} of {table}"),
     "23P01": (ErrorKind.constraint, "the row conflicts with another one ({constraint})"),
+    "57P01": (ErrorKind.transport, "the server has ended the connection"),
     "57014": (ErrorKind.timeout, "the query took too long and was stopped; narrow it down"),
     "55P03": (ErrorKind.timeout, "another session is changing the same rows"),
     "40001": (ErrorKind.internal, "somebody else has changed the same rows meanwhile"),

@@ -135,8 +135,17 @@ class _Taker:
 
     def _select(self, relation: PgRelation, source: str, values: Sequence[Any]) -> list[Row]:
         shown = [kind.select.format(_quoted(column)) for column, _, kind in self.schemas.columns(relation)]
-        place = "tableoid::text || ctid::text"
+        place = self._place(relation)
         return self.reader.rows(f"SELECT {', '.join([*shown, place])} FROM {source}", values)
+
+    def _place(self, relation: PgRelation) -> str:
+        """SQL of a text that names a row: its key, its place where it has none, all of it where even that is not to be seen."""
+        named = {column.number: column for column, _, _ in self.schemas.columns(relation)}
+        key = next((one for one in relation.constraints if one.kind == "p" and all(number in named for number in one.columns)), None)
+        if key is None and relation.whole:
+            return "tableoid::text || ctid::text"
+        columns = [named[number] for number in key.columns] if key is not None else list(named.values())
+        return f"ROW({', '.join(_quoted(column) for column in columns)})::text"
 
     def _name(self, relation: PgRelation) -> str:
         only = "ONLY " if relation.kind == "r" else ""
