@@ -190,10 +190,8 @@ class Schemas:
             return None
         base = base_type(self.catalog.types[column.type], self.catalog.types).name
         plain = constant(default, names)
-        if kind.loss and plain is not None:  # an array's or composite's own notation; only the empty array is written alike
-            plain = (
-                "'[]'" if default.startswith("'{}'::") and kind.declared.startswith("JSON") else None if kind.declared.startswith("JSON") else plain
-            )
+        if kind.loss and kind.declared.startswith("JSON"):  # an array's or composite's own notation; only the empty array is known
+            plain = "'[]'" if default.startswith("'{}'::") else None
         if plain is not None:
             return plain if base != "bool" else {"TRUE": "1", "FALSE": "0"}.get(plain.upper(), plain)
         if _TODAY.match(default) and base == "date":

@@ -119,6 +119,7 @@ class _Writer:
         self.tokens = tokens
         self.names = names
         self.at = 0
+        self.listing = False  # within ANY (ARRAY[...]), where casts to arrays mean nothing more
 
     def all(self) -> list[str]:
         out: list[str] = []
@@ -192,12 +193,14 @@ class _Writer:
         while self.peek().text != "]":
             values += self.one(values)
         self.at += 1
+        self.listing = True
         for _ in range(depth):
             self.casts()
             if self.peek().text != ")":
                 raise Unknown("an array in an expression")
             self.at += 1
         self.casts()
+        self.listing = False
         return ["(", *values, ")"]
 
     def like(self, text: str) -> list[str]:
@@ -236,8 +239,7 @@ class _Writer:
             self.at += 1
         if self.peek().text == "[":
             self.at += 2
-            raise_array = " ".join(words) not in _TEXTUAL
-            if raise_array:
+            if not self.listing:
                 raise Unknown("a cast to an array")
         return " ".join(words)
 
