@@ -147,8 +147,8 @@ def test_any_text_is_translated_or_not_but_never_an_error(text):
 
 @pytest.mark.parametrize(
     ("default", "sqlite"),
-    [("'it''s'::text", "'it''s'"), ("0", "0"), ("'-5'::integer", "(-5)"), ("(-1.5)", "( - 1.5 )"), ("true", "TRUE"), ("NULL::character varying", "NULL"),
-     ("now()", None), ("nextval('x'::regclass)", None), ("upper('x'::text)", None), ("(1 + 2)", None)],
+    [("'it''s'::text", "'it''s'"), ("0", "0"), ("'-5'::integer", "(-5)"), ("(-1.5)", "( - 1.5 )"), ("true", "TRUE"),
+     ("NULL::character varying", "NULL"), ("now()", None), ("nextval('x'::regclass)", None), ("upper('x'::text)", None), ("(1 + 2)", None)],
 )  # fmt: skip
 def test_constants(default, sqlite):
     assert constant(default, NAMES) == sqlite

@@ -127,10 +127,11 @@ class Rules:
             if column not in values:
                 continue
             now, wanted = (row or {}).get(column), values[column]
-            allowed = machine.initial if row is None or now is None else (now, *machine.steps.get(str(now), ()))
-            if wanted not in allowed and not (wanted is None and now is None):
+            begins = now is None or now not in machine.steps  # also for what stood there before there was a life cycle
+            allowed = machine.initial if begins else (now, *machine.steps[str(now)])
+            if wanted not in allowed and wanted != now:
                 name, what = self._label(table), self._label(column)
-                begin = f"a new {name}" if row is None or now is None else f"{article(name)} that is {now}"
+                begin = f"a new {name}" if begins else f"{article(name)} that is {now}"
                 options = " or ".join(str(state) for state in allowed if state != now)
                 return Breach("transition", f"the {what} of {begin} cannot become {wanted}; it can only become {options}")
         return None
