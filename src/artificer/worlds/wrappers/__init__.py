@@ -102,13 +102,16 @@ def checked(pipe: Pipe, where: str) -> Wrap:
     """The function of a wrapper, which takes the options given.
 
     Raises:
-        SourceError: no such wrapper, or it does not take an option.
+        SourceError: no such wrapper, or it does not take an option, or lacks one.
     """
     wrap = wrapper(pipe.name, where)
     slots = list(inspect.signature(wrap).parameters.values())[1:]
     if any(slot.kind is slot.VAR_KEYWORD for slot in slots):
         return wrap
     names = [slot.name for slot in slots]
+    lacking = next((slot.name for slot in slots if slot.default is slot.empty and slot.name not in pipe.options), None)
+    if lacking is not None:
+        raise SourceError(f"the wrapper {pipe.name!r} needs the option {lacking!r}.", where=where, remedy=f"write | {pipe.name}:{lacking}=...")
     for option in pipe.options:
         if option not in names:
             remedy = f"use {', '.join(names)}" if names else "give it none"
