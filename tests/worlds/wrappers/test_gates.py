@@ -82,6 +82,8 @@ async def test_asking():
     assert await passes()
     assert session.notes() == {"approval": "approved"}
     assert await passes()
+    say(session, "user", "Yes, that is right.")
+    assert not await passes()
     say(session, "assistant", "Done. And the other one?")
     say(session, "user", "No, wait.")
     result = await session.call(rename(2))

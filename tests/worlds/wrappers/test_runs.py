@@ -125,6 +125,13 @@ def test_a_lost_answer_leaves_its_effects_in_the_trace(tmp_path):
     assert all(node.message.result.error is not None and node.effects for node in lost)
 
 
+@pytest.mark.parametrize("pipe", ["drift=0.3,permanent=0.5", "truncated=0.4,permanent=0.5", "drift=0.5,streak=9", "server=1,permanent=1"])
+def test_what_cannot_be_served_is_given_up_and_breaks_nothing(pipe, tmp_path):
+    rows = made(tmp_path / "r", f"domain:retail | faults:{pipe}", n=15)
+    assert len(rows) < 15
+    assert artificer.verify(tmp_path / "r").proven == len(rows)
+
+
 @pytest.mark.parametrize("pipe", ["scramble | noise:results=1", "distractors:k=5 | faults:rate=0.3"])
 def test_worlds_without_a_guide_are_discovered_within_wrappers(pipe, tmp_path):
     inventory = Path(__file__).parents[3] / "examples" / "inventory.py"

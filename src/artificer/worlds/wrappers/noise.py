@@ -127,9 +127,9 @@ class _Session(WrappedSession):
         kinds = [kind for kind in self._noise.kinds if kind != "history"]
         if result.error is not None or not kinds or not self._noise.results:
             return result
-        luck = self.luck(call)
-        if luck.random() >= self._noise.results:
+        if self.draw(call) >= self._noise.results:
             return result
+        luck = self.luck(call)
         kind = luck.choice(kinds)
         text = self._noise.text(kind, _named(result.content) or luck.choice(self._noise.things), luck)
         content = _with(result.content, text)
