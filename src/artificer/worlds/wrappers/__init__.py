@@ -86,7 +86,7 @@ def wrapper(name: str, where: str = "") -> Wrap:
     """The function of a wrapper.
 
     Raises:
-        SourceError: there is none of that name.
+        SourceError: there is none of that name, or it does not load.
     """
     if name in _modules():
         found = vars(importlib.import_module(f"{__name__}.{name}")).get("wrap")
@@ -94,7 +94,11 @@ def wrapper(name: str, where: str = "") -> Wrap:
             return found
     for point in entry_points(group="artificer.wrappers"):
         if point.name == name:
-            return point.load()
+            try:
+                return point.load()
+            except Exception as error:  # an outsider's code: whatever it raises is its own fault
+                remedy = "mend or remove the package that brings it"
+                raise SourceError(f"the wrapper {name!r} does not load: {type(error).__name__}: {error}", where=point.value, remedy=remedy) from error
     raise SourceError(f"there is no wrapper {name!r}.", where=where or None, remedy=f"use one of {', '.join(known())}")
 
 
