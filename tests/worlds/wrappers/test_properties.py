@@ -45,7 +45,7 @@ CALLS = st.one_of(
     st.just(("say", {})),
 )
 RUNS = st.lists(CALLS, max_size=8)
-common = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+common = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @cache

@@ -19,7 +19,7 @@ from artificer.rollout.replay import content_digest, replay
 from artificer.run.store import RunFolder
 from artificer.worlds.base import World
 
-N = 6
+N = 5
 PIPES = (
     "distractors:k=10,kind=mixed",
     "scramble:seed=1",
