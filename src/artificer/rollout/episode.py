@@ -1,8 +1,11 @@
 """The episode loop: one task, one agent, one user, one private session, until the user is done or a limit is reached.
 
 Visibility is decided here and nowhere else: the agent gets the messages, the tools its task offers and the world's
-policy; the user gets the messages without tool traffic; checks get the finished `Episode`. A model's or tool's
-mistake is recorded and the episode goes on.
+policy; the user gets the messages without tool traffic and without what stood before the conversation; checks get the
+finished `Episode`. A model's or tool's mistake is recorded and the episode goes on.
+
+Sessions of wrapped worlds follow the conversation (`worlds.base.Attending`): they may stamp messages, show fewer
+tools, and say what they did, which is kept in the notes of nodes under `wrapper`.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from artificer.core.tasks import Task
 from artificer.core.tools import ToolSpec
 from artificer.core.trace import Node, Trace, Usage
 from artificer.core.verdicts import StopReason
-from artificer.worlds.base import Session, World
+from artificer.worlds.base import Attending, Session, World
 
 AgentMaker = Callable[[Task, World, int], Agent]
 """Makes the agent of one episode from the task, the world and the episode's seed. It hands the agent nothing
@@ -35,10 +38,15 @@ class Limits(Struct, frozen=True):
     errors: int = 10
 
 
+WRAPPER = "wrapper"
+"""The key of a node's notes under which wrappers say what they did."""
+
+
 class _Record:
     """The nodes of a linear episode as they come."""
 
-    def __init__(self) -> None:
+    def __init__(self, session: Session) -> None:
+        self.attending = session if isinstance(session, Attending) else None
         self.nodes: list[Node] = []
         self.messages: list[Message] = []
         self.spoken: list[Message] = []
@@ -47,12 +55,20 @@ class _Record:
         self.errors = 0
         self.errors_in_row = 0
 
+        for message in self.attending.before() if self.attending is not None else ():
+            self._append(message, notes={WRAPPER: {message.author or "wrapper": "before"}})
+
     def add(self, message: Message, **fields: object) -> None:
+        if self.attending is not None:
+            message = self.attending.hear(message)
+        self._append(message, **fields)
+        if message.role == "user" or (message.role == "assistant" and message.content):
+            self.spoken.append(message)
+
+    def _append(self, message: Message, **fields: object) -> None:
         parent = len(self.nodes) - 1 if self.nodes else None
         self.nodes.append(Node(parent, message, **fields))  # pyright: ignore[reportArgumentType]
         self.messages.append(message)
-        if message.role == "user" or (message.role == "assistant" and message.content):
-            self.spoken.append(message)
 
 
 async def play(
@@ -79,7 +95,7 @@ async def play(
         for call in task.start.setup:
             await session.call(call, actor="setup")
         before = session.calls
-        record = _Record()
+        record = _Record(session)
         stop = await _converse(record, session, agent(task, world, trial), user(task, trial), tools, world.policy, limits)
         leaf = len(record.nodes) - 1
         effects = session.effects(before)
@@ -119,7 +135,8 @@ async def _converse(
         while True:
             if record.turns >= limits.turns:
                 return StopReason.max_turns
-            reply = await agent.act(View(record.messages, tools, policy))
+            shown = tools if record.attending is None else record.attending.shown(tools)
+            reply = await agent.act(View(record.messages, shown, policy))
             record.turns += 1
             record.add(reply, sampled=True)
             if not reply.calls:
@@ -139,8 +156,10 @@ async def _run_calls(record: _Record, session: Session, reply: Message, reads: s
         failed = result.error is not None
         record.errors += failed
         record.errors_in_row = record.errors_in_row + 1 if failed else 0
-        effects = () if failed or call.name in reads else session.effects(mark)
-        record.add(Message("tool", result=result), effects=effects)
+        notes = record.attending.notes() if record.attending is not None else {}
+        unchanged = call.name in reads or (failed and not notes)  # a wrapper may lose the answer to a write that was made
+        effects = () if unchanged else session.effects(mark)
+        record.add(Message("tool", result=result), effects=effects, notes={WRAPPER: notes} if notes else {})
 
 
 def episode_rng(task: Task, trial: int, side: str) -> Random:

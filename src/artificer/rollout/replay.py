@@ -2,7 +2,8 @@
 what happens.
 
 What is compared: the digest of its content, every tool result, every call's effects, the net effects and the state at
-the end, and the verdict of the same checks.
+the end, the verdict of the same checks, and all that the wrappers of a world did: what they put before the
+conversation, how they stamped messages, what they noted of calls.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from artificer.core.canon import canonical, digest
 from artificer.core.messages import ToolCall
 from artificer.core.tasks import Task
 from artificer.core.trace import Node, Trace
-from artificer.rollout.episode import offered
-from artificer.worlds.base import World
+from artificer.rollout.episode import WRAPPER, offered
+from artificer.worlds.base import Attending, World
 
 
 class Replay(Struct, frozen=True):
@@ -76,10 +77,15 @@ async def _branch(task: Task, world: World, trace: Trace, leaf: int, nodes: Sequ
         for call in task.start.setup:
             await session.call(call, actor="setup")
         start = session.calls
-        for index, node in enumerate(nodes):
+        attending = session if isinstance(session, Attending) else None
+        before = attending.before() if attending is not None else ()
+        if canonical(before) != canonical([node.message for node in nodes[: len(before)]]):
+            out.append("something else stands before the conversation")
+        for index, node in enumerate(nodes[len(before) :], len(before)):
             waiting |= {call.id: call for call in node.message.calls}
             recorded = node.message.result
             if recorded is None:
+                out += _heard(attending, index, node)
                 continue
             call = waiting.pop(recorded.call_id, None)
             if call is None:
@@ -91,6 +97,9 @@ async def _branch(task: Task, world: World, trace: Trace, leaf: int, nodes: Sequ
                 out.append(f"message {index}: {call.name!r} now returns something else")
             if node.effects and canonical(session.effects(mark)) != canonical(node.effects):
                 out.append(f"message {index}: {call.name!r} now has other effects")
+            if attending is not None and canonical(attending.notes()) != canonical(node.notes.get(WRAPPER, {})):
+                out.append(f"message {index}: a wrapper now does something else to {call.name!r}")
+            out += _heard(attending, index, node)
         if canonical(session.effects(start)) != canonical(trace.effects.get(leaf)):
             out.append("the net effects differ")
         if session.digest() != trace.state.get(leaf):
@@ -100,3 +109,10 @@ async def _branch(task: Task, world: World, trace: Trace, leaf: int, nodes: Sequ
     if waiting:
         out.append(f"calls without a result: {', '.join(sorted(waiting))}")
     return out
+
+
+def _heard(attending: Attending | None, index: int, node: Node) -> list[str]:
+    """Lets a session hear a recorded message; whether it would be recorded otherwise now."""
+    if attending is None or canonical(attending.hear(node.message)) == canonical(node.message):
+        return []
+    return [f"message {index}: it would be recorded otherwise now"]

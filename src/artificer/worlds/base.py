@@ -11,15 +11,16 @@ import importlib
 import re
 from collections.abc import Sequence
 from importlib.metadata import entry_points
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from msgspec import Struct
 
 from artificer.core.canon import digest
 from artificer.core.errors import SourceError
-from artificer.core.messages import ToolCall, ToolResult
+from artificer.core.messages import Message, ToolCall, ToolResult
 from artificer.core.tasks import Effect, Start
 from artificer.core.tools import ToolSpec
+from artificer.core.verdicts import Notes
 from artificer.worlds.guide import Guide
 
 Forks = Literal["exact", "replay", "none"]
@@ -62,6 +63,32 @@ class Session(Protocol):
     async def close(self) -> None: ...
 
 
+@runtime_checkable
+class Attending(Protocol):
+    """A session that also follows the conversation, as sessions of wrapped worlds do. It may say more than a result:
+    what it did, what stood before the conversation, what time a message was sent, which tools are shown by now.
+    """
+
+    def before(self) -> tuple[Message, ...]:
+        """Messages that stand before the first words. Agents see them, users do not."""
+        ...
+
+    def hear(self, message: Message) -> Message:
+        """Takes in a message that is about to be recorded; what is returned is recorded instead. Called once for
+        each message, in order, those of `before` not included. On replay it hears what was recorded, so what it adds
+        to a message it must add only once.
+        """
+        ...
+
+    def shown(self, tools: Sequence[ToolSpec]) -> Sequence[ToolSpec]:
+        """Of the tools offered, those an agent sees now, as it sees them."""
+        ...
+
+    def notes(self) -> Notes:
+        """What was done to the last call, by the name of who did it. Recorded in the trace, never shown to an agent."""
+        ...
+
+
 class World(Protocol):
     """Tools, rules and a way to start. Subclass it; `World.of` makes one from a source string."""
 
@@ -86,26 +113,43 @@ class World(Protocol):
     @staticmethod
     def of(source: str, **options: str) -> World:
         """The world of a source string: `sqlite:shop.db`, `mcp:COMMAND`, `mcp:http://...`, `python:pkg.module`,
-        `domain:retail`.
+        `domain:retail`; with wrappers after bars, as in `domain:retail | faults:rate=0.1 | budget:calls=20`.
 
         Args:
-            source: `SCHEME:REST`.
+            source: `SCHEME:REST`, or `SCHEME:REST | WRAPPER:key=value,key=value | ...`. Bars within quotes belong to
+                the source.
             options: what the scheme takes besides, e.g. `tools="tools.toml"`.
 
         Raises:
-            SourceError: no such scheme, or the source cannot be used.
+            SourceError: no such scheme or wrapper, or the source cannot be used.
         """
-        scheme, colon, rest = source.partition(":")
-        outside = {point.name: point for point in entry_points(group="artificer.worlds")} if scheme not in _BUILT_IN else {}
-        if not colon or not rest or (scheme not in _BUILT_IN and scheme not in outside):
-            known = ", ".join(f"{name}:..." for name in sorted({*_BUILT_IN, *outside}))
-            raise SourceError(f"{source!r} is not a tool source.", remedy=f"write SCHEME:REST with one of {known}")
-        if scheme in outside:
-            return outside[scheme].load()(rest, **options)
-        module = importlib.import_module(f"artificer.worlds.{_BUILT_IN[scheme]}")
-        try:
-            return module.open_world(rest, **options)
-        except TypeError as error:
-            if "unexpected keyword" not in str(error):
-                raise
-            raise SourceError(f"{scheme}: worlds do not take that option: {error}", where=source) from error
+        if " | " not in source:
+            return _opened(source, options)
+        wrappers = importlib.import_module("artificer.worlds.wrappers")
+        first, *rest = wrappers.split(source)
+        pipes = [wrappers.pipe_of(text, source) for text in rest]
+        wraps = [wrappers.checked(pipe, source) for pipe in pipes]  # before anything is opened
+        world = _opened(first, options)
+        name = first
+        for pipe, wrap in zip(pipes, wraps, strict=True):
+            world = wrap(world, **pipe.options)
+            name = world.name = f"{name} | {pipe.text}"  # what makes this world again
+        return world
+
+
+def _opened(source: str, options: dict[str, str]) -> World:
+    """The world of a source without wrappers."""
+    scheme, colon, rest = source.partition(":")
+    outside = {point.name: point for point in entry_points(group="artificer.worlds")} if scheme not in _BUILT_IN else {}
+    if not colon or not rest or (scheme not in _BUILT_IN and scheme not in outside):
+        known = ", ".join(f"{name}:..." for name in sorted({*_BUILT_IN, *outside}))
+        raise SourceError(f"{source!r} is not a tool source.", remedy=f"write SCHEME:REST with one of {known}")
+    if scheme in outside:
+        return outside[scheme].load()(rest, **options)
+    module = importlib.import_module(f"artificer.worlds.{_BUILT_IN[scheme]}")
+    try:
+        return module.open_world(rest, **options)
+    except TypeError as error:
+        if "unexpected keyword" not in str(error):
+            raise
+        raise SourceError(f"{scheme}: worlds do not take that option: {error}", where=source) from error
