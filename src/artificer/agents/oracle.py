@@ -4,17 +4,25 @@ It hears what the user says (`Hearing`), serves one want after another by the wo
 (`worlds/guide.py`), asks for what is missing, looks ids up with tools, confirms before it writes, and says why when
 something cannot be done. With `error_rate` it sometimes sends the procedure's wrong arguments first, is refused by
 the world, and corrects itself. It plans nothing from the goal: it is handed none.
+
+A service that fails is asked again, a few times: after a timeout, a failed connection, an answer that is no JSON or
+is not what the tool's `returns` schema promises. (A tool that answers in the same unpromised way twice is taken at
+its word.)
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 from typing import Any
 
 from artificer.agents.base import View
 from artificer.agents.hearing import Hearing, affirms
 from artificer.core.canon import Json
-from artificer.core.messages import Message, ToolCall
+from artificer.core.errors import SourceError
+from artificer.core.messages import Message, ToolCall, ToolResult
+from artificer.core.tools import ToolSpec, compile_schema
+from artificer.core.verdicts import ErrorKind
 from artificer.worlds.guide import Ask, Call, Confirm, Guide, Procedure, Step, Tell
 
 _ASKS = (
@@ -33,6 +41,9 @@ _CONFIRMS = (
 )
 _CLOSERS = ("Is there anything else?", "Anything else I can do?", "Can I help with anything else?", "Is there anything else you need?")
 _REPAIRS = ("That was refused: {detail}. I will correct the call.", "The tool did not accept that ({detail}). Trying again with the right arguments.")
+_PASSING = frozenset({ErrorKind.timeout, ErrorKind.transport, ErrorKind.bad_output})
+_TRIES = 4
+"""How often a call is made in all when the service fails."""
 
 
 class _Desk:
@@ -80,11 +91,17 @@ class Oracle:
         self._retry: Call | None = None
         self._told: list[str] = []
         self._calls = 0
+        self._tries = 0
+        self._odd: dict[str, Json] = {}
+        """What tools answered last that was not as promised."""
 
     async def act(self, view: View) -> Message:
         self._hearing.listen(view.messages)
         if self._retry is not None:
             return self._correct(view)
+        if isinstance(self._waiting, Call) and self._failed(view.messages[-1].result, self._waiting.name, view.tools):
+            self._tries += 1
+            return self._call(self._waiting.name, self._waiting.arguments)
         answer = self._answer(view.messages[-1]) if self._waiting is not None else None
         while True:
             step = self._advance(answer)
@@ -125,7 +142,19 @@ class Oracle:
             return affirms(last.text)
         return None
 
+    def _failed(self, result: ToolResult | None, name: str, tools: Sequence[ToolSpec]) -> bool:
+        """Whether the service failed in a way that may pass, so that the call is worth another try."""
+        if result is None or self._tries >= _TRIES:
+            return False
+        if result.error is not None:
+            return result.error in _PASSING
+        if promised(name, result.content, tools) or (name in self._odd and self._odd[name] == result.content):
+            return False
+        self._odd[name] = result.content
+        return True
+
     def _send(self, call: Call) -> Message:
+        self._tries = 1
         if call.wrong is not None and self._rng.random() < self._error_rate:
             self._retry = call
             return self._call(call.name, call.wrong)
@@ -161,3 +190,16 @@ class Oracle:
         text = " ".join(self._told)
         self._told.clear()
         return text
+
+
+def promised(name: str, content: Json, tools: Sequence[ToolSpec]) -> bool:
+    """Whether a tool's answer is what its `returns` schema says; true when it says nothing that can be held against
+    it.
+    """
+    returns = next((tool.returns for tool in tools if tool.name == name), None)
+    if returns is None:
+        return True
+    try:
+        return compile_schema(returns, name).is_valid(content)
+    except (SourceError, ValueError, TypeError, OverflowError, RecursionError):
+        return True

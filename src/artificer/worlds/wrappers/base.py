@@ -66,6 +66,14 @@ class Wrapped(World):
         """A call in the inner world's names, in this world's."""
         return call
 
+    def answered(self, result: ToolResult) -> ToolResult:
+        """An inner result in this world's names."""
+        return result
+
+    def understood(self, result: ToolResult) -> ToolResult:
+        """A result of this world as the inner world's guide knows it."""
+        return result
+
     async def open(self, start: Start) -> WrappedSession:
         setup = tuple(self.inward(call) for call in start.setup)
         return self.session(await self.inner.open(msgspec.structs.replace(start, setup=setup) if setup else start), start)
@@ -75,7 +83,9 @@ class Wrapped(World):
 
 
 class WrappedSession(Session):
-    """A session around another. Whatever changes while it lives belongs into `state`, which is copied with a fork."""
+    """A session around another. Whatever changes while it lives belongs into `state`, which is copied with a fork; what
+    stands in `state` is replaced or changed in place, and is plain data.
+    """
 
     def __init__(self, world: Wrapped, inner: Session, start: Start) -> None:
         self.world = world
@@ -103,7 +113,7 @@ class WrappedSession(Session):
         if self._attending is not None:
             for label, what in self._attending.notes().items():
                 self._write(label, what)
-        return result
+        return self.world.answered(result)
 
     def note(self, what: Json) -> None:
         """Records what was done to the call that is being answered."""
@@ -184,6 +194,8 @@ class WrappedGuide:
             except StopIteration:
                 return
             answer = yield self._outward(step)
+            if isinstance(answer, ToolResult):
+                answer = self._world.understood(answer)
 
     def _outward(self, step: Step) -> Step:
         if not isinstance(step, Call):
