@@ -26,7 +26,7 @@ from artificer.worlds.guide import Guide
 Forks = Literal["exact", "replay", "none"]
 TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
-_BUILT_IN = {"sqlite": "sqlite", "mcp": "mcp", "python": "python", "domain": "domains"}
+_BUILT_IN = {"sqlite": "sqlite", "many": "many", "mcp": "mcp", "python": "python", "domain": "domains"}
 
 
 class Problem(Struct, frozen=True):

@@ -154,8 +154,13 @@ class Catalogue:
         return self._vectors
 
     def digest(self) -> str:
-        """The same for catalogues of the same tools in the same order, whatever their history."""
-        return digest("catalogue", list(self._tools.values()))
+        """The same for catalogues of the same tools, whatever their order and history."""
+        return self.digest_of(self._tools.values())
+
+    @staticmethod
+    def digest_of(tools: Iterable[ToolSpec]) -> str:
+        """What `digest` is of a catalogue of these tools."""
+        return digest("catalogue", sorted(tools, key=lambda tool: tool.name))
 
     def save(self, path: str | Path) -> None:
         """Writes the tools and their index as one file, whole or not at all. Vectors are not kept: they are made again.
@@ -212,8 +217,8 @@ def searchable(tool: ToolSpec) -> list[str]:
 
 
 def told(tool: ToolSpec) -> str:
-    """The text a tool is embedded by."""
-    return f"{' '.join(words(tool.name))}. {tool.description}"
+    """The text a tool is embedded by: the same, as it is written."""
+    return f"{' '.join(words(tool.name))}. {_body(tool)}"
 
 
 def _body(tool: ToolSpec) -> str:

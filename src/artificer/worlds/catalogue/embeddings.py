@@ -1,13 +1,16 @@
-"""Static word embeddings, the optional half of retrieval. The only module that loads numpy and `static_model`, and only when vectors are wanted.
+"""Static word embeddings, the optional half of retrieval. The only module that loads numpy, and only when vectors are wanted.
 
-A text's vector is the mean of its words' vectors (Model2Vec's way): 64 numbers, no network. What is compared is the cosine; equal ones stand in the
-order of keys.
+A text's vector is the mean of its tokens' vectors: 256 numbers of a fixed table, no network and no neural net. The table and its tokeniser are read
+from the files of the PyPI package `wordllama`, which is located and never imported. What is compared is the cosine; equal ones stand in the order of
+keys.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Sequence
-from importlib import import_module
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, files
+from pathlib import Path
 from typing import Any
 
 from artificer.core.errors import MissingExtra
@@ -17,25 +20,55 @@ from artificer.worlds.catalogue.words import LONGEST, normal
 Embedder = Callable[[Sequence[str]], Any]
 """Texts to vectors: a sequence of rows of numbers (or a numpy array), one a text, all of one length."""
 
+PACKAGE = "wordllama"
+_TABLE = "l2_supercat_256.safetensors"
+_TOKENS = "l2_supercat_tokenizer_config.json"
+_WANTED = "Searching tools by meaning"
 _DIGITS = 6
-_BATCH = 1024
+_TOKENS_READ = 512
 
 
 def static(texts: Sequence[str]) -> Any:
-    """The embedder of the `text` extra.
+    """The embedder of the `text` extra: an array (texts, 256). A text without tokens is the zero vector.
 
     Raises:
         MissingExtra: it is not installed.
     """
-    try:
-        static_model: Any = import_module("static_model")
-    except ImportError as error:
-        raise MissingExtra("text", "Searching tools by embeddings") from error
-    embed: Callable[[list[str]], list[list[float]]] = static_model.get_embeddings
-    found: list[list[float]] = []
-    for at in range(0, len(texts), _BATCH):
-        found += embed([normal(text[:LONGEST]).replace("\0", " ") for text in texts[at : at + _BATCH]])
+    tokeniser, table, numpy = _loaded()
+    found = numpy.zeros((len(texts), table.shape[1]), dtype="float32")
+    for row, encoded in enumerate(tokeniser.encode_batch([normal(text[:LONGEST]) for text in texts], add_special_tokens=False)):
+        if encoded.ids:
+            found[row] = table[encoded.ids].mean(axis=0)
     return found
+
+
+@lru_cache(maxsize=1)
+def _loaded() -> tuple[Any, Any, Any]:
+    """The tokeniser, the table (tokens, 256), and numpy."""
+    try:
+        import numpy
+        import safetensors.numpy as safetensors
+        from tokenizers import Tokenizer
+    except ImportError as error:
+        raise MissingExtra("text", _WANTED) from error
+    reader: Any = Tokenizer
+    tokeniser = reader.from_file(str(_shipped(_TOKENS)))
+    tokeniser.enable_truncation(_TOKENS_READ)
+    tokeniser.no_padding()
+    weights: Any = safetensors
+    (table,) = weights.load_file(_shipped(_TABLE)).values()
+    return tokeniser, table.astype("float32"), numpy
+
+
+def _shipped(name: str) -> Path:
+    try:
+        entries = files(PACKAGE) or []
+    except PackageNotFoundError:
+        entries = []
+    for entry in entries:
+        if entry.name == name:
+            return Path(str(entry.locate()))
+    raise MissingExtra("text", _WANTED)
 
 
 class Vectors:
@@ -52,7 +85,7 @@ class Vectors:
         try:
             import numpy
         except ImportError as error:
-            raise MissingExtra("text", "Searching tools by embeddings") from error
+            raise MissingExtra("text", _WANTED) from error
         self._np: Any = numpy
         self._embed = embed
         self._texts: dict[str, str] = {}
@@ -78,9 +111,8 @@ class Vectors:
             return []
         matrix = self._ready()
         scores = self._np.round(matrix @ self._unit([query])[0], _DIGITS)
-        near = self._np.argsort(-scores, kind="stable")  # the keys are sorted: a stable order breaks ties by key
+        order: list[int] = self._np.argsort(-scores, kind="stable").tolist()  # the keys are sorted: a stable order breaks ties by key
         found: list[Scored] = []
-        order: list[int] = near.tolist()
         for row in order:
             if k is not None and len(found) == k:
                 break

@@ -99,7 +99,8 @@ def _field(tool: ToolSpec, field: str) -> tuple[bool, Json]:
     return True, at
 
 
-def _entries(value: Json) -> list[Json]:
+def entries(value: Json) -> list[Json]:
+    """The entries of a list, or the value as the only one."""
     return cast("list[Json]", value) if isinstance(value, list) else list(cast("tuple[Json, ...]", value)) if isinstance(value, tuple) else [value]
 
 
@@ -109,7 +110,7 @@ def _same(left: Json, right: Json) -> bool:
 
 
 def _among(value: Json, options: Json) -> bool:
-    return any(_same(value, option) for option in _entries(options))
+    return any(_same(value, option) for option in entries(options))
 
 
 def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Json, Json], bool]:
@@ -126,8 +127,8 @@ _OPS: dict[str, Callable[[Json, Json], bool]] = {
     "in": _among,
     "not_in": lambda left, right: not _among(left, right),
     "has": lambda left, right: _among(right, left),
-    "overlaps": lambda left, right: any(_among(item, right) for item in _entries(left)),
-    "within": lambda left, right: all(_among(item, right) for item in _entries(left)),
+    "overlaps": lambda left, right: any(_among(item, right) for item in entries(left)),
+    "within": lambda left, right: all(_among(item, right) for item in entries(left)),
     "below": _ordered(lambda left, right: left < right),
     "above": _ordered(lambda left, right: left > right),
     "at_most": _ordered(lambda left, right: left <= right),
