@@ -20,6 +20,7 @@ from artificer.core.tasks import Effect, Start
 from artificer.core.tools import ToolSpec
 from artificer.core.verdicts import ErrorKind, Notes
 from artificer.worlds.base import TOOL_NAME, Attending, Forks, Problem, Session, World
+from artificer.worlds.catalogue.names import suspicious
 from artificer.worlds.many.file import Entry, ManyFile, matches
 from artificer.worlds.many.guide import ManyGuide
 
@@ -60,7 +61,7 @@ class ManyWorld(World):
         if not self.routes:
             raise SourceError("none of the sources offers a tool", where=name, remedy="look at `only` and `hide`")
         self.tools: Sequence[ToolSpec] = tuple(self.outward.values())
-        self.problems: Sequence[Problem] = tuple(problems)
+        self.problems: Sequence[Problem] = (*problems, *suspicious(self.routes))
         policies = {source.entry.name: source.world.policy.strip() for source in sources if source.world.policy.strip()}
         joined = "\n\n".join(f"# {named}\n{text}" for named, text in policies.items())
         self.policy = file.policy if file.policy is not None else joined

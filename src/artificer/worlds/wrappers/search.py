@@ -1,14 +1,15 @@
 """`| search:k=5`: a world with more tools than an agent can be shown. It sees `search_tools` and the tools found so far, and no other.
 
-Every tool stays callable by everybody but the parties of the conversation; an agent that calls one which no search has shown is told that there is no
-such tool. What was found belongs to the session: it forks with it, and is no part of the world's state (no effect, no digest).
+Every tool stays callable by everybody but the agent; an agent that calls one which no search has shown is told that there is no such tool. What was
+found belongs to the session: it forks with it, and is no part of the world's state (no effect, no digest). Put it last among wrappers: one that
+renames tools and stands outside would not rename those that a result tells of.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from artificer.core.canon import Json
 from artificer.core.errors import SourceError
@@ -22,6 +23,7 @@ from artificer.worlds.catalogue.docs import Level, documented, level_of
 from artificer.worlds.catalogue.filters import Where, read_where
 from artificer.worlds.catalogue.words import words
 from artificer.worlds.guide import Call, Desk, Guide, Procedure, Step
+from artificer.worlds.observe import not_json
 from artificer.worlds.wrappers.base import Wrapped, WrappedGuide, WrappedSession, whole
 
 SEARCH = "search_tools"
@@ -87,6 +89,7 @@ class Searched(Wrapped):
         self.searching = search_tool(len(inner.tools), k)
         self.validator = compile_schema(self.searching.parameters, SEARCH)
         self.tools: Sequence[ToolSpec] = (self.searching, *inner.tools)
+        self.by_name = {tool.name: tool for tool in inner.tools}
         self.problems = (*inner.problems, *catalogue.problems())
         self.guide: Guide | None = SearchingGuide(self, inner.guide) if inner.guide is not None else None
 
@@ -115,7 +118,7 @@ class SearchedSession(WrappedSession):
     async def answer(self, call: ToolCall, actor: str) -> ToolResult:
         if call.name == SEARCH:
             return self._search(call)
-        if call.name not in self.found:
+        if actor == "agent" and call.name not in self.found:
             return ToolResult(call.id, None, ErrorKind.unknown_tool, f"there is no tool {call.name[:64]!r} among those found; {SEARCH} finds tools")
         return await self.pass_on(call, actor)
 
@@ -123,6 +126,9 @@ class SearchedSession(WrappedSession):
         wrong = validate_arguments(self.world.validator, call.arguments)
         if wrong is not None:
             return ToolResult(call.id, None, wrong.kind, f"{wrong.path or 'arguments'}: {wrong.detail}")
+        garbled = not_json(call.arguments)
+        if garbled is not None:
+            return ToolResult(call.id, None, ErrorKind.invalid_argument, garbled)
         hits = self.world.found(call.arguments["query"], int(call.arguments.get("limit", self.world.k)))
         self.found.extend(hit.name for hit in hits if hit.name not in self.found)
         told = self.shown_as(hits)
@@ -165,13 +171,20 @@ class SearchingGuide(WrappedGuide):
             if step.name in known:
                 return
             result = yield Call(SEARCH, {"query": query})
-            if isinstance(result, ToolResult) and result.error is None:
-                known += [tool["name"] for tool in result.content["tools"] if tool["name"] not in known]
+            known += [name for name in _named(result) if name not in known]
 
     def _queries(self, name: str) -> list[str]:
         plain = " ".join(words(name))
-        spec = next((tool for tool in self._searched.tools if tool.name == name), None)
+        spec = self._searched.by_name.get(name)
         return [plain, f"{plain} {spec.description}"[:_LONGEST]] if spec is not None and spec.description else [plain]
+
+
+def _named(result: object) -> list[str]:
+    """The names in a result, which on its way here may have been disturbed."""
+    content: Json = result.content if isinstance(result, ToolResult) else None
+    listed: Json = cast("dict[str, Json]", content).get("tools") if isinstance(content, dict) else None
+    tools = cast("list[Json]", listed) if isinstance(listed, list) else []
+    return [str(cast("dict[str, Json]", tool).get("name")) for tool in tools if isinstance(tool, dict)]
 
 
 def search_tool(count: int, k: int) -> ToolSpec:
