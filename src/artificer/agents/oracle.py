@@ -7,7 +7,7 @@ the world, and corrects itself. It plans nothing from the goal: it is handed non
 
 A service that fails is asked again, a few times: after a timeout, a failed connection, an answer that is no JSON or
 is not what the tool's `returns` schema promises. (A tool that answers in the same unpromised way twice is taken at
-its word.)
+its word.) A tool that it needs and is not shown it asks the user for, once, and goes on when it has come.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ _CONFIRMS = (
 )
 _CLOSERS = ("Is there anything else?", "Anything else I can do?", "Can I help with anything else?", "Is there anything else you need?")
 _REPAIRS = ("That was refused: {detail}. I will correct the call.", "The tool did not accept that ({detail}). Trying again with the right arguments.")
+_LACKS = "I have no function for this, which is called {name} where I know it. Could you give me that function?"
 _PASSING = frozenset({ErrorKind.timeout, ErrorKind.transport, ErrorKind.bad_output})
 _TRIES = 4
 """How often a call is made in all when the service fails."""
@@ -92,16 +93,23 @@ class Oracle:
         self._told: list[str] = []
         self._calls = 0
         self._tries = 0
+        self._held: Call | None = None
+        """A call that waits for its tool."""
+        self._lacked: set[str] = set()
+        self._agreed: Confirm | None = None
+        """What the user last agreed to, until it is done."""
         self._odd: dict[str, Json] = {}
         """What tools answered last that was not as promised."""
 
     async def act(self, view: View) -> Message:
-        self._hearing.listen(view.messages)
+        self._hearing.listen(view.messages, view.since)
         if self._retry is not None:
             return self._correct(view)
         if isinstance(self._waiting, Call) and self._failed(view.messages[-1].result, self._waiting.name, view.tools):
             self._tries += 1
             return self._call(self._waiting.name, self._waiting.arguments)
+        if self._held is not None:
+            return self._resumed(view)
         answer = self._answer(view.messages[-1]) if self._waiting is not None else None
         while True:
             step = self._advance(answer)
@@ -113,8 +121,28 @@ class Oracle:
                 continue
             self._waiting = step
             if isinstance(step, Call):
-                return self._send(step)
+                return self._send(step) if self._has(step.name, view) else self._lack(step)
             return self._speak(step)
+
+    def _has(self, name: str, view: View) -> bool:
+        return not view.tools or name in self._lacked or any(tool.name == name for tool in view.tools)
+
+    def _lack(self, call: Call) -> Message:
+        """Asks for a tool; its call waits."""
+        self._held = call
+        self._lacked.add(call.name)
+        self._told.append(_LACKS.format(name=call.name))
+        return Message("assistant", self._flush(), author="oracle")
+
+    def _resumed(self, view: View) -> Message:
+        """After a tool was asked for: the call, once the user has again agreed to what it does."""
+        call = self._held
+        assert call is not None
+        if self._agreed is not None and any(tool.name == call.name and tool.effect != "read" for tool in view.tools):
+            confirm, self._agreed = self._agreed, None
+            return self._speak(confirm)
+        self._held = None
+        return self._send(call)
 
     def _advance(self, answer: Any) -> Step | None:
         """The next step of the running procedure, or the first of the next want's; None when every want brought up is
@@ -139,7 +167,9 @@ class Oracle:
         if isinstance(self._waiting, Call):
             return last.result
         if isinstance(self._waiting, Confirm):
-            return affirms(last.text)
+            agreed = affirms(last.text)
+            self._agreed = self._waiting if agreed else None
+            return agreed
         return None
 
     def _failed(self, result: ToolResult | None, name: str, tools: Sequence[ToolSpec]) -> bool:

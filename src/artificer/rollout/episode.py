@@ -40,6 +40,8 @@ class Limits(Struct, frozen=True):
 
 WRAPPER = "wrapper"
 """The key of a node's notes under which wrappers say what they did."""
+BEFORE = {"before": True}
+"""What stands there on the messages before the conversation."""
 
 
 class _Record:
@@ -54,9 +56,9 @@ class _Record:
         self.calls = 0
         self.errors = 0
         self.errors_in_row = 0
-
         for message in self.attending.before() if self.attending is not None else ():
-            self._append(message, notes={WRAPPER: {message.author or "wrapper": "before"}})
+            self._append(message, notes={WRAPPER: BEFORE})
+        self.since = len(self.messages)
 
     def add(self, message: Message, **fields: object) -> None:
         if self.attending is not None:
@@ -136,7 +138,7 @@ async def _converse(
             if record.turns >= limits.turns:
                 return StopReason.max_turns
             shown = tools if record.attending is None else record.attending.shown(tools)
-            reply = await agent.act(View(record.messages, shown, policy))
+            reply = await agent.act(View(record.messages, shown, policy, record.since))
             record.turns += 1
             record.add(reply, sampled=True)
             if not reply.calls:

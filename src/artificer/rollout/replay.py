@@ -16,10 +16,10 @@ from msgspec import Struct
 from artificer.checks.base import Check, Episode
 from artificer.checks.suite import judge
 from artificer.core.canon import canonical, digest
-from artificer.core.messages import ToolCall
+from artificer.core.messages import Message, ToolCall
 from artificer.core.tasks import Task
 from artificer.core.trace import Node, Trace
-from artificer.rollout.episode import WRAPPER, offered
+from artificer.rollout.episode import BEFORE, WRAPPER, offered
 from artificer.worlds.base import Attending, World
 
 
@@ -37,11 +37,23 @@ def content_digest(nodes: Sequence[Node]) -> str:
     return digest(list(nodes))
 
 
+def conversation(nodes: Sequence[Node]) -> Sequence[Node]:
+    """The nodes as checks see them: what a wrapper put before the conversation nobody said, so it is blanked out."""
+    since = _before(nodes)
+    return [*(Node(node.parent, Message("system", "...")) for node in nodes[:since]), *nodes[since:]] if since else nodes
+
+
+def _before(nodes: Sequence[Node]) -> int:
+    """How many messages stand before the conversation."""
+    return next((index for index, node in enumerate(nodes) if node.notes.get(WRAPPER) != BEFORE), len(nodes))
+
+
 async def judged(task: Task, world: World, trace: Trace, checks: Sequence[Check]) -> Trace:
     """The trace with a verdict for every leaf, and the digest of its content."""
     verdicts = {}
     for leaf, nodes in trace.branches():
-        verdicts[leaf] = await judge(Episode(task, offered(world.tools, task), nodes, trace.effects[leaf], trace.stop[leaf], world.policy), checks)
+        episode = Episode(task, offered(world.tools, task), conversation(nodes), trace.effects[leaf], trace.stop[leaf], world.policy)
+        verdicts[leaf] = await judge(episode, checks)
     return msgspec.structs.replace(trace, verdicts=verdicts, lineage=trace.lineage | {"content": content_digest(trace.nodes)})
 
 
@@ -61,7 +73,7 @@ async def replay(task: Task, world: World, trace: Trace, checks: Sequence[Check]
         if stop is None or effects is None or leaf not in trace.verdicts:
             differences.append(f"leaf {leaf}: no verdict, stop reason or effects")
             continue
-        verdict = await judge(Episode(task, offered(world.tools, task), nodes, effects, stop, world.policy), checks)
+        verdict = await judge(Episode(task, offered(world.tools, task), conversation(nodes), effects, stop, world.policy), checks)
         if verdict != trace.verdicts[leaf]:
             differences.append(f"leaf {leaf}: the verdict is {verdict.score:g}, recorded {trace.verdicts[leaf].score:g}")
         failed += [f"{part.name}: {'; '.join(part.evidence[:3])}" for part in verdict.parts if not part.passed]
@@ -78,10 +90,10 @@ async def _branch(task: Task, world: World, trace: Trace, leaf: int, nodes: Sequ
             await session.call(call, actor="setup")
         start = session.calls
         attending = session if isinstance(session, Attending) else None
-        before = attending.before() if attending is not None else ()
-        if canonical(before) != canonical([node.message for node in nodes[: len(before)]]):
-            out.append("something else stands before the conversation")
-        for index, node in enumerate(nodes[len(before) :], len(before)):
+        since = _before(nodes)
+        if canonical(attending.before() if attending is not None else ()) != canonical([node.message for node in nodes[:since]]):
+            out.append("something else stands before the conversation now")
+        for index, node in enumerate(nodes[since:], since):
             waiting |= {call.id: call for call in node.message.calls}
             recorded = node.message.result
             if recorded is None:

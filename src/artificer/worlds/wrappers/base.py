@@ -82,6 +82,20 @@ class Wrapped(World):
         await self.inner.close()
 
 
+def innermost(world: World) -> World:
+    """The world within all wrappers."""
+    while isinstance(world, Wrapped):
+        world = world.inner
+    return world
+
+
+def innermost_call(world: World, call: ToolCall) -> ToolCall:
+    """A call of `world` as the world within all wrappers knows it."""
+    while isinstance(world, Wrapped):
+        world, call = world.inner, world.inward(call)
+    return call
+
+
 class WrappedSession(Session):
     """A session around another. Whatever changes while it lives belongs into `state`, which is copied with a fork; what
     stands in `state` is replaced or changed in place, and is plain data.

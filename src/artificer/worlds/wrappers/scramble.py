@@ -131,10 +131,11 @@ class Scramble(Wrapped):
 
     def _shown(self, part: Json) -> Json:
         """A parameter's schema without what is not to be shown of it."""
-        dropped = (_TOLD if "arguments" in self.what else frozenset()) | (_TYPED if "types" in self.what else frozenset())
-        if not isinstance(part, dict) or not dropped:
+        told, typed = "arguments" not in self.what, "types" not in self.what
+        if (told and typed) or not isinstance(part, dict):
             return part
-        return {key: value for key, value in cast("dict[str, Json]", part).items() if key not in dropped}
+        fields = cast("dict[str, Json]", part)
+        return {key: value for key, value in fields.items() if (told or key not in _TOLD) and (typed or key not in _TYPED)}
 
     def schema(self, schema: Json, depth: int = 0) -> Json:
         """A schema in the new names."""
