@@ -10,11 +10,14 @@ from artificer.worlds.catalogue.words import normal, words
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("getUserByID", "get user by id"),
-        ("get_user_by_id", "get user by id"),
-        ("get-user by ID.", "get user by id"),
+        ("getUserByID", "get user id"),
+        ("get_user_by_id", "get user id"),
+        ("get-user by ID.", "get user id"),
         ("HTTPServer2", "http server 2"),
-        ("parseURLs and IDs", "parse url and id"),
+        ("parseURLs and IDs", "parse url id"),
+        ("To be or not to be", "to be or not to be"),
+        ("The Who", "the who"),
+        ("isNot", "is not"),
         ("XMLHttpRequest", "xml http request"),
         ("api.v2/list", "api v 2 list"),
         ("queries classes tracks status address gas", "query classe track status address gas"),

@@ -183,10 +183,12 @@ class Index:
         """Scores by document number: of all that have a term, or with `k` of at least the k best of them."""
         best: dict[int, float] = {}
         rest = sum(term.count * term.weights.most for term in asked) * _SLACK
+        ahead = sum(len(term.postings) for term in asked)
         pruning = False
         for term in asked:
-            if k is not None and not pruning and len(best) >= k and len(term.postings) > 64:
+            if k is not None and not pruning and len(best) >= k and ahead > len(best):  # else looking costs more than it can save
                 pruning = _least(best, k) > rest
+            ahead -= len(term.postings)
             if pruning and k is not None:
                 best = _lifted(best, term, _least(best, k) - rest)
             else:

@@ -111,14 +111,14 @@ class Vectors:
             return []
         matrix = self._ready()
         scores = self._np.round(matrix @ self._unit([query])[0], _DIGITS)
-        order: list[int] = self._np.argsort(-scores, kind="stable").tolist()  # the keys are sorted: a stable order breaks ties by key
-        found: list[Scored] = []
-        for row in order:
-            if k is not None and len(found) == k:
-                break
-            if among is None or self._keys[row] in among:
-                found.append(Scored(self._keys[row], float(scores[row])))
-        return found
+        if among is not None:
+            rows = self._np.array([row for row, key in enumerate(self._keys) if key in among], dtype="int64")
+        elif k is not None and k < len(scores):
+            rows = self._np.flatnonzero(scores >= self._np.partition(scores, -k)[-k])  # the k best, and all that equal the last of them
+        else:
+            rows = self._np.arange(len(scores))
+        order: list[int] = rows[self._np.argsort(-scores[rows], kind="stable")][:k].tolist()  # keys are sorted: stable breaks ties by key
+        return [Scored(self._keys[row], float(scores[row])) for row in order]
 
     def _ready(self) -> Any:
         if self._matrix is None:

@@ -1,8 +1,8 @@
 """Text as words to search by: the same function for a tool's documentation and for a query.
 
 Identifiers are split (`getUserByID`, `get_user_by_id` and `get-user by ID` are the same words), case and accents are folded, invisible characters
-are dropped, plurals lose their s. Scripts without spaces give overlapping pairs of characters. There is no list of stop words: a word that every tool
-has is worth nothing by itself (`bm25`), in every language.
+are dropped, plurals lose their s. English function words are left out, unless a text has no others. Scripts without spaces give overlapping pairs of
+characters.
 """
 
 from __future__ import annotations
@@ -14,7 +14,14 @@ from functools import lru_cache
 
 _RUN = re.compile(r"[^\W_]+")
 _PART = re.compile(r"[A-Z]{2,}s?(?![A-Za-z])|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-_UNSPACED = re.compile(r"[぀-ヿ㐀-鿿豈-﫿฀-๿\U00020000-\U0003ffff]+")
+_UNSPACED = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+")
+"""Thai, kana, Han."""
+_FUNCTION_WORDS = """
+a an the of to in for on with by from at is are was were be been it its this that these those i me my you your we our us he she they them their and or
+but if then so as can could would will shall should do does did have has had what which who whom how when where please want need like some any not no
+"""
+STOP = frozenset(_FUNCTION_WORDS.split())
+"""English words that tell no tool from another. In a small catalogue some are rare by chance, and would be taken for telling."""
 LONGEST = 100_000
 """Characters of a text that are read; the rest of a longer one is left out."""
 
@@ -28,7 +35,12 @@ def normal(text: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    """The words of a text, in order, repeated where it repeats them."""
+    """The words of a text, in order, repeated where it repeats them; without `STOP`, unless nothing else is there."""
+    found = _all(text)
+    return [word for word in found if word not in STOP] or found
+
+
+def _all(text: str) -> list[str]:
     text = normal(text[:LONGEST])
     if text.isascii():
         return [_folded(part) for part in _PART.findall(text)]

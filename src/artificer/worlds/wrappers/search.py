@@ -130,8 +130,8 @@ class SearchedSession(WrappedSession):
         if garbled is not None:
             return ToolResult(call.id, None, ErrorKind.invalid_argument, garbled)
         hits = self.world.found(call.arguments["query"], int(call.arguments.get("limit", self.world.k)))
-        self.found.extend(hit.name for hit in hits if hit.name not in self.found)
         told = self.shown_as(hits)
+        self.found.extend(tool.name for tool in told if tool.name not in self.found)
         return ToolResult(call.id, {"tools": [_record(tool) for tool in told]})
 
     def shown_as(self, tools: Sequence[ToolSpec]) -> list[ToolSpec]:
