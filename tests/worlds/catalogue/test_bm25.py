@@ -133,7 +133,7 @@ def test_nothing_to_find() -> None:
     index.add("empty", [])
     assert index.search(["a"]) == index.search([]) == []
     index.add("d", ["a"])
-    assert index.search(["a"], 5, among=()) == []
+    assert index.search(["a"], 5, among=()) == index.search(["a"], 0) == []
     assert isinstance(index.search(["a"])[0], Scored)
 
 

@@ -139,6 +139,11 @@ def test_damaged_files_are_told_from_good_ones(tmp_path) -> None:
             Catalogue.load(path)
         assert "index" in str(raised.value)
         assert raised.value.remedy
+    deep = b"\xaaparameters" + b"\x81\xa1a" * 100_000 + b"\xc0"
+    Catalogue([ToolSpec("a", "b", {})]).save(path)
+    path.write_bytes(path.read_bytes().replace(b"\xaaparameters\x80", deep))
+    with pytest.raises(SourceError):
+        Catalogue.load(path)
     fields = msgspec.msgpack.decode(good)
     for field, wrong in (
         ("postings", b"\xff" * len(fields["postings"])),

@@ -8,7 +8,7 @@ from artificer.core.canon import canonical
 from artificer.core.errors import SourceError
 from artificer.core.tools import ToolSpec
 from artificer.models.prompt import PAGE, signature
-from artificer.worlds.catalogue.docs import LEVELS, documented, level_of, text
+from artificer.worlds.catalogue.docs import LEVELS, documented, level_of, tagged, text
 
 SEND = ToolSpec(
     "send_parcel",
@@ -83,6 +83,13 @@ def test_each_level_tells_at_least_as_much_as_the_one_before() -> None:
     assert len(set(sizes)) == len(sizes)
     lengths = [len(text(SEND, level)) for level in LEVELS]
     assert lengths == sorted(lengths)
+
+
+def test_attributes_are_told_when_asked_for() -> None:
+    tool = ToolSpec("t", "About.", {}, attributes={"intent": "informational", "domains": ["bond", "fund"], "cost": 2})
+    assert tagged(tool, ("domains", "cost", "none")).description == "About.\n[domains: bond, fund; cost: 2]"
+    assert tagged(tool, ()) == tagged(tool, ("none",)) == tool
+    assert tagged(documented(tool, "name"), ("intent",), tool.attributes).description == "[intent: informational]"
 
 
 def test_long_descriptions_are_cut_between_words_and_never_within_code() -> None:

@@ -250,6 +250,14 @@ async def test_levels_and_search_together() -> None:
     assert [tool.description for tool in session.shown(world.tools)][1:] == [""]
 
 
+async def test_attributes_are_told_only_when_asked_for() -> None:
+    world = World.of("sqlite:chinook | docs:level=full,tags=table+op")
+    session = await world.open(Start())
+    (told,) = session.shown([tool for tool in world.tools if tool.name == "search_tracks"])  # type: ignore[attr-defined]
+    assert told.description.endswith("\n[table: track; op: search]")
+    assert "[table" not in next(tool for tool in world.tools if tool.name == "search_tracks").description
+
+
 def test_demonstrations_that_are_not_there_are_reported() -> None:
     assert "no examples" in World.of("domain:retail | docs:level=demos").problems[-1].what
     for options in ("level=most", "demos=x", "words=0", "nonsense=1"):

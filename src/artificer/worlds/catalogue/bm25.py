@@ -165,6 +165,8 @@ class Index:
             k: how many at most; None for all.
             among: keys that may be returned; None for all. Scores are those of the whole index.
         """
+        if k is not None and k < 1:
+            return []
         asked: list[_Asked] = []
         for word, count in Counter(words).items():
             term = self.ids.get(word)

@@ -15,11 +15,12 @@ renderer of prompts (`models.prompt`). It is for showing only: calls are validat
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Literal, cast, get_args
 
 import msgspec
 
-from artificer.core.canon import Json
+from artificer.core.canon import Json, canonical
 from artificer.core.errors import SourceError
 from artificer.core.tools import ToolSpec
 from artificer.models.dialect import call_text
@@ -63,6 +64,24 @@ def documented(tool: ToolSpec, level: Level, demos: int = 2, words: int | None =
         calls = "\n".join(call_text(tool.name, example) for example in shown)
         about = f"{about}\n\nCalls that work:\n{calls}".strip()
     return msgspec.structs.replace(tool, description=about, examples=())
+
+
+def tagged(tool: ToolSpec, names: Sequence[str], attributes: Mapping[str, Json] | None = None) -> ToolSpec:
+    """The specification with attributes told in words after the description, as FinToolBench's tool cards do. One that the tool does not have is not
+    told.
+
+    Args:
+        names: which, in this order.
+        attributes: whose values are told; the specification's own when None.
+    """
+    held = tool.attributes if attributes is None else attributes
+    tags = "; ".join(f"{name}: {_told(held[name])}" for name in names if name in held)
+    return msgspec.structs.replace(tool, description=f"{tool.description}\n[{tags}]".strip()) if tags else tool
+
+
+def _told(value: Json) -> str:
+    items = cast("list[Json]", value) if isinstance(value, list) else [value]
+    return ", ".join(item if isinstance(item, str) else canonical(item).decode() for item in items)
 
 
 def text(tool: ToolSpec, level: Level, demos: int = 2, words: int | None = None) -> str:

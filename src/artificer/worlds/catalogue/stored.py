@@ -67,7 +67,7 @@ def unpack(data: bytes, where: str) -> Stored:
         if file.format != FORMAT:
             raise SourceError(f"the index has the format {file.format[:40]!r}, not {FORMAT!r}", where=where, remedy=remedy)
         return Stored(file.tools, _index(file))
-    except (msgspec.DecodeError, ValueError, OverflowError) as error:
+    except (msgspec.DecodeError, ValueError, OverflowError, RecursionError) as error:
         raise SourceError(f"this is no index of a catalogue, or it is damaged: {error}", where=where, remedy=remedy) from error
 
 
