@@ -6,8 +6,9 @@ something cannot be done. With `error_rate` it sometimes sends the procedure's w
 the world, and corrects itself. It plans nothing from the goal: it is handed none.
 
 A service that fails is asked again, a few times: after a timeout, a failed connection, an answer that is no JSON or
-is not what the tool's `returns` schema promises. (A tool that answers in the same unpromised way twice is taken at
-its word.) A tool that it needs and is not shown it asks the user for, once, and goes on when it has come.
+is not what the tool's `returns` schema promises. (A tool that answers in the same unpromised way twice in a row is
+taken at its word; when nothing can be made of that, the request is given up.) A tool that it needs and is not shown
+it asks the user for, once, and goes on when it has come.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ _CONFIRMS = (
 )
 _CLOSERS = ("Is there anything else?", "Anything else I can do?", "Can I help with anything else?", "Is there anything else you need?")
 _REPAIRS = ("That was refused: {detail}. I will correct the call.", "The tool did not accept that ({detail}). Trying again with the right arguments.")
+_LOST = "A tool answered something that I cannot make sense of, so I could not finish this."
 _LACKS = "I have no function for this, which is called {name} where I know it. Could you give me that function?"
 _PASSING = frozenset({ErrorKind.timeout, ErrorKind.transport, ErrorKind.bad_output})
 _TRIES = 4
@@ -99,7 +101,9 @@ class Oracle:
         self._agreed: Confirm | None = None
         """What the user last agreed to, until it is done."""
         self._odd: dict[str, Json] = {}
-        """What tools answered last that was not as promised."""
+        """What tools answered last, where that was not as promised."""
+        self._strange = False
+        """Whether an unpromised answer was ever taken."""
 
     async def act(self, view: View) -> Message:
         self._hearing.listen(view.messages, view.since)
@@ -161,6 +165,12 @@ class Oracle:
             except StopIteration:
                 self._running = None
                 answer = None
+            except (LookupError, TypeError, AttributeError, ValueError):
+                if not self._strange:
+                    raise  # a mistake in the procedure
+                self._told.append(_LOST)
+                self._running = None
+                answer = None
 
     def _answer(self, last: Message) -> Any:
         """What the waiting step gets: a result, a yes or no, or nothing."""
@@ -174,14 +184,17 @@ class Oracle:
 
     def _failed(self, result: ToolResult | None, name: str, tools: Sequence[ToolSpec]) -> bool:
         """Whether the service failed in a way that may pass, so that the call is worth another try."""
-        if result is None or self._tries >= _TRIES:
+        if result is None:
             return False
         if result.error is not None:
-            return result.error in _PASSING
-        if promised(name, result.content, tools) or (name in self._odd and self._odd[name] == result.content):
+            return result.error in _PASSING and self._tries < _TRIES
+        if promised(name, result.content, tools):
+            self._odd.pop(name, None)
             return False
+        taken = self._tries >= _TRIES or (name in self._odd and self._odd[name] == result.content)
         self._odd[name] = result.content
-        return True
+        self._strange = self._strange or taken
+        return not taken
 
     def _send(self, call: Call) -> Message:
         self._tries = 1

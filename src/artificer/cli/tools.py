@@ -26,7 +26,8 @@ def command(
     Parameters
     ----------
     source
-        What to read: sqlite:FILE, mcp:COMMAND, mcp:URL, python:MODULE or domain:NAME.
+        What to read: sqlite:FILE, mcp:COMMAND, mcp:URL, python:MODULE or domain:NAME; with wrappers after bars:
+        "domain:retail | faults:rate=0.1 | budget:calls=20".
     options
         Options of the source, KEY=VALUE, once for each.
     json

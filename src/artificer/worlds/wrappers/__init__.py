@@ -86,7 +86,7 @@ def wrapper(name: str, where: str = "") -> Wrap:
     """The function of a wrapper.
 
     Raises:
-        SourceError: there is none of that name.
+        SourceError: there is none of that name, or it does not load.
     """
     if name in _modules():
         found = vars(importlib.import_module(f"{__name__}.{name}")).get("wrap")
@@ -94,7 +94,11 @@ def wrapper(name: str, where: str = "") -> Wrap:
             return found
     for point in entry_points(group="artificer.wrappers"):
         if point.name == name:
-            return point.load()
+            try:
+                return point.load()
+            except Exception as error:  # an outsider's code: whatever it raises is its own fault
+                remedy = "mend or remove the package that brings it"
+                raise SourceError(f"the wrapper {name!r} does not load: {type(error).__name__}: {error}", where=point.value, remedy=remedy) from error
     raise SourceError(f"there is no wrapper {name!r}.", where=where or None, remedy=f"use one of {', '.join(known())}")
 
 
@@ -102,13 +106,16 @@ def checked(pipe: Pipe, where: str) -> Wrap:
     """The function of a wrapper, which takes the options given.
 
     Raises:
-        SourceError: no such wrapper, or it does not take an option.
+        SourceError: no such wrapper, or it does not take an option, or lacks one.
     """
     wrap = wrapper(pipe.name, where)
     slots = list(inspect.signature(wrap).parameters.values())[1:]
     if any(slot.kind is slot.VAR_KEYWORD for slot in slots):
         return wrap
     names = [slot.name for slot in slots]
+    lacking = next((slot.name for slot in slots if slot.default is slot.empty and slot.name not in pipe.options), None)
+    if lacking is not None:
+        raise SourceError(f"the wrapper {pipe.name!r} needs the option {lacking!r}.", where=where, remedy=f"write | {pipe.name}:{lacking}=...")
     for option in pipe.options:
         if option not in names:
             remedy = f"use {', '.join(names)}" if names else "give it none"

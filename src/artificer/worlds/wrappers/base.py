@@ -15,11 +15,11 @@ from __future__ import annotations
 import copy
 from collections.abc import AsyncIterator, Mapping, Sequence
 from random import Random
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import msgspec
 
-from artificer.core.canon import Json, rng
+from artificer.core.canon import Json, rng, seed_of
 from artificer.core.errors import SourceError
 from artificer.core.messages import Message, ToolCall, ToolResult
 from artificer.core.tasks import Effect, Start
@@ -147,8 +147,12 @@ class WrappedSession(Session):
         """The random stream of `parts` in this session: the same wherever and whenever it is played."""
         return rng(self.world.label, self.world.seed, self.start.seed, *parts)
 
+    def draw(self, call: ToolCall) -> float:
+        """A number from 0 up to 1 for the call that is being answered; a fifth of what a stream costs."""
+        return seed_of(self.world.label, self.world.seed, self.start.seed, "draw", self.index, call.name, call.arguments) / 2**64
+
     def luck(self, call: ToolCall) -> Random:
-        """The random stream of the call that is being answered."""
+        """The random stream of the call that is being answered, for what comes after `draw`."""
         return self.chance(self.index, call.name, call.arguments)
 
     # the session
@@ -170,7 +174,8 @@ class WrappedSession(Session):
         other.inner = await self.inner.fork()
         other.state = copy.deepcopy(self.state)
         other._noted = dict(self._noted)
-        other._attending = other.inner if isinstance(other.inner, Attending) else None
+        if self._attending is not None:  # forks are sessions of the same kind; to ask anew costs more than the fork
+            other._attending = cast("Attending", other.inner)
         return other
 
     def digest(self) -> str:

@@ -123,10 +123,10 @@ class _Session(WrappedSession):
         reads = self._reads.get(call.name)
         if reads is None or not self._plan.rates:
             return await self.pass_on(call, actor)
-        luck = self.luck(call)
-        kind, lasting = self._drawn(call, luck)
+        kind, lasting = self._drawn(call)
         if kind is None or (kind in _ANSWERED and not reads and not self._plan.after):
             return await self.pass_on(call, actor)
+        luck = self.luck(call)
         late = self._plan.after and not reads
         result = ToolResult(call.id)
         if late or kind in _ANSWERED:
@@ -138,17 +138,17 @@ class _Session(WrappedSession):
         self.note({"kind": kind} | more if more else kind)
         return result
 
-    def _drawn(self, call: ToolCall, luck: Random) -> tuple[str | None, bool]:
+    def _drawn(self, call: ToolCall) -> tuple[str | None, bool]:
         """The kind of fault that strikes this call, and whether it lasts."""
         broken, row = cast("dict[str, str]", self.state["broken"]), cast("dict[bytes, int]", self.state["row"])
         if call.name in broken:
             return broken[call.name], True
         key = canonical((call.name, call.arguments)) if row else b""
-        kind = _chosen(self._plan.rates, luck.random())
+        kind = _chosen(self._plan.rates, self.draw(call))
         if kind is None or row.get(key, 0) >= self._plan.streak:
             row.pop(key, None)
             return None, False
-        if luck.random() < self._plan.permanent:
+        if self._plan.permanent and self.chance("lasts", self.index, call.name, call.arguments).random() < self._plan.permanent:
             broken[call.name] = kind
             return kind, True
         key = key or canonical((call.name, call.arguments))

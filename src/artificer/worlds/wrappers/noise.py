@@ -19,6 +19,7 @@ from random import Random
 from typing import Any, cast
 
 import msgspec
+from msgspec import Struct
 
 from artificer.core.canon import Json
 from artificer.core.errors import SourceError
@@ -37,7 +38,26 @@ _HANDED = "Here is something from our files, in case it helps later:\n\n{}"
 _NOTED = "Thank you, I have read it."
 
 
-def wrap(world: World, *, results: str = "0", before: str = "0", kinds: str = "documents+history+hard", file: str = "", seed: str = "0") -> World:
+class Plan(Struct, frozen=True):
+    """How much noise, where and of what: the options of `wrap`, read."""
+
+    results: float
+    before: int
+    kinds: tuple[str, ...]
+    size: int
+    documents: tuple[str, ...]
+
+
+def wrap(
+    world: World,
+    *,
+    results: str = "0",
+    before: str = "0",
+    kinds: str = "documents+history+hard",
+    size: str = "1",
+    file: str = "",
+    seed: str = "0",
+) -> World:
     """The world with noise.
 
     Args:
@@ -45,6 +65,7 @@ def wrap(world: World, *, results: str = "0", before: str = "0", kinds: str = "d
         results: share of answers that get noise.
         before: pieces before the conversation.
         kinds: joined by `+`; results take documents and hard negatives only.
+        size: texts in each piece but history; hundreds make a long context.
         file: a text file of documents, with an empty line between two; instead of ours.
         seed: of the draws.
 
@@ -54,9 +75,15 @@ def wrap(world: World, *, results: str = "0", before: str = "0", kinds: str = "d
     chosen = choices(kinds, "noise:kinds", KINDS)
     if not chosen:
         raise SourceError("noise is of no kind.", where=world.name, remedy=f"e.g. kinds={'+'.join(KINDS)}")
-    options = {"results": results, "before": before, "kinds": kinds} | ({"file": file} if file else {}) | {"seed": seed}
-    share, pieces = number(results, "noise:results"), whole(before, "noise:before", 0, 1000)
-    return Noise(world, share, pieces, chosen, _documents(Path(file)) if file else (), options, whole(seed, "noise:seed"))
+    options = {"results": results, "before": before, "kinds": kinds, "size": size} | ({"file": file} if file else {}) | {"seed": seed}
+    plan = Plan(
+        results=number(results, "noise:results"),
+        before=whole(before, "noise:before", 0, 1000),
+        kinds=chosen,
+        size=whole(size, "noise:size", 1, 10_000),
+        documents=_documents(Path(file)) if file else (),
+    )
+    return Noise(world, plan, options, whole(seed, "noise:seed"))
 
 
 def _documents(path: Path) -> tuple[str, ...]:
@@ -74,16 +101,11 @@ def _documents(path: Path) -> tuple[str, ...]:
 class Noise(Wrapped):
     """See the module docstring."""
 
-    def __init__(
-        self, inner: World, results: float, before: int, kinds: tuple[str, ...], documents: tuple[str, ...], options: dict[str, str], seed: int
-    ) -> None:
+    def __init__(self, inner: World, plan: Plan, options: dict[str, str], seed: int) -> None:
         super().__init__(inner, "noise", options, seed)
-        self.results = results
-        self.before = before
-        self.kinds = kinds
-        self.documents = documents
+        self.plan = plan
         self.things = sorted({words for tool in inner.tools if (words := _thing(tool.name))}) or ["the records"]
-        if results:
+        if plan.results:
             self.tools = tuple(_widened(tool) for tool in inner.tools)
 
     def session(self, inner: Session, start: Start) -> _Session:
@@ -97,11 +119,14 @@ class Noise(Wrapped):
             return result
         return msgspec.structs.replace(result, content={key: part for key, part in cast("dict[str, Json]", content).items() if key != FIELD})
 
-    def text(self, kind: str, thing: str, luck: Random) -> str:
-        """One piece of noise as a text."""
+    def text(self, kind: str, thing: str | None, luck: Random) -> str:
+        """A piece of noise, about `thing` where there is one and the kind asks for it."""
+        return "\n\n".join(self._text(kind, thing or luck.choice(self.things), luck) for _ in range(self.plan.size))
+
+    def _text(self, kind: str, thing: str, luck: Random) -> str:
         if kind == "hard":
             return beside(thing, luck)
-        return luck.choice(self.documents) if self.documents else document(luck)
+        return luck.choice(self.plan.documents) if self.plan.documents else document(luck)
 
 
 class _Session(WrappedSession):
@@ -110,28 +135,28 @@ class _Session(WrappedSession):
         self._noise = world
 
     def before(self) -> tuple[Message, ...]:
-        return (*(message for piece in range(self._noise.before) for message in self._piece(piece)), *super().before())
+        return (*(message for piece in range(self._noise.plan.before) for message in self._piece(piece)), *super().before())
 
     def _piece(self, piece: int) -> Iterator[Message]:
         luck = self.chance("before", piece)
-        kind = luck.choice(self._noise.kinds)
+        kind = luck.choice(self._noise.plan.kinds)
         if kind == "history":
             asked, answered = exchange(luck)
         else:
-            asked, answered = _HANDED.format(self._noise.text(kind, luck.choice(self._noise.things), luck)), _NOTED
+            asked, answered = _HANDED.format(self._noise.text(kind, None, luck)), _NOTED
         yield Message("user", asked)
         yield Message("assistant", answered)
 
     async def answer(self, call: ToolCall, actor: str) -> ToolResult:
         result = await self.pass_on(call, actor)
-        kinds = [kind for kind in self._noise.kinds if kind != "history"]
-        if result.error is not None or not kinds or not self._noise.results:
+        kinds = [kind for kind in self._noise.plan.kinds if kind != "history"]
+        if result.error is not None or not kinds or not self._noise.plan.results:
+            return result
+        if self.draw(call) >= self._noise.plan.results:
             return result
         luck = self.luck(call)
-        if luck.random() >= self._noise.results:
-            return result
         kind = luck.choice(kinds)
-        text = self._noise.text(kind, _named(result.content) or luck.choice(self._noise.things), luck)
+        text = self._noise.text(kind, _named(result.content), luck)
         content = _with(result.content, text)
         if content is None:
             return result
