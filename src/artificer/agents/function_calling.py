@@ -14,7 +14,7 @@ from artificer.agents.base import View
 from artificer.core.messages import Message, ToolCall
 from artificer.core.verdicts import ErrorKind
 from artificer.models.base import Model, Request, Sampling
-from artificer.models.prompt import shortened
+from artificer.models.prompt import FULL, Style, shortened
 
 UNREADABLE = "unreadable_call"
 
@@ -28,16 +28,25 @@ class FunctionCalling:
         compact: about how many characters of each tool result are shown; None shows all.
         policy: show the world's policy.
         times: show the times of messages that have one.
+        style: how much a text model is told of each tool that it is shown.
     """
 
     def __init__(
-        self, model: Model, sampling: Sampling | None = None, *, compact: int | None = None, policy: bool = True, times: bool = True
+        self,
+        model: Model,
+        sampling: Sampling | None = None,
+        *,
+        compact: int | None = None,
+        policy: bool = True,
+        times: bool = True,
+        style: Style = FULL,
     ) -> None:
         self._model = model
         self._sampling = sampling or Sampling()
         self._compact = compact
         self._policy = policy
         self._times = times
+        self._style = style
 
     async def act(self, view: View) -> Message:
         messages = list(view.messages) if self._compact is None else shortened(view.messages, self._compact)
@@ -45,7 +54,7 @@ class FunctionCalling:
             messages = [timed(message) for message in messages]
         if self._policy and view.policy:
             messages.insert(0, Message("system", view.policy))
-        reply = await self._model.reply(Request(tuple(messages), tuple(view.tools), self._sampling))
+        reply = await self._model.reply(Request(tuple(messages), tuple(view.tools), self._sampling, style=self._style))
         message = reply.message
         made = sum(len(earlier.calls) for earlier in view.messages)
         calls = tuple(ToolCall(f"c{made + index}", call.name, call.arguments) for index, call in enumerate(message.calls, 1))

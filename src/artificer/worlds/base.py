@@ -26,7 +26,7 @@ from artificer.worlds.guide import Guide
 Forks = Literal["exact", "replay", "none"]
 TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
-_BUILT_IN = {"sqlite": "sqlite", "mcp": "mcp", "python": "python", "domain": "domains"}
+_BUILT_IN = {"sqlite": "sqlite", "many": "many", "mcp": "mcp", "python": "python", "domain": "domains"}
 
 
 class Problem(Struct, frozen=True):
@@ -105,6 +105,10 @@ class World(Protocol):
 
     async def close(self) -> None:
         """Releases what the world holds (servers, files). Sessions must be closed before."""
+
+    def guided(self, guide: Guide) -> Guide:
+        """The guide of this world, made of one that knows its tools: where tools must be found first, one that finds them."""
+        return guide
 
     def toolset(self) -> str:
         """Digest of the tool specifications."""

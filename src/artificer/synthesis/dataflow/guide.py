@@ -64,7 +64,7 @@ def attach(world: World, graph: DataflowGraph) -> DataflowGuide:
     within = innermost(world)
     if isinstance(within, Probed):
         within.probes = graph.probes
-    world.guide = guide
+    world.guide = world.guided(guide)
     return guide
 
 

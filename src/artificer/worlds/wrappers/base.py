@@ -58,6 +58,9 @@ class Wrapped(World):
         """The session around an inner one."""
         return WrappedSession(self, inner, start)
 
+    def guided(self, guide: Guide) -> Guide:
+        return self.inner.guided(guide)
+
     def inward(self, call: ToolCall) -> ToolCall:
         """A call in this world's names, in the inner world's."""
         return call
