@@ -47,7 +47,7 @@ async def test_a_failing_call_is_a_result(plain: World, tool: str, kind: ErrorKi
     assert result.content is None
     assert words in (result.detail or "")
     after = await session.call(ToolCall("c2", "work", {}))
-    assert after.error is (ErrorKind.transport if tool == "die" else None)
+    assert after.error is None  # a server that has died was started again
     await session.close()
 
 

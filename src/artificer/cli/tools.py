@@ -51,6 +51,9 @@ def command(
         say(table([(tool.name, tool.effect, shortened(_arguments(tool), 48), shortened(tool.description, 70)) for tool in found.tools]))
     if found.policy:
         say(f"\npolicy: {shortened(found.policy, 160) if not full else found.policy}")
+    if found.offers:
+        say(f"\n{len(found.offers)} thing(s) besides tools, which agents do not get:")
+        say(table([(offer.kind, shortened(offer.name, 80), shortened(offer.description, 70)) for offer in found.offers]))
     if found.problems:
         say(f"\n{len(found.problems)} thing(s) that could not be used as they are:")
         say(table([(problem.where, problem.what) for problem in found.problems]))

@@ -89,6 +89,20 @@ def refuse_plain_url(url: str, where: str) -> None:
             raise SourceError(f"the URL's {name!r} looks like a secret.", remedy=f"put it into an environment variable and write {name}=${{NAME}}")
 
 
+def token_of(reference: str) -> str:
+    """A secret by its reference `env:NAME`.
+
+    Raises:
+        SourceError: it is no reference, or the variable is not set or empty.
+    """
+    if _WHOLE.fullmatch(reference) is None:
+        raise SourceError("a token must not be typed in plain text.", remedy="put it into an environment variable and write env:NAME")
+    token, _ = resolved("token", reference, "token")
+    if not token:
+        raise SourceError(f"the environment variable of {reference!r} is empty.", remedy="set it to a secret")
+    return token
+
+
 def resolved(field: str, text: str, where: str) -> tuple[str, list[tuple[str, str]]]:
     """`text` with its references replaced by what the environment holds, and the secrets among that with what to show for them.
 
