@@ -115,7 +115,7 @@ def serve(
         SourceError: the source or the address cannot be used.
         MissingExtra: the `mcp` extra is not installed.
     """
-    from artificer.worlds.serve_mcp import offer_of, serve_stdio
+    from artificer.worlds.serve_mcp import offer_of
 
     secret = token_of(token) if token is not None else None
 
@@ -124,6 +124,8 @@ def serve(
         try:
             offer = offer_of(world, control=control, seed=seed)
             if http is None:
+                from artificer.worlds.serve_stdio import serve_stdio
+
                 await serve_stdio(offer)
             else:
                 from artificer.worlds.serve_http import serve_http

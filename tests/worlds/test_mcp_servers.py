@@ -32,7 +32,7 @@ def plain() -> World:
 @pytest.mark.parametrize(
     ("tool", "kind", "words"),
     [
-        ("die", ErrorKind.transport, "losed"),
+        ("die", ErrorKind.transport, "closed the connection"),
         ("hang", ErrorKind.timeout, "3 s"),
         ("flood", ErrorKind.bad_output, "10000002 bytes"),
         ("shapeless", ErrorKind.bad_output, "no content"),

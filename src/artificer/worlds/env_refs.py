@@ -20,7 +20,7 @@ from artificer.core.errors import SourceError
 
 _WHOLE = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)")
 _WITHIN = re.compile(r"\$\{(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
-_SENSITIVE = re.compile(r"token|secret|passw|passphrase|api[_-]?key|auth(?!or)|cookie|credential|private|(?:^|[_-])key$", re.IGNORECASE)
+_SENSITIVE = re.compile(r"token|secret|passw|passphrase|api[_-]?key|auth(?!or(?!iz))|cookie|credential|private|(?:^|[_-])key$", re.IGNORECASE)
 _SHORTEST = 6
 """Shorter values are not hidden: they would be found in words that have nothing to do with them."""
 

@@ -49,6 +49,8 @@ except ImportError as error:
     raise MissingExtra("mcp", "an mcp: world") from error
 
 _DETAIL = 500
+_GONE = "the server closed the connection"
+"""One text however it was noticed, so that traces do not differ by who was quicker."""
 _LIST_CHANGED = "tools/list_changed"
 _US = {"name": "artificer", "version": "1"}
 Heard = Callable[[float, float | None, str | None], None]
@@ -129,7 +131,7 @@ class Connection:
             raise self._refused(error, seconds) from error
         except (anyio.ClosedResourceError, anyio.BrokenResourceError, OSError, RuntimeError) as error:
             self.gone = True
-            raise Refused(ErrorKind.transport, f"the server is gone: {self._told(str(error)) or type(error).__name__}") from error
+            raise Refused(ErrorKind.transport, _GONE) from error
         except asyncio.CancelledError:
             self.unanswered = True
             raise
@@ -175,8 +177,7 @@ class Connection:
             return Refused(ErrorKind.timeout, f"no answer within {seconds:g} s")
         if error.code == CONNECTION_CLOSED or (error.code == INVALID_REQUEST and error.message == "Session terminated"):
             self.gone = True
-            status = self._server.ended if self._server is not None else None
-            return Refused(ErrorKind.transport, told if status is None else f"{told}: the server ended with status {status}")
+            return Refused(ErrorKind.transport, _GONE)
         if error.code == METHOD_NOT_FOUND or "unknown tool" in error.message.lower():
             return Refused(ErrorKind.unknown_tool, told)
         return Refused(refusal(error.message, ErrorKind.internal), told)

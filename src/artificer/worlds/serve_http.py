@@ -12,7 +12,7 @@ import json
 import logging
 import socket
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from artificer.core.errors import MissingExtra, SourceError
@@ -102,6 +102,11 @@ class Front:
         finally:
             await self._end(key, transport)
 
+    async def close(self) -> None:
+        """Ends all clients' sessions."""
+        for key, transport in list(self._open.items()):
+            await self._end(key, transport)
+
     async def _end(self, key: str, transport: StreamableHTTPServerTransport) -> None:
         self._open.pop(key, None)
         if not transport.is_terminated:
@@ -116,23 +121,23 @@ async def _refuse(send: Any, status: int, code: int, message: str) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def bound(address: str) -> socket.socket:
-    """A listening socket at HOST:PORT (port 0: any that is free).
-
-    Raises:
-        SourceError: this is no address, or it is taken.
-    """
-    host, colon, port = address.rpartition(":")
+def address_of(text: str) -> tuple[str, int]:
+    """Host and port of HOST:PORT. Raises: SourceError: it is no address."""
+    host, colon, port = text.rpartition(":")
     host = host.strip("[]")
     if not colon or not host or not port.isdecimal() or int(port) > 65535:
-        raise SourceError(f"{address!r} is not an address.", remedy="write HOST:PORT, e.g. 127.0.0.1:8000")
+        raise SourceError(f"{text!r} is not an address.", remedy="write HOST:PORT, e.g. 127.0.0.1:8000")
+    return host, int(port)
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A listening socket (port 0: any that is free). Raises: SourceError: the address is taken, or not this machine's."""
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, int(port)), family=family, backlog=_BACKLOG)
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
-        raise SourceError(
-            f"nothing can be served at {address!r}: {error.strerror or error}", remedy="choose another port, or 0 for a free one"
-        ) from error
+        what = f"nothing can be served at {host}:{port}: {error.strerror or error}"
+        raise SourceError(what, remedy="choose another port, or 0 for a free one") from error
 
 
 async def serve_http(
@@ -149,23 +154,34 @@ async def serve_http(
     Raises:
         SourceError: the address cannot be used, or is open to others and no token is set.
     """
-    host = address.rpartition(":")[0].strip("[]")
+    host, wanted = address_of(address)
     if host not in _LOOPBACK and token is None:
         raise SourceError(f"{host!r} can be reached by others.", remedy="set --token env:NAME, or serve on 127.0.0.1")
-    listening = bound(address)
-    port = listening.getsockname()[1]
-    security = None
-    if host in _LOOPBACK:
-        names = [f"{name}:*" for name in ("127.0.0.1", "localhost", "[::1]")]
-        security = TransportSecuritySettings(allowed_hosts=names, allowed_origins=[f"http://{name}" for name in names])
-    front = Front(offer, security, token, most, idle_s)
-    config = uvicorn.Config(
-        RequestBodyLimitMiddleware(front, _BODY), log_level="warning", lifespan="off", access_log=False, timeout_graceful_shutdown=1, ws="none"
-    )
-    async with anyio.create_task_group() as tasks:
-        front.tasks = tasks
-        told(f"http://{f'[{host}]' if ':' in host else host}:{port}{_PATH}")
-        try:
-            await uvicorn.Server(config).serve([listening])
-        finally:
-            tasks.cancel_scope.cancel()
+    with bound(host, wanted) as listening:
+        port = listening.getsockname()[1]
+        security = None
+        if host in _LOOPBACK:
+            names = [f"{name}:*" for name in ("127.0.0.1", "localhost", "[::1]")]
+            security = TransportSecuritySettings(allowed_hosts=names, allowed_origins=[f"http://{name}" for name in names])
+        front = Front(offer, security, token, most, idle_s)
+        app = RequestBodyLimitMiddleware(front, _BODY)
+        config = uvicorn.Config(app, log_level="warning", lifespan="off", access_log=False, timeout_graceful_shutdown=1, ws="none")
+        async with anyio.create_task_group() as tasks:
+            front.tasks = tasks
+            server = _Uvicorn(config)
+            server.leaving = front.close
+            told(f"http://{f'[{host}]' if ':' in host else host}:{port}{_PATH}")
+            try:
+                await server.serve([listening])
+            finally:
+                tasks.cancel_scope.cancel()
+
+
+class _Uvicorn(uvicorn.Server):
+    """Ends the clients' streams before it waits for their connections."""
+
+    leaving: Callable[[], Awaitable[None]]
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await self.leaving()
+        await super().shutdown(sockets)

@@ -1,4 +1,4 @@
-"""Any world as an MCP server (official SDK, low level): over stdio, or over streamable HTTP for many clients at once.
+"""Any world as an MCP server (official SDK, low level). How clients reach it: `serve_stdio`, `serve_http`.
 
 Every client has a session of its own, opened at its first call and closed when it leaves; clients never see each
 other's writes. Tools are offered as the world has them; what the protocol has no place for stands in `_meta`, so that
@@ -29,7 +29,6 @@ try:
     import anyio
     from mcp import MCPError
     from mcp.server import Server
-    from mcp.server.stdio import stdio_server
     from mcp.types import (
         INVALID_PARAMS,
         CallToolRequestParams,
@@ -208,10 +207,3 @@ def answer_of(result: ToolResult) -> CallToolResult:
     if isinstance(content, dict):
         return CallToolResult(content=[TextContent(text=text)], structured_content=content)
     return CallToolResult(content=[TextContent(text=text)], structured_content={"result": content}, _meta={META_WRAPPED: True})
-
-
-async def serve_stdio(offer: Offer) -> None:
-    """Serves one client over standard input and output, until it leaves. Whatever else is printed goes to standard error."""
-    server = server_of(offer)
-    async with stdio_server() as (read, write):
-        await server.run(read, write, server.create_initialization_options())
