@@ -5,7 +5,7 @@ The SDK reads a JSON answer whole, so a cap must stand below it. Redirects to ot
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -18,30 +18,33 @@ except ImportError as error:
     raise MissingExtra("mcp", "an mcp: world") from error
 
 
-def client(url: str, headers: dict[str, str], seconds: float, limit: int) -> httpx2.AsyncClient:
+def client(url: str, headers: dict[str, str], seconds: float, limit: int, ended: Callable[[], None]) -> httpx2.AsyncClient:
     """A client whose answers hold at most `limit` bytes each; event streams are capped per event by the SDK.
 
     Args:
         url: where it will be used: the environment may name a proxy for it.
         seconds: without a byte before an answer is given up; calls have their own limit.
+        ended: called when the server does not know the session any more.
     """
     parts = urlsplit(url)
     proxy = None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
     return httpx2.AsyncClient(
         headers={"accept-encoding": "identity", **headers},
         timeout=httpx2.Timeout(seconds, pool=None),
-        transport=_Capped(limit, proxy),
+        transport=_Capped(limit, proxy, ended),
         trust_env=False,  # it would put proxies in the place of the transport that counts
     )
 
 
 class _Capped(httpx2.AsyncHTTPTransport):
-    def __init__(self, limit: int, proxy: str | None) -> None:
+    def __init__(self, limit: int, proxy: str | None, ended: Callable[[], None]) -> None:
         super().__init__(limits=httpx2.Limits(max_connections=None), proxy=proxy)
-        self._limit = limit
+        self._limit, self._ended = limit, ended
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         response = await super().handle_async_request(request)
+        if response.status_code == 404 and "mcp-session-id" in request.headers:
+            self._ended()
         if response.headers.get("content-encoding", "identity").lower() != "identity":
             await response.aclose()
             raise httpx2.DecodingError("the answer is compressed, which was not asked for")

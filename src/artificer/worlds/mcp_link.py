@@ -34,7 +34,6 @@ try:
         CLIENT_CAPABILITIES_META_KEY,
         CLIENT_INFO_META_KEY,
         CONNECTION_CLOSED,
-        INVALID_REQUEST,
         METHOD_NOT_FOUND,
         PROTOCOL_VERSION_META_KEY,
         REQUEST_TIMEOUT,
@@ -175,7 +174,7 @@ class Connection:
         if error.code == REQUEST_TIMEOUT:
             self.unanswered = True
             return Refused(ErrorKind.timeout, f"no answer within {seconds:g} s")
-        if error.code == CONNECTION_CLOSED or (error.code == INVALID_REQUEST and error.message == "Session terminated"):
+        if error.code == CONNECTION_CLOSED or self.gone:
             self.gone = True
             return Refused(ErrorKind.transport, _GONE)
         if error.code == METHOD_NOT_FOUND or "unknown tool" in error.message.lower():
@@ -203,6 +202,9 @@ class Connection:
             parts.append(f"It said:\n{said}")
         remedy = "run the command in a terminal and see that it waits for input" if self.target.command else "check the URL and that the server runs"
         return SourceError(self._veil.text(" ".join(parts)), where=self.target.name, remedy=remedy)
+
+    def _lose(self) -> None:
+        self.gone = True
 
     def _told(self, text: str) -> str:
         return str(self._veil.over(self._scratch.outward(text)))[:_DETAIL]
@@ -271,7 +273,7 @@ class Connection:
             self._veil = Veil.of(hidden)
             cap = 8 * self._limits.result_bytes + 2**20  # as JSON, and perhaps twice: as text and as structured content
             async with (
-                client(url, headers, max(self._limits.longest_s, self._limits.start_s), cap) as http,
+                client(url, headers, max(self._limits.longest_s, self._limits.start_s), cap, self._lose) as http,
                 streamable_http_client(url, http_client=http, max_sse_event_size=cap) as streams,
             ):
                 yield streams[0], streams[1]

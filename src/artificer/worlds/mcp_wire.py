@@ -115,6 +115,7 @@ def specs(offered: list[Json], where: str) -> tuple[list[Offered], list[Problem]
     """Usable tools in the order listed, and why the others are not, or not as they are."""
     found: dict[str, Offered] = {}
     problems: list[Problem] = []
+    names = {name for raw in offered[:_MOST] if isinstance(name := _object(raw).get("name"), str) and TOOL_NAME.fullmatch(name)}
     for index, raw in enumerate(offered[:_MOST]):
         entry = _object(raw)
         name: Json = entry.get("name")
@@ -127,16 +128,24 @@ def specs(offered: list[Json], where: str) -> tuple[list[Offered], list[Problem]
             if fault is not None:
                 problems.append(Problem(name, f"{fault}; left out"))
                 continue
-            spec = _spec(name, entry, problems)
-            if spec.name != name:
-                problems.append(Problem(name, f"offered as {spec.name!r}, since its own name is not one for agents"))
-            found[name] = Offered(name, spec)
+            given = name if name in names else _usual(name, names)
+            if given != name:
+                names.add(given)
+                problems.append(Problem(name, f"offered as {given!r}, since its own name is not one for agents"))
+            found[name] = Offered(name, _spec(given, name, entry, problems))
     if len(offered) > _MOST:
         problems.append(Problem(where, f"it lists {len(offered)} tools; those after the first {_MOST} are left out"))
     return list(found.values()), problems
 
 
-def _spec(name: str, entry: dict[str, Json], problems: list[Problem]) -> ToolSpec:
+def _usual(name: str, taken: set[str]) -> str:
+    """A name for agents for a tool with an unusual one, that no other tool has."""
+    base = _UNUSUAL.sub("_", name)
+    candidates = (base[:64], *(f"{base[:58]}_{number}" for number in range(2, _MOST)))
+    return next(candidate for candidate in candidates if candidate not in taken)
+
+
+def _spec(given: str, name: str, entry: dict[str, Json], problems: list[Problem]) -> ToolSpec:
     meta, hints = _object(entry.get("_meta")), _object(entry.get("annotations"))
     returns: Json = meta.get(META_RETURNS, entry.get("outputSchema"))
     fault = None if returns is None else _fault(returns, name, needs_object=False)
@@ -149,7 +158,7 @@ def _spec(name: str, entry: dict[str, Json], problems: list[Problem]) -> ToolSpe
     examples: Json = meta.get(META_EXAMPLES)
     listed = cast("list[Json]", examples) if isinstance(examples, list) else []
     return ToolSpec(
-        name=name if TOOL_NAME.fullmatch(name) else _UNUSUAL.sub("_", name)[:64],
+        name=given,
         description=_described(name, entry.get("description"), problems),
         parameters=entry["inputSchema"] if ours else _with_examples(entry["inputSchema"]),
         returns=returns,

@@ -7,6 +7,7 @@ on any other a token is demanded.
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 import logging
@@ -173,6 +174,10 @@ async def serve_http(
             told(f"http://{f'[{host}]' if ':' in host else host}:{port}{_PATH}")
             try:
                 await server.serve([listening])
+            except asyncio.CancelledError:  # uvicorn itself only shuts down when a signal asks it to
+                with anyio.CancelScope(shield=True):
+                    await server.shutdown([listening])
+                raise
             finally:
                 tasks.cancel_scope.cancel()
 
