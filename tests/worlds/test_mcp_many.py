@@ -75,7 +75,7 @@ def test_resources_and_prompts_are_listed() -> None:
 
 
 def test_a_list_without_an_end_is_left() -> None:
-    assert len(World.of(f"mcp:{MOODY} paging").tools) == 14
+    assert len(World.of(f"mcp:{MOODY} paging").tools) == 15
 
 
 async def test_a_file_of_servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

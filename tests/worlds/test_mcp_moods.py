@@ -53,6 +53,14 @@ async def test_a_server_that_died_comes_back_with_what_was_done() -> None:
     await asyncio.gather(session.close(), fork.close())
 
 
+async def test_a_server_that_dies_while_it_is_looked_at_is_looked_at_again(tmp_path: Path) -> None:
+    session = await moody(f"moody {tmp_path / 'diary'}", Probe("blink", {})).open(Start())
+    assert (await session.call(ADD)).content == {"count": 1}
+    assert (tmp_path / "diary").exists()
+    assert [effect.columns for effect in session.effects()] == [{"value": (0, 1)}]
+    await session.close()
+
+
 async def test_a_write_without_an_answer_has_not_happened(plain: McpWorld) -> None:
     session = await plain.open(Start())
     await session.call(ADD)

@@ -126,6 +126,22 @@ async def test_a_limit_a_token_and_a_wrong_path() -> None:
                 pass  # the one who left made room
 
 
+async def test_a_client_that_falls_silent_is_forgotten() -> None:
+    greeting = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}
+    known = {"accept": "application/json, text/event-stream"}
+    async with serving(World.of(f"python:{LEDGER}"), idle_s=0.2) as url, httpx2.AsyncClient() as http:
+        opened = await http.post(url, json={"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": greeting}, headers=known)
+        known["mcp-session-id"] = opened.headers["mcp-session-id"]
+        ping = {"jsonrpc": "2.0", "id": 2, "method": "ping"}
+        assert (await http.post(url, json=ping, headers=known)).status_code == 200
+        for _ in range(100):
+            if (await http.post(url, json=ping, headers=known)).status_code == 404:
+                break
+            await asyncio.sleep(0.3)
+        else:
+            raise AssertionError("it was not forgotten")
+
+
 async def test_an_address_that_cannot_be_served_says_why() -> None:
     offer = offer_of(World.of(f"python:{LEDGER}"))
     with pytest.raises(SourceError, match="reached by others"):

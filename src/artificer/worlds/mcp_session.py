@@ -182,11 +182,16 @@ class McpSession(Session):
     async def look(self) -> None:
         """Runs the probes and keeps what they show when it is new."""
         tables: Tables = {}
+        lost = False
+        before = self._seen[-1][1] if self._seen else {}
         for probe in self._world.probes:
             shown = await self._ask(self._rig, ToolCall("probe", probe.name, probe.arguments))
             tables[probe.table] = without(shown.content, probe.ignore) if shown.error is None else {"error": str(shown.error)}
+            lost |= shown.error in _UNANSWERED and probe.table in before and before[probe.table] != tables[probe.table]
         if not self._world.probes:
             tables = self._unprobed()
+        if lost and self._world.forks != "none" and await self._renewed() is None:
+            return  # a server that died while it was looked at: its successor was looked at instead
         if not self._seen or tables != self._seen[-1][1]:
             self._seen.append((self.calls, tables))
 

@@ -20,6 +20,7 @@ class Ledger:
     @tool(effect="read")
     def balance(self) -> int:
         """Show the balance."""
+        print("a tool that prints what is no message")
         return self.balance_now
 
     @tool(effect="read")

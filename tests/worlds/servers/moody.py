@@ -43,6 +43,7 @@ def tools() -> list:
         tool("change", readOnlyHint=True),
         tool("announce", readOnlyHint=True),
         tool("fate", readOnlyHint=True),
+        tool("blink", readOnlyHint=True),
         tool("tell", readOnlyHint=True),
         tool("both", readOnlyHint=True, destructiveHint=True),
     ]
@@ -62,6 +63,14 @@ def call(request: dict) -> None:
 def add() -> dict:
     global count
     count += 1
+    return {"count": count}
+
+
+def blink() -> dict:
+    """Shows the count; dies the first time that it is not 0, which the diary remembers."""
+    if count and not os.path.exists(DIARY):
+        open(DIARY, "w").close()
+        os._exit(4)
     return {"count": count}
 
 
@@ -99,7 +108,15 @@ def deep(request: dict) -> None:
     sys.stdout.flush()
 
 
-ANSWERS = {"add": add, "peek": lambda: {"count": count}, "change": change, "announce": announce, "fate": lambda: {"pid": os.getpid()}, "tell": tell}
+ANSWERS = {
+    "add": add,
+    "peek": lambda: {"count": count},
+    "change": change,
+    "announce": announce,
+    "blink": blink,
+    "fate": lambda: {"pid": os.getpid()},
+    "tell": tell,
+}
 MISDEEDS = {
     "die": lambda _: os._exit(3),
     "add_and_hang": lambda _: add(),
