@@ -7,6 +7,8 @@ import gzip
 import json
 import os
 import resource
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -96,6 +98,42 @@ async def test_what_is_no_server_is_one_message(reply: Reply) -> None:
             await asyncio.to_thread(World.of, f"mcp:{url}", start_timeout="5")
     assert url in str(caught.value)
     assert caught.value.remedy == "check the URL and that the server runs"
+
+
+def test_a_bad_server_is_told_once_and_not_with_the_librarys_tracebacks(tmp_path: Path) -> None:
+    script = tmp_path / "server.py"
+    script.write_text(NOISE)
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "cannot be used" in done.stdout
+
+
+NOISE = """
+import http.server, threading
+
+class Broken(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers.get("content-length", 0)))
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", "1")
+        self.end_headers()
+        self.wfile.write(b"{")
+
+    def log_message(self, *_):
+        pass
+
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Broken)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+
+from artificer import World
+from artificer.core.errors import SourceError
+
+try:
+    World.of(f"mcp:http://127.0.0.1:{server.server_port}/mcp")
+except SourceError as error:
+    print(error)
+"""
 
 
 async def test_an_answer_of_any_size_does_not_fill_the_memory() -> None:

@@ -215,6 +215,14 @@ def test_what_cannot_be_is_said_without_the_secret(source: str, options: dict[st
     assert SECRET not in str(caught.value)
 
 
+def test_a_secret_that_no_header_can_hold_is_not_in_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BAD_TOKEN", f"{SECRET}\n")
+    with pytest.raises(SourceError) as caught:
+        World.of("mcp:http://127.0.0.1:9/mcp", **{"header.Authorization": "Bearer ${BAD_TOKEN}"})
+    assert SECRET not in f"{caught.value}"
+    assert "cannot be used" in str(caught.value)
+
+
 async def test_a_mark_of_the_session_is_private_and_not_told() -> None:
     world = moody("moody {session}")
     one, other = await asyncio.gather(world.open(Start()), world.open(Start()))

@@ -116,7 +116,7 @@ def resolved(field: str, text: str, where: str) -> tuple[str, list[tuple[str, st
         if value is None:
             raise SourceError(f"the environment variable {name!r}, needed for {field!r}, is not set.", where=where, remedy=f"export {name}=...")
         if always or sensitive(field) or sensitive(name):
-            secrets.append((value, f"[{name}]"))
+            secrets.extend((piece, f"[{name}]") for piece in {value, *value.split()})  # an error may show it with its white space escaped
         return value
 
     whole = _WHOLE.fullmatch(text)

@@ -7,6 +7,7 @@ are raw: what a server answers is read with suspicion elsewhere, not by the SDK'
 from __future__ import annotations
 
 import asyncio
+import logging
 import uuid
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -56,6 +57,13 @@ Heard = Callable[[float, float | None, str | None], None]
 """What is called with progress, total and message while a request is answered."""
 
 
+def _hush() -> None:
+    """Keeps what the SDK says of bad servers from standard error, where nobody has asked for it; whoever sets up logging gets it."""
+    logger = logging.getLogger("mcp")
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())
+
+
 class Refused(Exception):
     """A request that was not answered with a result: why, in our taxonomy and in words for an agent."""
 
@@ -103,6 +111,7 @@ class Connection:
 
     async def start(self) -> None:
         """Raises: SourceError: the server does not start or does not speak the protocol."""
+        _hush()
         self._owner = asyncio.create_task(self._own())
         try:
             await asyncio.shield(self._ready)
@@ -251,7 +260,7 @@ class Connection:
             return error
         if isinstance(error, TimeoutError):
             return self.blame(f"the server did not answer within {self._limits.start_s:g} s (option start_timeout)")
-        return self.blame(f"the server cannot be used: {str(error)[:_DETAIL] or type(error).__name__}")
+        return self.blame(f"the server cannot be used: {self._told(str(error)) or type(error).__name__}")
 
     def _filled(self, texts: dict[str, str], hidden: list[tuple[str, str]]) -> dict[str, str]:
         """Values with placeholders and references to the environment filled in. What must not be seen is added to `hidden`."""
