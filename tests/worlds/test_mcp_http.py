@@ -136,14 +136,15 @@ except SourceError as error:
 """
 
 
-async def test_an_answer_of_any_size_does_not_fill_the_memory() -> None:
+@pytest.mark.parametrize("kind", ["application/json", "text/event-stream"])
+async def test_an_answer_of_any_size_does_not_fill_the_memory(kind: str) -> None:
     sent = 0
 
     def endless(request: dict[str, Any], headers: dict[str, str], writer: asyncio.StreamWriter) -> None:
         if request.get("method") != "tools/call":
             plain(request, headers, writer)
             return
-        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 10000000000\r\n\r\n")
+        writer.write(f"HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: 10000000000\r\n\r\ndata: ".encode())
         asyncio.get_running_loop().create_task(pour(writer))
 
     async def pour(writer: asyncio.StreamWriter) -> None:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from artificer.api import described
+from artificer.cli import main
 from artificer.core.errors import SourceError
 from artificer.core.messages import ToolCall
 from artificer.core.tasks import Start
@@ -66,7 +67,11 @@ def test_annotations_become_effects_and_attributes() -> None:
     assert any(problem.where == "both" and "unknown" in problem.what for problem in world.problems)
 
 
-def test_resources_and_prompts_are_listed() -> None:
+def test_resources_and_prompts_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tools", f"mcp:{MOODY} one"]) == 0
+    shown = capsys.readouterr().out
+    assert "2 thing(s) besides tools" in shown
+    assert "note://1" in shown
     found = described(f"mcp:{MOODY} one")
     assert [(offer.kind, offer.name, offer.description) for offer in found.offers] == [
         ("resource", "note://1", "The first note."),
@@ -75,7 +80,7 @@ def test_resources_and_prompts_are_listed() -> None:
 
 
 def test_a_list_without_an_end_is_left() -> None:
-    assert len(World.of(f"mcp:{MOODY} paging").tools) == 15
+    assert len(World.of(f"mcp:{MOODY} paging").tools) == 16
 
 
 async def test_a_file_of_servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -166,6 +166,12 @@ async def test_a_session_keeps_the_tools_it_began_with_and_says_so() -> None:
     await session.close()
 
 
+async def test_a_server_that_asks_for_a_model_is_told_no(plain: McpWorld) -> None:
+    session = await plain.open(Start())
+    assert (await session.call(ToolCall("c", "ask", {}))).content == {"refused": True}
+    await session.close()
+
+
 SECRET = "s3cret-value-91"
 
 

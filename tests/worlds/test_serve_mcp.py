@@ -59,7 +59,7 @@ async def serving(world: World, *, control: bool = False, address: str = "127.0.
 async def test_an_official_client_over_stdio(mode: str) -> None:
     async with Client(stdio(f"python:{LEDGER}", "--control", "--seed", "3"), mode=mode) as client:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
-        assert list(tools) == ["balance", "entries", "pay", "reset", "effects", "digest"]
+        assert list(tools) == ["balance", "entries", "wait", "pay", "reset", "effects", "digest"]
         assert tools["balance"].annotations is not None
         assert tools["balance"].annotations.read_only_hint is True
         assert tools["pay"].annotations is not None
@@ -82,6 +82,13 @@ async def test_an_official_client_over_stdio(mode: str) -> None:
         assert (await client.call_tool("reset", {"seed": "x"})).is_error
         with pytest.raises(MCPError, match="Unknown tool"):
             await client.call_tool("steal", {})
+
+
+async def test_a_client_that_gives_up_stops_the_call_and_goes_on() -> None:
+    async with Client(stdio(f"python:{LEDGER}")) as client:
+        with pytest.raises(MCPError, match="timed out"):
+            await client.call_tool("wait", {"seconds": 200}, read_timeout_seconds=0.3)
+        assert (await client.call_tool("balance", {}, read_timeout_seconds=60)).structured_content == {"result": 0}
 
 
 async def test_clients_over_http_do_not_see_each_other() -> None:
@@ -153,22 +160,22 @@ async def test_an_address_that_cannot_be_served_says_why() -> None:
             address_of(address)
 
 
-async def test_a_world_is_the_same_world_at_the_other_end() -> None:
-    near = World.of("domain:retail")
-    far = World.of("mcp:" + " ".join([*SERVE, "domain:retail"]), **{"env.PYTHONPATH": SOURCES})
+@pytest.mark.parametrize("source", ["domain:retail", "sqlite:chinook", f"python:{LEDGER.replace('ledger', 'typed_tools')}"])
+async def test_a_world_is_the_same_world_at_the_other_end(source: str) -> None:
+    near = World.of(source)
+    far = World.of("mcp:" + " ".join([*SERVE, source]), **{"env.PYTHONPATH": SOURCES})
     assert far.tools == near.tools
     assert far.toolset() == near.toolset()
     assert far.policy == near.policy
-    calls = [
-        ToolCall("1", "find_customer_by_email", {"email": "nobody@mail.example"}),
-        ToolCall("2", "find_customer_by_email", {"email": "no address"}),
-        ToolCall("3", "find_customer_by_email", {}),
-        ToolCall("4", "search_products", {}),
-        *(ToolCall("5", tool.name, {}) for tool in near.tools),
-    ]
     one, other = await asyncio.gather(near.open(Start()), far.open(Start()))
-    for call in calls:
-        assert await other.call(call) == await one.call(call)
+    answered = 0
+    for tool in near.tools:
+        for value in (1, "1", "Rock", None, [], {}):
+            call = ToolCall("c", tool.name, dict.fromkeys(tool.parameters.get("properties", {}), value))
+            result = await one.call(call)
+            assert await other.call(call) == result
+            answered += result.error is None
+    assert answered
     await asyncio.gather(one.close(), other.close())
 
 

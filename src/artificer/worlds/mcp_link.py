@@ -30,7 +30,6 @@ try:
     from mcp.shared.dispatcher import CallOptions
     from mcp.shared.inbound import MCP_METHOD_HEADER, MCP_NAME_HEADER, MCP_PROTOCOL_VERSION_HEADER, encode_header_value
     from mcp.shared.jsonrpc_dispatcher import JSONRPCDispatcher
-    from mcp.shared.message import SessionMessage
     from mcp.types import (
         CLIENT_CAPABILITIES_META_KEY,
         CLIENT_INFO_META_KEY,
@@ -40,11 +39,11 @@ try:
         REQUEST_TIMEOUT,
         UNSUPPORTED_PROTOCOL_VERSION,
         Implementation,
-        jsonrpc_message_adapter,
     )
     from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
     from artificer.worlds.mcp_http import client
+    from artificer.worlds.mcp_pipes import pipes
 except ImportError as error:
     raise MissingExtra("mcp", "an mcp: world") from error
 
@@ -290,42 +289,14 @@ class Connection:
         command = self._command(self.target.command, hidden)
         self._veil = Veil.of(hidden)
         self._server = server = await Server.start(command, self.target.name)
-        inbox, read = anyio.create_memory_object_stream[SessionMessage | Exception](0)
-        write, outbox = anyio.create_memory_object_stream[SessionMessage](0)
-        pumps = [asyncio.create_task(self._pump_in(server, inbox)), asyncio.create_task(self._pump_out(server, outbox))]
-        try:
-            yield read, write
-        finally:
-            for stream in (read, write, inbox, outbox):
-                stream.close()
-            for pump in pumps:
-                pump.cancel()
-            await asyncio.gather(*pumps, return_exceptions=True)
-            await asyncio.shield(asyncio.ensure_future(server.stop()))
+        async with pipes(server, self._skipped) as streams:
+            yield streams
+
+    def _skipped(self, line: bytes) -> None:
+        self._junk = self._junk or line[:200].decode("utf-8", "replace")
 
     def _command(self, command: Command, hidden: list[tuple[str, str]]) -> Command:
         words = self._filled({f"word {index}": word for index, word in enumerate(command.words)}, hidden)
         env = self._filled(command.env, hidden)
         cwd = self._filled({"cwd": command.cwd}, hidden)["cwd"] if command.cwd is not None else None
         return msgspec.structs.replace(command, words=tuple(words.values()), env=env, cwd=cwd)
-
-    async def _pump_in(self, server: Server, inbox: Any) -> None:
-        async with inbox:
-            async for line in server.lines():
-                if not line.strip():
-                    continue
-                try:
-                    message = jsonrpc_message_adapter.validate_json(line, by_name=False)
-                except ValueError:
-                    self._junk = self._junk or line[:200].decode("utf-8", "replace")
-                    continue
-                await inbox.send(SessionMessage(message))
-
-    async def _pump_out(self, server: Server, outbox: Any) -> None:
-        async with outbox:
-            async for item in outbox:
-                line = item.message.model_dump_json(by_alias=True, exclude_unset=True) + "\n"
-                try:
-                    await server.write(line.encode())
-                except OSError:  # the server is gone: the reading side reports it
-                    return

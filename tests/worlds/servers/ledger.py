@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from artificer import tool
 
 POLICY = "Pay nobody twice."
@@ -27,6 +29,12 @@ class Ledger:
     def entries(self) -> list[dict[str, int | str]]:
         """Show who got what."""
         return self.entries_made
+
+    @tool(effect="read")
+    async def wait(self, seconds: float) -> str:
+        """Wait for a while."""
+        await asyncio.sleep(seconds)
+        return "waited"
 
     @tool(effect="write")
     def pay(self, amount: int, to: str) -> dict[str, int]:

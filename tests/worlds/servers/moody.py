@@ -11,6 +11,7 @@ import time
 NAME = sys.argv[1]
 DIARY = sys.argv[2] if len(sys.argv) > 2 else os.devnull
 OBJECT = {"type": "object", "properties": {}}
+asked: dict = {}
 count = 0
 extra = False
 
@@ -45,6 +46,7 @@ def tools() -> list:
         tool("fate", readOnlyHint=True),
         tool("blink", readOnlyHint=True),
         tool("tell", readOnlyHint=True),
+        tool("ask", readOnlyHint=True),
         tool("both", readOnlyHint=True, destructiveHint=True),
     ]
     return [*listed[1:], tool("surprise")] if extra else listed
@@ -98,6 +100,12 @@ def report(request: dict, steps: int) -> None:
     answer(request, {"steps": steps})
 
 
+def ask(request: dict) -> None:
+    """Asks the client for things before it answers."""
+    asked["call"] = request
+    say({"jsonrpc": "2.0", "id": "q", "method": "sampling/createMessage", "params": {"messages": [], "maxTokens": 9}})
+
+
 def endless(_: dict) -> None:
     while True:
         sys.stdout.write("x" * 2**20)
@@ -123,6 +131,7 @@ MISDEEDS = {
     "look_and_hang": lambda _: None,
     "slowly": lambda request: report(request, 5),
     "forever": lambda request: report(request, 1000),
+    "ask": ask,
     "endless": endless,
     "deep": deep,
 }
@@ -135,6 +144,8 @@ def main() -> None:
     for line in sys.stdin:
         request = json.loads(line)
         method = request.get("method")
+        if method is None and request.get("id") == "q":
+            answer(asked["call"], {"refused": "error" in request})
         if method == "initialize":
             version = request["params"]["protocolVersion"]
             offered = {"tools": {"listChanged": True}, "resources": {}, "prompts": {}}
