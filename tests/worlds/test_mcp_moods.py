@@ -194,6 +194,17 @@ async def test_secrets_come_from_the_environment_and_show_nowhere(monkeypatch: p
     assert SECRET not in str(caught.value)
 
 
+async def test_sessions_of_one_world_may_act_for_different_people(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENS_TOKEN", SECRET)
+    world = moody("moody", **{"env.ACTING": "ana"})
+    bens = world.acting({"env.ACTING": "ben", "env.TOKEN": "env:BENS_TOKEN"})
+    assert (await told(world)).content["user"] == "ana"
+    assert (await told(bens)).content == {"args": [], "token": "[BENS_TOKEN]", "user": "ben", "seed": None}
+    for options, words in (({"env.TOKEN": SECRET}, "looks like a secret"), ({"timeout": "3"}, "who acts"), ({"header.X": "1"}, "with commands")):
+        with pytest.raises(SourceError, match=words):
+            world.acting(options)
+
+
 @pytest.mark.parametrize(
     ("source", "options", "words"),
     [

@@ -11,8 +11,9 @@ ended with the session.
 from __future__ import annotations
 
 import asyncio
+import copy
 import threading
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
 from artificer.core.errors import SourceError
@@ -22,7 +23,7 @@ from artificer.worlds.base import Offer, Problem, World
 from artificer.worlds.mcp_listing import Listing, catalogue, listing_of, mark_of
 from artificer.worlds.mcp_rig import Rig, Rigs
 from artificer.worlds.mcp_session import McpSession
-from artificer.worlds.mcp_target import Source, source_of
+from artificer.worlds.mcp_target import Source, acting, source_of
 from artificer.worlds.servers import WORKSPACE
 
 
@@ -118,6 +119,17 @@ class McpWorld(World):
             await session.close()
             raise
         return session
+
+    def acting(self, options: Mapping[str, str]) -> McpWorld:
+        """The same world for sessions with other headers and environment, e.g. `{"header.X-User": "ben"}`. Close it as well.
+
+        Raises:
+            SourceError: an option is neither `header.NAME` nor `env.NAME`, or a secret is in plain text.
+        """
+        twin = copy.copy(self)
+        twin.source = acting(self.source, options)
+        twin._rigs = Rigs(twin.source)
+        return twin
 
     async def take(self, start: Start, folder: str | None = None) -> Rig:
         """Running servers for a session, on a copy of `folder` (the template when None). Raises: SourceError."""

@@ -122,6 +122,29 @@ def source_of(rest: str, options: Mapping[str, str]) -> Source:
     return source
 
 
+def acting(source: Source, options: Mapping[str, str]) -> Source:
+    """The source with other headers and environment: options `header.NAME` and `env.NAME`.
+
+    Raises:
+        SourceError: another option, or one for a kind of server that the source does not have; a secret in plain text.
+    """
+    for name, value in options.items():
+        if not name.startswith(("env.", "header.")):
+            raise SourceError(f"{name!r} says nothing of who acts.", where=source.name, remedy="use env.NAME and header.NAME")
+        refuse_plain(name, value, source.name)
+    _check(source, options)
+    env = {name.removeprefix("env."): value for name, value in options.items() if name.startswith("env.")}
+    headers = {name.removeprefix("header."): value for name, value in options.items() if name.startswith("header.")}
+    replace = msgspec.structs.replace
+    targets = [
+        replace(target, headers={**target.headers, **headers})
+        if target.command is None
+        else replace(target, command=replace(target.command, env={**target.command.env, **env}))
+        for target in source.targets
+    ]
+    return replace(source, targets=tuple(targets))
+
+
 def limits_of(options: Mapping[str, str], where: str) -> Limits:
     """Limits from options; `longest` is ten times `timeout` unless it is given."""
     call_s = _number(options, "timeout", 30.0, where)
