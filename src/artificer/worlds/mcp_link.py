@@ -246,7 +246,7 @@ class Connection:
         if session.server_capabilities is not None:
             self.capabilities = session.server_capabilities.model_dump(by_alias=True, exclude_none=True, mode="json")
         if not self.label and session.server_info is not None:
-            self.label = session.server_info.name
+            self.label = self._veil.text(session.server_info.name)
 
     async def _noticed(self, message: object) -> None:
         if str(getattr(message, "method", "")).endswith(_LIST_CHANGED):
