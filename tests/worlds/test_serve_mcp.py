@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import signal
 import subprocess
@@ -257,7 +258,9 @@ def test_what_cannot_be_served_is_one_message() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_ends_it_at_once(number: signal.Signals) -> None:
-    process = subprocess.Popen([*SERVE, f"python:{LEDGER}"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    pipe = subprocess.PIPE
+    usual = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a background job would inherit that it is ignored
+    process = subprocess.Popen([*SERVE, f"python:{LEDGER}"], stdin=pipe, stdout=pipe, stderr=pipe, preexec_fn=usual)
     try:
         assert process.stdin is not None
         assert process.stdout is not None
