@@ -70,6 +70,7 @@ async def test_an_official_client_over_stdio(mode: str) -> None:
         begun = (await client.call_tool("digest", {})).structured_content
         paid = await client.call_tool("pay", {"amount": 4, "to": "Ana"})
         assert paid.structured_content == {"balance": -1}
+        assert (await client.call_tool("entries", {})).structured_content == {"result": [{"to": "Ana", "amount": 4}]}
         refused = await client.call_tool("pay", {"amount": "much", "to": "Ana"})
         assert refused.is_error
         assert "amount" in refused.content[0].text

@@ -22,12 +22,12 @@ class Ledger:
     @tool(effect="read")
     def balance(self) -> int:
         """Show the balance."""
-        print("a tool that prints what is no message")
         return self.balance_now
 
     @tool(effect="read")
     def entries(self) -> list[dict[str, int | str]]:
         """Show who got what."""
+        print("a tool that prints what is no message")
         return self.entries_made
 
     @tool(effect="read")
