@@ -39,7 +39,8 @@ from artificer.run.summary import Summary
 from artificer.studio.gather import VERIFIED, Shown, Verified, gather
 from artificer.studio.report import Learned, page
 from artificer.synthesis.discovered import GRAPH, Stored, discovered, observing
-from artificer.worlds.base import Problem, World
+from artificer.worlds.base import Offer, Problem, World
+from artificer.worlds.env_refs import token_of
 
 if TYPE_CHECKING:
     from artificer.learn import curate as curate
@@ -65,6 +66,7 @@ class Described(Struct, frozen=True):
     policy: str
     tools: tuple[ToolSpec, ...]
     problems: tuple[Problem, ...] = ()
+    offers: tuple[Offer, ...] = ()
 
 
 def described(source: str, options: dict[str, str] | None = None) -> Described:
@@ -85,7 +87,54 @@ def described(source: str, options: dict[str, str] | None = None) -> Described:
 
 
 def _described(world: World) -> Described:
-    return Described(world.name, world.toolset(), world.forks, world.policy, tuple(world.tools), tuple(world.problems))
+    return Described(world.name, world.toolset(), world.forks, world.policy, tuple(world.tools), tuple(world.problems), tuple(world.offers))
+
+
+def serve(
+    source: str,
+    *,
+    options: dict[str, str] | None = None,
+    http: str | None = None,
+    token: str | None = None,
+    control: bool = False,
+    seed: int = 0,
+    told: Callable[[str], None] = print,
+) -> None:
+    """Offers a world to any MCP client, with a session for each, until it is interrupted (or the client on stdio leaves).
+
+    Args:
+        source: any source.
+        options: of the source.
+        http: HOST:PORT to serve many clients over streamable HTTP; None for one over standard input and output.
+        token: what HTTP clients must send; `env:NAME`.
+        control: whether to add tools that begin afresh and show what was changed.
+        seed: what sessions begin with.
+        told: called with the URL, with `http`, once clients can connect.
+
+    Raises:
+        SourceError: the source or the address cannot be used.
+        MissingExtra: the `mcp` extra is not installed.
+    """
+    from artificer.worlds.serve_mcp import offer_of
+
+    secret = token_of(token) if token is not None else None
+
+    async def run() -> None:
+        world = World.of(source, **(options or {}))
+        try:
+            offer = offer_of(world, control=control, seed=seed)
+            if http is None:
+                from artificer.worlds.serve_stdio import serve_stdio
+
+                await serve_stdio(offer)
+            else:
+                from artificer.worlds.serve_http import serve_http
+
+                await serve_http(offer, http, token=secret, told=told)
+        finally:
+            await world.close()
+
+    run_async(run())
 
 
 def synth(

@@ -26,8 +26,8 @@ def command(
     Parameters
     ----------
     source
-        What to read: sqlite:FILE, mcp:COMMAND, mcp:URL, python:MODULE or domain:NAME; with wrappers after bars:
-        "domain:retail | faults:rate=0.1 | budget:calls=20".
+        What to read: sqlite:FILE, mcp:COMMAND, mcp:URL, mcp:FILE.json, python:MODULE or domain:NAME; with wrappers after
+        bars: "domain:retail | faults:rate=0.1 | budget:calls=20".
     options
         Options of the source, KEY=VALUE, once for each.
     json
@@ -52,6 +52,9 @@ def command(
         say(table([(tool.name, tool.effect, shortened(_arguments(tool), 48), shortened(tool.description, 70)) for tool in found.tools]))
     if found.policy:
         say(f"\npolicy: {shortened(found.policy, 160) if not full else found.policy}")
+    if found.offers:
+        say(f"\n{len(found.offers)} thing(s) besides tools, which agents do not get:")
+        say(table([(offer.kind, shortened(offer.name, 80), shortened(offer.description, 70)) for offer in found.offers]))
     if found.problems:
         say(f"\n{len(found.problems)} thing(s) that could not be used as they are:")
         say(table([(problem.where, problem.what) for problem in found.problems]))

@@ -36,6 +36,14 @@ class Problem(Struct, frozen=True):
     what: str
 
 
+class Offer(Struct, frozen=True):
+    """What a source offers besides tools: shown to people, not to agents."""
+
+    kind: Literal["resource", "template", "prompt"]
+    name: str
+    description: str = ""
+
+
 class Session(Protocol):
     """One private copy of a world's state."""
 
@@ -97,6 +105,7 @@ class World(Protocol):
     policy: str
     forks: Forks
     problems: Sequence[Problem] = ()
+    offers: Sequence[Offer] = ()
     guide: Guide | None = None
     """How a person who knows this world serves and invents requests, when the world knows; otherwise it is discovered
     by executing."""
