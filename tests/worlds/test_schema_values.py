@@ -14,7 +14,7 @@ from artificer.worlds.schema_patterns import BadPattern, text_for
 from artificer.worlds.schema_texts import FORMATS
 from artificer.worlds.schema_values import NoSample, Sampler, sample
 
-CHECKER = jsonschema.FormatChecker()
+CHECKER = jsonschema.Draft202012Validator.FORMAT_CHECKER
 
 
 def agrees(schema, value):

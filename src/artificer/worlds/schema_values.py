@@ -79,7 +79,7 @@ class Sampler:
             except NoSample as error:
                 reason = str(error)
                 continue
-            except (BadPattern, RecursionError, OverflowError, TypeError, AttributeError, KeyError) as error:  # a schema that is none
+            except (BadPattern, RecursionError, ArithmeticError, TypeError, AttributeError, KeyError) as error:  # a schema that is none
                 raise NoSample(f"the schema cannot be read: {type(error).__name__}: {str(error)[:200]}") from error
             if self.fits(self._schema, value):
                 return value
@@ -323,9 +323,13 @@ class _Draw:
         return text.ljust(least, "a") if write is None else text
 
     def _number(self, flat: Schema, whole: bool, name: str) -> Json:
-        low, high = _bounds(flat, name, whole)
+        least, most = _limits(flat, whole)
+        low, high = _usual(least, most, name)
         step = flat.get("multipleOf")
         if step is not None:
+            if math.ceil(low / step) > math.floor(high / step):  # the name suggests numbers among which there is none
+                low = least if least is not None else (most or 0) - 100 * step
+                high = most if most is not None else low + 100 * step
             return _multiple(low, high, step, whole, self._rng)
         if whole:
             low, high = math.ceil(max(low, -_LARGEST)), math.floor(min(high, _LARGEST))
@@ -337,40 +341,40 @@ class _Draw:
         return rounded if low <= rounded <= high else value
 
 
-def _bounds(flat: Schema, name: str, whole: bool) -> tuple[float, float]:
-    """The closed range to draw from: what the schema allows, narrowed to what the name suggests where these meet."""
+def _limits(flat: Schema, whole: bool) -> tuple[float | None, float | None]:
+    """The least and the most that a schema allows, exclusive bounds made inclusive."""
     least, most = flat.get("minimum"), flat.get("maximum")
     over, under = flat.get("exclusiveMinimum"), flat.get("exclusiveMaximum")
-    gap = 1 if whole else 0.01
     if over is not None and (least is None or over >= least):
-        least = math.floor(over) + 1 if whole else over + gap if most is None and under is None else math.nextafter(over, math.inf)
+        least = math.floor(over) + 1 if whole else math.nextafter(over, math.inf)
     if under is not None and (most is None or under <= most):
-        most = math.ceil(under) - 1 if whole else under - gap if least is None else math.nextafter(under, -math.inf)
+        most = math.ceil(under) - 1 if whole else math.nextafter(under, -math.inf)
+    if least is not None and most is not None and least > most:
+        raise NoSample(f"nothing lies between {least} and {most}")
+    return least, most
+
+
+def _usual(least: float | None, most: float | None, name: str) -> tuple[float, float]:
+    """The closed range to draw from: what is allowed, narrowed to what the name suggests where these meet."""
     low, high = range_named(name)
-    if least is None and most is None:
-        return low, high
     if least is not None and most is not None:
-        if least > most:
-            raise NoSample(f"nothing lies between {least} and {most}")
         inside = max(low, least), min(high, most)
         return inside if inside[0] < inside[1] else (least, most)
     if least is not None:
         return (max(low, least), high) if high > least else (least, least + 100)
-    assert most is not None
-    return (low, min(high, most)) if low < most else (most - 100, most)
+    if most is not None:
+        return (low, min(high, most)) if low < most else (most - 100, most)
+    return low, high
 
 
 def _multiple(low: float, high: float, step: float, whole: bool, rng: Random) -> Json:
-    """A multiple of `step`; of those near the range, when it holds none, there is none."""
+    """A multiple of `step` that is exact in floating point."""
     if step <= 0:
         raise NoSample(f"multiples of {step}")
-    for _ in range(TRIES):
-        first, last = math.ceil(low / step), math.floor(high / step)
-        if first > last:
-            high += step  # the range may be one that a name suggests; the validator judges what comes of it
-            continue
+    first, last = math.ceil(low / step), math.floor(high / step)
+    for _ in range(TRIES if first <= last else 0):
         factor = rng.randint(first, last)
-        if isinstance(step, int) or float(step).is_integer():
+        if float(step).is_integer():
             return factor * int(step)
         value = round(factor * step, 12)
         if (not whole or value.is_integer()) and (value / step).is_integer():
