@@ -18,6 +18,7 @@ from artificer.core.canon import Json
 from artificer.core.errors import SourceError
 from artificer.core.messages import Message
 from artificer.formats.openai import from_record
+from artificer.models.prompt import record_of, rows_of
 from artificer.worlds.base import Problem
 from artificer.worlds.emulated.forms import tools_of
 from artificer.worlds.emulated.spec import Material, Row, Scenario
@@ -52,7 +53,7 @@ def read_material(path: Path, line: int = 1) -> Material:
             remedy="give a list of tools (name, description, parameters), OpenAI's `tools`, or ToolEmu toolkits; see docs/worlds-emulated.md",
         )
     given = record.get("scenarios", record.get("scenario", []))
-    scenarios = scenarios_of(cast("Json", given), str(path))
+    scenarios = scenarios_of(given, str(path))
     toolkits = {str(tool.attributes["toolkit"]) for tool in tools if "toolkit" in tool.attributes}
     problems += linted(scenarios, toolkits)
     return Material(
@@ -157,13 +158,13 @@ def _rows(value: Json, where: str, problems: list[Problem]) -> dict[str, tuple[R
         raise SourceError("state must be tables by name.", where=where, remedy='write state = {"orders": [{...}, ...]}')
     found: dict[str, tuple[Row, ...]] = {}
     for table, part in cast("dict[str, Json]", value).items():
-        keyed: dict[str, Any] = cast("dict[str, Any]", part) if isinstance(part, dict) else {}
-        rows = (
-            cast("list[Json]", part) if isinstance(part, list) else [{"id": key, **entry} for key, entry in keyed.items() if isinstance(entry, dict)]
-        )
-        found[table] = tuple(cast("Row", row) for row in rows if isinstance(row, dict))
-        if len(found[table]) < max(len(rows), len(keyed)):
+        keyed = record_of(part) or {}
+        entries = rows_of(part) if keyed == {} else list(keyed.values())
+        rows: list[Row] = [row for entry in entries or () if (row := record_of(entry)) is not None]
+        if len(rows) < len(entries or ()):
             problems.append(Problem(f"state.{table}", "what is no object in it is left out"))
+        names = [key for key, entry in keyed.items() if record_of(entry) is not None]
+        found[table] = tuple({"id": key, **row} for key, row in zip(names, rows, strict=True)) if keyed else tuple(rows)
     return found
 
 

@@ -88,7 +88,7 @@ def _tool(where: str, record: dict[str, Any], problems: list[Problem]) -> ToolSp
     if name is None:
         return None
     stated: list[Json] = [record[key] for key in ("parameters", "input_schema", "inputSchema") if record.get(key)]
-    parameters = _record(stated[0]) if stated else {"properties": {}}
+    parameters = _record(stated[0]) if stated else _record({"properties": {}})
     if (stated and not parameters) or parameters.get("type", "object") != "object":
         problems.append(Problem(name, "its parameters are no object schema, so it is left out"))
         return None
