@@ -42,11 +42,10 @@ _PARTS = frozenset({"thought", "observation", "error", "state"})
 
 
 class Bounds(Struct, frozen=True):
-    """What an answer is held against besides its tool: closed tables, texts that must not be told, tables declared writable."""
+    """What an answer is held against besides its tool: closed tables, and texts that must not be told."""
 
     closed: Set[str] = frozenset()
     secret: tuple[str, ...] = ()
-    writes: tuple[str, ...] = ()
 
 
 class Judge:
@@ -159,7 +158,7 @@ class Judge:
         plan = self._plan
         if plan.reads:
             return f"{plan.tool} only reads: it changes nothing"
-        if table not in changeable(plan, self._plans, self._bounds.writes):
+        if table not in changeable(plan, self._plans):
             return f"{plan.tool} must not change {table!r}: that belongs to other tools"
         exists = key in self._met.state.get(table, {})
         if (table, key) in self._met.gone:
@@ -174,7 +173,7 @@ class Judge:
                 return f"{plan.tool} was called for {own!r} of {table} and must not change {key!r}"
             return None
         resource = self._plans.resources.get(table)
-        foreign = resource is not None and resource.read and table not in self._bounds.writes
+        foreign = resource is not None and resource.read and table not in self._plan.writes
         if foreign and (not exists or deletes or key not in _texts_of(self._arguments)):
             return f"{plan.tool} may change of {table} only rows that the call names"
         return None
@@ -248,17 +247,20 @@ class Judge:
                 self._problems.append(f"{name} of {key!r} in {resource.table} is stored as {one}, and the observation says {other}")
 
 
-def changeable(plan: Plan, plans: Plans, writes: Sequence[str] = ()) -> tuple[str, ...]:
-    """Tables that a tool may change: its own, those it names rows of, those declared in `attributes.writes`, and logs."""
+def answer_of(plan: Plan, outcome: Outcome) -> Json:
+    """An outcome as the answer it came from."""
+    if outcome.error is not None:
+        return {"observation": None, "error": {"kind": outcome.error.value, "detail": outcome.detail}, "state": []}
+    changes = [{"table": change.table, "key": change.key, "set": change.row} for change in outcome.changes]
+    return {"observation": outcome.content, "error": None, "state": [] if plan.reads else changes}
+
+
+def changeable(plan: Plan, plans: Plans) -> tuple[str, ...]:
+    """Tables that a tool may change: its own, those it names rows of, and those declared in `attributes.writes`."""
     if plan.reads:
         return ()
-    logs = [
-        table
-        for table, resource in plans.resources.items()
-        if not resource.read and table not in {other.table for other in plans.plans.values()} - {plan.table}
-    ]
     named = [plan.table] if plan.table is not None else []
-    return tuple(dict.fromkeys([*named, *plan.refs.values(), *writes, *logs]))
+    return tuple(dict.fromkeys([*named, *plan.refs.values(), *plan.writes]))
 
 
 def unsound(value: Json, depth: int = 0) -> bool:

@@ -10,7 +10,7 @@ from artificer.core.canon import canonical, digest
 from artificer.core.messages import Message, ToolCall, ToolResult
 from artificer.worlds.emulated.plans import Plans
 from artificer.worlds.emulated.rows import applied
-from artificer.worlds.emulated.rules import derived, facts
+from artificer.worlds.emulated.rules import derived, facts, learned
 from artificer.worlds.emulated.spec import Outcome, State
 
 
@@ -64,7 +64,7 @@ class Dialogue:
                 continue
             if plan.reads:
                 shown = facts(plan, plans, result.content, now, frozenset())
-                start, now = applied(start, shown), applied(now, shown)
+                start, now = learned(start, now, shown), learned(now, now, shown)
             else:
                 now = applied(now, derived(plan, plans, call.arguments, Outcome(result.content), now, frozenset()).changes)
         return start

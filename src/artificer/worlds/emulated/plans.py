@@ -50,6 +50,7 @@ class Plan(Struct, frozen=True):
         refs: other parameters that must name rows, with their tables.
         place: where its result holds rows of `table`.
         returns: schema of its result, given or inferred.
+        writes: other tables that it may change, as `attributes.writes` declares.
     """
 
     tool: str
@@ -61,6 +62,7 @@ class Plan(Struct, frozen=True):
     place: Place | None
     returns: Schema
     inferred: bool = False
+    writes: tuple[str, ...] = ()
 
     @property
     def reads(self) -> bool:
@@ -229,7 +231,8 @@ class _Planner:
         if op == "create" and table is None:
             table = plural(tool.noun) if tool.noun else tool.spec.name
         returns = tool.spec.returns
-        made = Plan(tool.spec.name, op, tool.named.verb, table, key, refs, tool.place, returns or {}, returns is None)
+        writes = tuple(str(one) for one in rows_of(tool.spec.attributes.get("writes")) or ())
+        made = Plan(tool.spec.name, op, tool.named.verb, table, key, refs, tool.place, returns or {}, returns is None, writes)
         return made if returns is not None else _inferred(made, resource, resources)
 
     def _consistent(self) -> None:
@@ -266,7 +269,7 @@ def _inferred(made: Plan, resource: Resource | None, resources: dict[str, Resour
 
 
 def _replaced(made: Plan, place: Place | None, returns: Schema) -> Plan:
-    return Plan(made.tool, made.op, made.verb, made.table, made.key, made.refs, place, returns, True)
+    return Plan(made.tool, made.op, made.verb, made.table, made.key, made.refs, place, returns, True, made.writes)
 
 
 def _key(resource: Resource, properties: dict[str, Schema], op: Op) -> str | None:

@@ -18,12 +18,11 @@ from artificer.core.canon import Json, seed_of
 from artificer.core.messages import Message, ToolCall, ToolResult
 from artificer.core.verdicts import ErrorKind
 from artificer.models.base import Model, Request, Sampling
-from artificer.models.prompt import record_of, rows_of
-from artificer.worlds.emulated.consistency import KINDS, Bounds, Judge, changeable
+from artificer.models.prompt import record_of
+from artificer.worlds.emulated.consistency import KINDS, changeable
 from artificer.worlds.emulated.offline import Situation
 from artificer.worlds.emulated.plans import Plan
 from artificer.worlds.emulated.prompts import again, messages
-from artificer.worlds.emulated.results import Results
 from artificer.worlds.emulated.spec import Outcome, Scenario, refused
 
 if TYPE_CHECKING:
@@ -45,12 +44,9 @@ class Played(Struct, frozen=True, omit_defaults=True):
 class Player:
     """Plays the tools of a world with a model."""
 
-    def __init__(
-        self, world: EmulatedWorld, model: Model, results: Results, told: Scenario, now: str, seed: int, repairs: int, timeout_s: float
-    ) -> None:
+    def __init__(self, world: EmulatedWorld, model: Model, told: Scenario, now: str, seed: int, repairs: int, timeout_s: float) -> None:
         self.model = model
         self._world = world
-        self._results = results
         self._told = told
         self._now = now
         self._seed = seed
@@ -61,15 +57,13 @@ class Player:
         """The outcome of a call. `key` seeds the sampling: the same question draws the same answer where the engine can."""
         world = self._world
         spec = world.specs[call.name]
-        declared = tuple(str(table) for table in rows_of(spec.attributes.get("writes")) or ())
-        bounds = Bounds(world.closed, self._told.risks, declared)
         asked = messages(
             spec,
             [tool for tool in world.tools if tool is not spec],
             call,
             met.state,
             history,
-            tables=changeable(plan, world.plans, declared),
+            tables=changeable(plan, world.plans),
             policy=world.policy,
             now=self._now,
             told=self._told,
@@ -84,7 +78,7 @@ class Player:
                 return Played(fault, tuple(repairs))
             answer, mended, problem = read_answer(raw)
             repairs += [mended] if mended else []
-            outcome, problems = (None, [problem]) if problem else Judge(plan, world.plans, call.arguments, met, self._results, bounds).judged(answer)
+            outcome, problems = (None, [problem]) if problem else world.judge(plan, call.arguments, met).judged(answer)
             if outcome is not None:
                 return Played(outcome, tuple(repairs), meant=True)
             repairs.append("asked again: " + problems[0][:200])

@@ -81,6 +81,11 @@ class Records:
             self._broken = True
             self.problems.append(Problem("records", f"nothing more is recorded: {error.strerror}"))
 
+    def refuse(self, key: str, tool: str) -> None:
+        """Forgets an answer that cannot stand."""
+        del self._known[key]
+        self.problems.append(Problem("records", f"an answer recorded for {tool} does not fit its specification or the state, and is not used"))
+
     @asynccontextmanager
     async def asking(self, key: str) -> AsyncGenerator[None]:
         """Held by one at a time for each key."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Set
 from typing import Any, cast
 
 from artificer.core.canon import Json
@@ -11,7 +11,7 @@ from artificer.core.verdicts import ErrorKind
 from artificer.models.prompt import record_of, rows_of
 from artificer.worlds.emulated.places import plain, referred_table
 from artificer.worlds.emulated.plans import Plan, Plans
-from artificer.worlds.emulated.rows import Gone, key_text
+from artificer.worlds.emulated.rows import Gone, applied, key_text
 from artificer.worlds.emulated.spec import Change, Outcome, Row, State
 
 _DEEPEST = 6
@@ -86,17 +86,33 @@ def key_shown(plan: Plan, plans: Plans, row: Row) -> Json:
 
 
 def facts(plan: Plan, plans: Plans, content: Json, state: State, gone: Gone) -> tuple[Change, ...]:
-    """Rows that a result shows and that nobody had heard of: from now on they exist."""
+    """What a result shows of rows that nobody had heard of, wholly or in part: from now on it holds, and always did."""
     if plan.table is None:
         return ()
     found: dict[str, Change] = {}
     resource = plans.resources[plan.table]
     for row in shown_rows(plan, content):
         key = key_shown(plan, plans, row)
-        if key is None or key_text(key) in state.get(plan.table, {}) or (plan.table, key_text(key)) in gone:
+        if key is None or (plan.table, key_text(key)) in gone:
             continue
-        found.setdefault(key_text(key), Change(plan.table, key_text(key), {resource.id: key, **row}))
+        known = {plain(name) for name in state.get(plan.table, {}).get(key_text(key), {})}
+        named = {plain(resource.id), plain(f"{resource.noun}_id"), "id"}
+        new = {name: value for name, value in row.items() if plain(name) not in known | named}
+        if new or not known:
+            found.setdefault(key_text(key), Change(plan.table, key_text(key), {resource.id: key, **new}))
     return tuple(found.values())
+
+
+def learned(state: State, now: State, found: Iterable[Change]) -> State:
+    """A state that `now` came from, or `now` itself, with what was found out about it. Rows that were made since stay away."""
+    changes: list[Change] = []
+    for change in found:
+        held = state.get(change.table, {}).get(change.key)
+        if held is not None:
+            changes.append(Change(change.table, change.key, {**(change.row or {}), **held}))
+        elif change.key not in now.get(change.table, {}):
+            changes.append(change)
+    return applied(state, changes)
 
 
 def derived(plan: Plan, plans: Plans, arguments: Row, recorded: Outcome, state: State, gone: Gone) -> Outcome:

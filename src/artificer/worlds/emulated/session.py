@@ -18,10 +18,11 @@ from artificer.core.messages import ToolCall, ToolResult
 from artificer.core.tasks import Effect
 from artificer.core.tools import validate_arguments
 from artificer.core.verdicts import ErrorKind
+from artificer.worlds.emulated.consistency import answer_of
 from artificer.worlds.emulated.offline import Situation
 from artificer.worlds.emulated.plans import Plan
-from artificer.worlds.emulated.rows import applied
-from artificer.worlds.emulated.rules import dangling, derived, worded
+from artificer.worlds.emulated.rows import applied, key_text
+from artificer.worlds.emulated.rules import dangling, derived, learned, worded
 from artificer.worlds.emulated.spec import Change, Outcome, State, refused
 from artificer.worlds.observe import not_json
 
@@ -48,6 +49,8 @@ class EmulatedSession:
         self._seed = seed
         self._state = state
         self._gone: frozenset[tuple[str, str]] = frozenset()
+        self._absent: frozenset[tuple[str, str]] = frozenset()
+        """Keys that a model said do not exist: they did not, and do not until something makes them."""
         self._generated: frozenset[tuple[str, str]] = frozenset()
         self._log: list[tuple[int, State]] = [(0, state)]
         """States by the number of calls before them: the first, and each that differs from the one before."""
@@ -56,7 +59,7 @@ class EmulatedSession:
         """How often each recorded call of the dialogue was asked for."""
         self._history: tuple[tuple[ToolCall, ToolResult], ...] = ()
         self._turn = asyncio.Lock()
-        self._known: tuple[State, str] | None = None
+        self._known: tuple[State, frozenset[tuple[str, str]], str] | None = None
         self.origins: list[Origin] = []
 
     @property
@@ -79,6 +82,14 @@ class EmulatedSession:
         if outcome.error is not None:
             detail = worded(self._world.specs.get(call.name), outcome.error, outcome.detail or outcome.error.value)
             result = ToolResult(call.id, None, outcome.error, detail)
+            if (
+                outcome.error is ErrorKind.not_found
+                and made in ("model", "record")
+                and plan is not None
+                and plan.table is not None
+                and plan.key in call.arguments
+            ):
+                self._absent |= {(plan.table, key_text(call.arguments[plan.key]))}
         else:
             result = ToolResult(call.id, outcome.content)
             self._change(plan, outcome.changes)
@@ -87,12 +98,14 @@ class EmulatedSession:
         return result
 
     def _change(self, plan: Plan | None, changes: tuple[Change, ...]) -> None:
-        facts = [change for change in changes if plan is not None and plan.reads]
-        for change in facts:  # what a read has shown was there all along
-            self._log = [(at, applied(state, [change])) for at, state in self._log]
-        self._state = applied(self._state, changes) if not facts else self._log[-1][1]
-        if facts or not changes:
+        if not changes:
             return
+        if plan is not None and plan.reads:  # what a read has shown was there all along
+            now = self._state
+            self._log = [(at, learned(state, now, changes)) for at, state in self._log]
+            self._state = self._log[-1][1]
+            return
+        self._state = applied(self._state, changes)
         self._gone |= {(change.table, change.key) for change in changes if change.row is None}
         self._generated |= {(change.table, change.key) for change in changes if change.generated}
         self._log.append((self._calls, self._state))
@@ -113,7 +126,7 @@ class EmulatedSession:
         garbled = not_json(call.arguments)
         if garbled is not None:
             return refused(ErrorKind.invalid_argument, garbled), "rule"
-        missing = dangling(plan, self._world.plans, call.arguments, self._state, self._gone, self._world.closed)
+        missing = dangling(plan, self._world.plans, call.arguments, self._state, self._gone | self._absent, self._world.closed)
         return None if missing is None else (refused(ErrorKind.not_found, missing), "rule")
 
     def _without_model(self, call: ToolCall) -> tuple[Outcome, Maker, tuple[str, ...]]:
@@ -121,11 +134,10 @@ class EmulatedSession:
         if ruled is not None:
             return *ruled, ()
         plan = self._world.plans.plans[call.name]
-        if self._world.records:
-            kept = self._world.records.get(self.record_key(call))
-            if kept is not None:
-                return kept, "record", ()
-        return self._world.offline.play(plan, call.arguments, Situation(self._state, self._gone, self._seed)), "schema", ()
+        kept = self._kept(plan, call) if self._world.records else None
+        if kept is not None:
+            return kept, "record", ()
+        return self._world.offline.play(plan, call.arguments, self._situation(plan)), "schema", ()
 
     async def _with_model(self, call: ToolCall) -> tuple[Outcome, Maker, tuple[str, ...]]:
         ruled = self._ruled(call)
@@ -133,27 +145,39 @@ class EmulatedSession:
             return *ruled, ()
         assert self._world.player is not None
         plan = self._world.plans.plans[call.name]
-        situation = Situation(self._state, self._gone, self._seed)
         async with self._world.records.asking(key := self.record_key(call)):  # the same question is asked once
-            kept = self._world.records.get(key)
+            kept = self._kept(plan, call)
             if kept is not None:
                 return kept, "record", ()
-            played = await self._world.player.play(plan, call, situation, self._history, key)
-            if played.outcome.error not in (ErrorKind.bad_output, ErrorKind.transport, ErrorKind.timeout) or played.meant:
+            played = await self._world.player.play(plan, call, self._situation(plan), self._history, key)
+            if played.meant:
                 self._world.records.put(key, call.name, played.outcome, self._world.player.model.name, played.repairs)
             return played.outcome, "model", played.repairs
 
+    def _situation(self, plan: Plan) -> Situation:
+        return Situation(self._state, self._gone | self._absent if plan.reads else self._gone, self._seed)
+
+    def _kept(self, plan: Plan, call: ToolCall) -> Outcome | None:
+        """The recorded answer, when it still can stand: a file may have been changed by anybody."""
+        outcome = self._world.records.get(key := self.record_key(call))
+        if outcome is None:
+            return None
+        checked = self._world.judge(plan, call.arguments, self._situation(plan)).judged(answer_of(plan, outcome))[0]
+        if checked is None:
+            self._world.records.refuse(key, call.name)
+        return checked
+
     def record_key(self, call: ToolCall) -> str:
         """The key under which the answer to a call in this state is recorded."""
-        if self._known is None or self._known[0] is not self._state:
-            self._known = (self._state, digest("state", self._state, sorted(self._gone)))
-        return digest("record", self._world.ground, self._known[1], call.name, call.arguments)
+        if self._known is None or self._known[0] is not self._state or self._known[1] is not self._absent:
+            self._known = (self._state, self._absent, digest("state", self._state, sorted(self._gone), sorted(self._absent)))
+        return digest("record", self._world.ground, self._known[2], call.name, call.arguments)
 
     # state
 
     async def fork(self) -> EmulatedSession:
         other = EmulatedSession(self._world, self._seed, self._state)
-        other._gone, other._generated = self._gone, self._generated
+        other._gone, other._absent, other._generated = self._gone, self._absent, self._generated
         other._log, other._calls, other._replayed = list(self._log), self._calls, dict(self._replayed)
         other._history, other._known, other.origins = self._history, self._known, list(self.origins)
         return other

@@ -13,15 +13,16 @@ from artificer.core.tasks import Start
 from artificer.core.tools import ToolSpec, compile_schema
 from artificer.models.base import Model
 from artificer.worlds.base import Forks, Problem, World
+from artificer.worlds.emulated.consistency import Bounds, Judge
 from artificer.worlds.emulated.dialogue import Dialogue
-from artificer.worlds.emulated.offline import Offline
-from artificer.worlds.emulated.plans import Plans, plan
+from artificer.worlds.emulated.offline import Offline, Situation
+from artificer.worlds.emulated.plans import Plan, Plans, plan
 from artificer.worlds.emulated.player import Player
 from artificer.worlds.emulated.records import Records
 from artificer.worlds.emulated.results import Results
 from artificer.worlds.emulated.rows import RowMaker, applied
 from artificer.worlds.emulated.session import EmulatedSession
-from artificer.worlds.emulated.spec import Change, Material, Mode, Scenario, State
+from artificer.worlds.emulated.spec import Change, Material, Mode, Row, Scenario, State
 from artificer.worlds.schema_values import NoSample
 
 
@@ -35,7 +36,8 @@ class EmulatedWorld(World):
         mode: whether the model steers towards the risks of `scenario`.
         scenario: the case, in adversarial mode.
         seed: of everything that is made up.
-        rows: how many rows a table has at the start that is not given. None: 12 without a model, none with one.
+        rows: how many rows a table has at the start that is not given. None: 12 where the schemas answer, none where a
+            model or its records do.
         records: recorded answers.
         repairs: how often a model is asked again about one call.
         timeout_s: the longest a model may take for one answer.
@@ -68,20 +70,21 @@ class EmulatedWorld(World):
         self.records = records if records is not None else Records()
         self.tally: Counter[str] = Counter()
         self.repaired = 0
-        count = rows if rows is not None else 12 if model is None else 0
+        count = rows if rows is not None else 12 if model is None and not self.records else 0
         maker, results = RowMaker(self.plans, seed), Results(self.plans, seed)
         self.offline = Offline(self.plans, maker, results, seed)
         self.state = self._started(material, maker, count, model is None, found)
         self.closed = frozenset(
             table
-            for table, resource in self.plans.resources.items()
-            if table in material.rows or (count and table in self.state) or (model is None and (resource.read or table in self._creating()))
+            for table in self.plans.resources
+            if table in material.rows or (count and (table in self.state or (model is None and table in self._creating())))
         )
         told = scenario if scenario is not None and mode == "adversarial" else Scenario()
+        self._results, self._bounds = results, Bounds(self.closed, told.risks)
         self.ground = digest(
             "emulated", list(material.tools), material.policy, self.state, material.now, mode, list(told.risks), self.dialogue.digest
         )
-        self.player = None if model is None else Player(self, model, results, told, material.now, seed, repairs, timeout_s)
+        self.player = None if model is None else Player(self, model, told, material.now, seed, repairs, timeout_s)
         found += self.plans.problems
         found += self._misfits(results)
         self._problems = found
@@ -90,6 +93,10 @@ class EmulatedWorld(World):
     def problems(self) -> Sequence[Problem]:  # pyright: ignore[reportIncompatibleVariableOverride]
         """What of the file cannot be used as it is, and what befell the records."""
         return (*self._problems, *self.records.problems)
+
+    def judge(self, plan: Plan, arguments: Row, met: Situation) -> Judge:
+        """Who decides whether an answer to a call can stand."""
+        return Judge(plan, self.plans, arguments, met, self._results, self._bounds)
 
     def _told(self, tool: ToolSpec) -> ToolSpec:
         """A tool with its effect, which is kept: what reads changes nothing."""
