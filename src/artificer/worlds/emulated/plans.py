@@ -173,16 +173,22 @@ class _Planner:
             if tool.place is not None and (tool.named.op in ("get", "list") or self._about(tool, noun)):
                 for name, schema in columns_of(Shape(tool.place.item), tool.place.item).items():
                     columns.setdefault(name, schema)
-        shown = set(columns)
         for tool in tools:
-            if tool.named.op in ("create", "update") or (tool.named.op == "list" and self._parent(tool)):
-                for name, schema in columns_of(Shape(tool.spec.parameters), tool.spec.parameters).items():
-                    if tool.named.op == "create" or (tool.named.op == "list" and name in self._parent(tool)):
-                        columns.setdefault(name, schema)
+            taken = columns_of(Shape(tool.spec.parameters), tool.spec.parameters)
+            wanted = (
+                taken
+                if tool.named.op == "create"
+                else {name: taken[name] for name in self._parent(tool) if name in taken}
+                if tool.named.op == "list"
+                else {}
+            )
+            for name, schema in wanted.items():
+                inner = properties_of(schema)
+                wrapped = columns.keys() & inner.keys()  # an object that holds the row's columns is none of them
+                for column, part in (columns_of(Shape(schema), schema) if wrapped else {name: schema}).items():
+                    columns.setdefault(column, part)
         for row in self._given.get(table, ())[:20]:
-            for name in row:
-                columns.setdefault(name, {})
-                shown.add(name)
+            columns |= {name: {} for name in row if name not in columns}
         params = {plain(name) for tool in tools if tool.named.op != "list" for name in properties_of(tool.spec.parameters)}
         id_column = id_column_of(noun, columns, params)
         read = any(tool.named.op in ("get", "list") for tool in tools)
