@@ -91,7 +91,7 @@ class Judge:
         if kind == ErrorKind.not_found and row is not None and not self._plan.refs:
             self._problems.append(f"the row that the call names exists: {canonical(row).decode()[:300]}")
         told = canonical(self._arguments).decode().casefold()
-        for word in re.findall(r"[\w@.-]{3,}", detail):
+        for word in re.findall(r"[\w@.-]{2,}", detail):
             word = word.strip(".")
             if word.casefold() not in told and any(word in rows for rows in self._met.state.values()):
                 self._problems.append(f"the error tells {word!r}, which the caller did not name")
