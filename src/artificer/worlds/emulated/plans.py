@@ -7,6 +7,7 @@ take. Parameters named after a resource's id refer to it; `x-ref: table.column` 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from msgspec import Struct
@@ -103,21 +104,26 @@ class _Planner:
             noun = "_".join(_singular_words(str(table))) if isinstance(table, str) else named.noun
             shape = Shape(spec.returns or {})
             self._tools.append(_Tool(spec, named, shape, noun, None))
+        self._spoken = Counter(tool.noun for tool in self._tools)
+        self._taken = {plain(name) for tool in self._tools for name in properties_of(tool.spec.parameters)}
         self._problems: list[Problem] = []
 
     def made(self) -> Plans:
         for tool in self._tools:
             tool.noun = self._created(tool)
             tool.place = self._place(tool)
-        resources = {noun: found for noun in dict.fromkeys(tool.noun for tool in self._tools) if noun and (found := self._resource(noun)) is not None}
+        speaking: dict[str, list[_Tool]] = {}
+        for tool in self._tools:
+            speaking.setdefault(tool.noun, []).append(tool)
+        resources = {noun: found for noun, tools in speaking.items() if noun and (found := self._resource(noun, tools)) is not None}
         for table in self._given:  # rows that no tool's name speaks of
             noun = "_".join(_singular_words(table))
             if noun not in resources:
                 resources[noun] = self._known(noun, table, [])
         names = _names(resources)
-        plans = {tool.spec.name: self._plan(tool, resources, names) for tool in self._tools}
-        self._consistent()
         tables = {resource.table: resource for resource in resources.values()}
+        plans = {tool.spec.name: self._plan(tool, resources, tables, names) for tool in self._tools}
+        self._consistent()
         for made in plans.values():  # logs of what no resource stands for
             if made.table is not None and made.table not in tables:
                 tables[made.table] = Resource(
@@ -142,26 +148,21 @@ class _Planner:
             return "_".join(words_of(others[0])[:-1])
         if tool.named.op == "create" and own in taken and tool.named.verb:
             return f"{tool.named.verb}_{tool.noun}"
-        if tool.named.op == "create" and own not in {plain(name) for name in others} and len(others) == 1 and not self._spoken(tool.noun, tool):
+        if tool.named.op == "create" and own not in {plain(name) for name in others} and len(others) == 1 and self._spoken[tool.noun] < 2:
             return "_".join(words_of(others[0])[:-1])
         return tool.noun
-
-    def _spoken(self, noun: str, but: _Tool) -> bool:
-        return any(tool is not but and tool.noun == noun for tool in self._tools)
 
     def _place(self, tool: _Tool) -> Place | None:
         if tool.spec.returns is None:
             return None
         return place_of(tool.shape, tool.spec.returns, tool.noun, tool.named.op == "list", ())
 
-    def _resource(self, noun: str) -> Resource | None:
-        """The table of a noun, when it is one."""
-        tools = [tool for tool in self._tools if tool.noun == noun]
+    def _resource(self, noun: str, tools: list[_Tool]) -> Resource | None:
+        """The table of a noun, when it is one; `tools` speak of it."""
         ops = {tool.named.op for tool in tools}
-        named = {plain(name) for tool in self._tools for name in properties_of(tool.spec.parameters)}
         declared = any(isinstance(tool.spec.attributes.get("table"), str) for tool in tools) or plural(noun) in self._given or noun in self._given
         known = self._known(noun, self._tables.get(plain(plural(noun)), self._tables.get(plain(noun), plural(noun))), tools)
-        if declared or "create" in ops or (plain(f"{noun}_id") in named and known.read):
+        if declared or "create" in ops or (plain(f"{noun}_id") in self._taken and known.read):
             return known
         if known.hidden and not known.single:
             return None
@@ -210,13 +211,13 @@ class _Planner:
 
     # plans
 
-    def _plan(self, tool: _Tool, resources: dict[str, Resource], names: dict[str, str]) -> Plan:
+    def _plan(self, tool: _Tool, resources: dict[str, Resource], tables: dict[str, Resource], names: dict[str, str]) -> Plan:
         resource = resources.get(tool.noun)
         properties = properties_of(tool.spec.parameters)
         op, key = tool.named.op, None
         if resource is not None and not resource.single:
             key = _key(resource, properties, op)
-        refs = {name: table for name, part in properties.items() if name != key and (table := _referred(name, part, names, resources)) is not None}
+        refs = {name: table for name, part in properties.items() if name != key and (table := _referred(name, part, names, tables)) is not None}
         if resource is None and op in ("get", "list"):
             op = "answer"
         if op == "update" and key is None and (resource is None or not resource.single):
@@ -226,7 +227,7 @@ class _Planner:
         table = resource.table if resource is not None else None
         if op == "act" and key is None:
             owner = next((name for name in refs if properties[name].get("type") != "array"), None)
-            acted = next((one for one in resources.values() if owner is not None and one.table == refs[owner]), None)
+            acted = tables.get(refs[owner]) if owner is not None else None
             if acted is not None and (resource is None or resource.read):
                 table, key = acted.table, owner
                 del refs[str(owner)]
@@ -239,7 +240,7 @@ class _Planner:
         returns = tool.spec.returns
         writes = tuple(str(one) for one in rows_of(tool.spec.attributes.get("writes")) or ())
         made = Plan(tool.spec.name, op, tool.named.verb, table, key, refs, tool.place, returns or {}, returns is None, writes)
-        return made if returns is not None else _inferred(made, resource, resources)
+        return made if returns is not None else _inferred(made, resource, tables)
 
     def _consistent(self) -> None:
         """Names whose type differs between tools: a value that one shows, another would refuse."""
@@ -257,10 +258,10 @@ class _Planner:
                         self._problems.append(Problem(tool.spec.name, f"{name} is {kind} here and {known[0]} in {known[1]}"))
 
 
-def _inferred(made: Plan, resource: Resource | None, resources: dict[str, Resource]) -> Plan:
+def _inferred(made: Plan, resource: Resource | None, tables: dict[str, Resource]) -> Plan:
     """A plan with a result schema, for a tool that declares none."""
     if resource is None or made.table != resource.table:
-        resource = next((one for one in resources.values() if one.table == made.table), resource)
+        resource = tables.get(made.table or "", resource)
     if resource is None or made.op in ("answer", "delete"):
         part: Schema = {"type": "boolean"} if made.op not in READS else {"type": "string"}
         name = "success" if made.op not in READS else "result"
@@ -302,10 +303,10 @@ def _names(resources: dict[str, Resource]) -> dict[str, str]:
     return found
 
 
-def _referred(name: str, part: Schema, names: dict[str, str], resources: dict[str, Resource]) -> str | None:
+def _referred(name: str, part: Schema, names: dict[str, str], tables: dict[str, Resource]) -> str | None:
     """The table that a parameter's values are keys of."""
     declared = str(part.get("x-ref", "")).partition(".")[0]
-    if any(resource.table == declared for resource in resources.values()):
+    if declared in tables:
         return declared
     return referred_table(name, names)
 
