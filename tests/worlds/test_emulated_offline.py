@@ -372,3 +372,45 @@ async def test_the_order_of_changes_does_not_show_in_the_digest(shop):
     assert one.digest() == other.digest()
     await told(one, "change_order", order_id="ORD-1001", note="else")
     assert one.digest() != other.digest()
+
+
+async def test_names_that_say_less_than_they_mean():
+    ticket = obj("ticket_id", "title", "status", ticket_id=WHOLE, title=TEXT, status=TEXT)
+    world = made(
+        ToolSpec("create_ticket", "", obj("title", title=TEXT), ticket),
+        ToolSpec("list_user_tickets", "", obj(), {"type": "array", "items": ticket}),
+        ToolSpec("resolve_ticket", "", obj("ticket_id", ticket_id=WHOLE), obj("status", status=TEXT)),
+        ToolSpec("delete_ticket", "", obj("title", title=TEXT)),
+        ToolSpec("clear_tickets", "", obj()),
+    )
+    session = await world.open(Start())
+    new = await told(session, "create_ticket", title="broken lamp")
+    assert new in await told(session, "list_user_tickets")
+    assert await told(session, "resolve_ticket", ticket_id=new["ticket_id"]) == {"status": "resolved"}
+    mark = session.calls
+    await told(session, "delete_ticket", title="broken lamp")
+    assert [effect.table for effect in session.effects(mark)] == ["delete_ticket"], "it names no row, so it is logged and deletes none"
+    await told(session, "clear_tickets")
+    assert await told(session, "list_user_tickets") == []
+
+
+async def test_attributes_say_what_a_name_does_not():
+    world = made(
+        ToolSpec("grab", "", obj("ref", ref=TEXT), obj("ref", "owner", ref=TEXT, owner=TEXT), attributes={"op": "get", "table": "parcels"}),
+        ToolSpec(
+            "hand_over",
+            "",
+            obj("parcel", "owner", parcel={"type": "string", "x-ref": "parcels.ref"}, owner=TEXT),
+            attributes={"op": "update", "table": "parcels"},
+        ),
+        rows={"parcels": ({"ref": "R7", "owner": "Ada"},)},
+    )
+    plans = world.plans.plans
+    assert [(plans[name].op, plans[name].table, plans[name].key) for name in ("grab", "hand_over")] == [
+        ("get", "parcels", "ref"),
+        ("update", "parcels", "parcel"),
+    ]
+    session = await world.open(Start())
+    await told(session, "hand_over", parcel="R7", owner="Bo")
+    assert await told(session, "grab", ref="R7") == {"ref": "R7", "owner": "Bo"}
+    assert (await ask(session, "grab", ref="R8")).error is ErrorKind.not_found

@@ -80,15 +80,36 @@ def read_value(path: Path, line: int = 1) -> Json:
         data = path.read_bytes()
         if path.suffix == ".toml":
             return tomllib.loads(data.decode("utf-8"))
-        if path.suffix == ".jsonl":
-            lines = [part for part in data.splitlines() if part.strip()]
-            if not 1 <= line <= len(lines):
-                raise SourceError(f"there is no line {line}: the file has {len(lines)}.", where=str(path), remedy="choose with --options line=N")
-            data = lines[line - 1]
-        return msgspec.json.decode(data)
+        return _lines(data, path, line) if path.suffix == ".jsonl" else _whole(data)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.MsgspecError, RecursionError) as error:
         what = error.strerror if isinstance(error, OSError) else str(error)[:300]
         raise SourceError(f"the file cannot be read: {what}", where=str(path), remedy="give a TOML or JSON file of tool specifications") from error
+
+
+def _whole(data: bytes) -> Json:
+    """A JSON value; of JSON lines that bear another name, the list of them."""
+    try:
+        return msgspec.json.decode(data)
+    except msgspec.DecodeError:
+        lines = data.splitlines()
+        if len(lines) < 2 or not lines[0].rstrip().endswith(b"}"):
+            raise
+        return [msgspec.json.decode(one) for one in lines if one.strip()]
+
+
+def _lines(data: bytes, path: Path, line: int) -> Json:
+    """Of JSON lines: one, where they are conversations, else the list of all.
+
+    Raises:
+        SourceError: there is no such line.
+    """
+    lines = [part for part in data.splitlines() if part.strip()]
+    if not 1 <= line <= len(lines):
+        raise SourceError(f"there is no line {line}: the file has {len(lines)}.", where=str(path), remedy="choose with --options line=N")
+    first = record_of(msgspec.json.decode(lines[0])) or {}
+    if line == 1 and len(lines) > 1 and "name" in first and "messages" not in first:
+        return [msgspec.json.decode(one) for one in lines]
+    return msgspec.json.decode(lines[line - 1])
 
 
 def read_scenarios(path: Path) -> tuple[Scenario, ...]:

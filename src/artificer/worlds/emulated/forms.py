@@ -16,7 +16,16 @@ from artificer.core.tools import ToolSpec, compile_schema
 from artificer.worlds.base import TOOL_NAME, Problem
 
 _MOST_TOOLS = 20_000
-_TYPES = {"str": "string", "int": "integer", "float": "number", "bool": "boolean", "dict": "object", "list": "array", "text": "string"}
+_TYPES = {
+    "str": "string",
+    "int": "integer",
+    "float": "number",
+    "bool": "boolean",
+    "dict": "object",
+    "list": "array",
+    "tuple": "array",
+    "text": "string",
+}
 _JSON_TYPES = frozenset({"string", "integer", "number", "boolean", "object", "array", "null"})
 
 
@@ -89,15 +98,19 @@ def _tool(where: str, record: dict[str, Any], problems: list[Problem]) -> ToolSp
         return None
     stated: list[Json] = [record[key] for key in ("parameters", "input_schema", "inputSchema") if record.get(key)]
     parameters = _record(stated[0]) if stated else _record({"properties": {}})
-    if (stated and not parameters) or parameters.get("type", "object") != "object":
+    if (stated and not parameters) or _TYPES.get(str(parameters.get("type", "object")), parameters.get("type", "object")) != "object":
         problems.append(Problem(name, "its parameters are no object schema, so it is left out"))
         return None
     parameters = {"type": "object", **parameters}
+    if _wrong(parameters, name):
+        parameters = _record(_typed(parameters, 0))
     wrong = _wrong(parameters, name)
     if wrong:
         problems.append(Problem(name, f"left out: {wrong}"))
         return None
     returns: Json = next((record[key] for key in ("returns", "output_schema", "outputSchema", "response") if record.get(key)), None)
+    if isinstance(returns, dict) and _wrong(cast("dict[str, Json]", returns), name):
+        returns = _typed(returns, 0)
     if returns is not None and (not isinstance(returns, dict) or _wrong(cast("dict[str, Json]", returns), name)):
         problems.append(Problem(name, "what it returns is no JSON Schema, and is inferred instead"))
         returns = None
@@ -111,6 +124,23 @@ def _tool(where: str, record: dict[str, Any], problems: list[Problem]) -> ToolSp
         attributes=_record(record.get("attributes")),
         examples=tuple(_record(one) for one in _list(record.get("examples")) if isinstance(one, dict)),
     )
+
+
+def _typed(schema: Json, depth: int) -> Json:
+    """A schema whose types have the names of Python's, with those of JSON Schema: `dict` is an object, `any` is no type."""
+    if depth > 50:
+        return schema
+    if isinstance(schema, list):
+        return [_typed(part, depth + 1) for part in cast("list[Json]", schema)]
+    if not isinstance(schema, dict):
+        return schema
+    typed = {key: part if key in ("enum", "const", "default", "examples") else _typed(part, depth + 1) for key, part in _record(schema).items()}
+    kind = typed.get("type")
+    if isinstance(kind, str):
+        typed["type"] = _TYPES.get(kind.lower(), kind)
+        if kind.lower() == "any":
+            del typed["type"]
+    return typed
 
 
 def _hinted(record: dict[str, Any]) -> Any:

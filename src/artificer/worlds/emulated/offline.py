@@ -61,6 +61,9 @@ class Offline:
             return self._listed(plan, resource, arguments, met)
         if plan.op == "create":
             return self._created(plan, resource, arguments, met)
+        if plan.op == "delete" and plan.key is None:
+            cleared = tuple(Change(resource.table, key, None) for key in met.state.get(resource.table, {}))
+            return Outcome(self._results.answer(plan, arguments, []), changes=cleared)
         key = "" if resource.single else key_text(arguments.get(plan.key or ""))
         row = met.state.get(plan.table, {}).get(key)
         if row is None:

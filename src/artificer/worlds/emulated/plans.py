@@ -17,7 +17,7 @@ from artificer.models.prompt import rows_of
 from artificer.worlds.base import Problem
 from artificer.worlds.emulated.places import Place, columns_of, deep_names, id_column_of, place_of, plain, properties_of, referred_table
 from artificer.worlds.emulated.spec import Row
-from artificer.worlds.emulated.verbs import READS, Named, Op, plural, read_name, shared_prefix, singular
+from artificer.worlds.emulated.verbs import CLEARS, READS, Named, Op, plural, read_name, shared_prefix, singular
 from artificer.worlds.schema_shape import Schema, Shape, kinds_of
 from artificer.worlds.schema_texts import words_of
 
@@ -106,12 +106,21 @@ class _Planner:
             self._tools.append(_Tool(spec, named, shape, noun, None))
         self._spoken = Counter(tool.noun for tool in self._tools)
         self._taken = {plain(name) for tool in self._tools for name in properties_of(tool.spec.parameters)}
+        self._refs: dict[str, list[str]] = {}
+        for tool in self._tools:
+            for part in properties_of(tool.spec.parameters).values():
+                table, dot, column = str(part.get("x-ref", "")).partition(".")
+                if dot:
+                    self._refs.setdefault(table, []).append(column)
         self._problems: list[Problem] = []
 
     def made(self) -> Plans:
         for tool in self._tools:
             tool.noun = self._created(tool)
             tool.place = self._place(tool)
+        rooted = {tool.noun for tool in self._tools if tool.named.op in ("create", "update", "delete") or plain(f"{tool.noun}_id") in self._taken}
+        for tool in self._tools:
+            tool.noun = _rooted(tool, rooted)
         speaking: dict[str, list[_Tool]] = {}
         for tool in self._tools:
             speaking.setdefault(tool.noun, []).append(tool)
@@ -191,13 +200,32 @@ class _Planner:
         for row in self._given.get(table, ())[:20]:
             columns |= {name: {} for name in row if name not in columns}
         params = {plain(name) for tool in tools if tool.named.op != "list" for name in properties_of(tool.spec.parameters)}
-        id_column = id_column_of(noun, columns, params)
+        id_column = self._declared_id(table, columns) or id_column_of(noun, columns, params) or self._sole(tools, columns)
         read = any(tool.named.op in ("get", "list") for tool in tools)
         keyed = any(tool.named.op in ("get", "update") and tool.spec.parameters.get("required") for tool in tools)
         single = read and id_column is None and not keyed and not any(tool.named.op in ("list", "create", "delete") for tool in tools)
         name = id_column or "id"
         columns = {name: columns.get(name) or {"type": "string"}} | columns
         return Resource(table, noun, name, columns, single, read, id_column is None)
+
+    def _declared_id(self, table: str, columns: dict[str, Schema]) -> str | None:
+        """The column that an `x-ref` to the table names."""
+        return next((column for column in self._refs.get(table, ()) if column in columns), None)
+
+    def _sole(self, tools: list[_Tool], columns: dict[str, Schema]) -> str | None:
+        """The column by which a tool finds its row, when that is all it requires and something makes or declares rows."""
+        if not any(tool.named.op in ("create", "update", "delete") or "table" in tool.spec.attributes for tool in tools):
+            return None  # the weather of a city is computed, not kept
+        for tool in tools:
+            required: list[str] = rows_of(tool.spec.parameters.get("required")) or []
+            if (
+                tool.named.op in ("get", "delete")
+                and len(required) == 1
+                and required[0] in columns
+                and kinds_of(columns[required[0]]) & {"string", "integer"}
+            ):
+                return required[0]
+        return None
 
     def _about(self, tool: _Tool, noun: str) -> bool:
         """Whether the result of a write shows the row, and not how it went."""
@@ -233,8 +261,11 @@ class _Planner:
                 del refs[str(owner)]
             else:
                 op = "create"
-        if op == "delete" and (key is None or table is None):
+        clears = op == "delete" and key is None and tool.named.verb in CLEARS and not properties
+        if op == "delete" and (table is None or (key is None and not clears)):
             op = "create"
+        if op == "create" and op != tool.named.op and resource is not None:  # it names no row of it, so what it did is logged
+            table = f"{tool.named.verb}_{tool.noun}"
         if op == "create" and table is None:
             table = plural(tool.noun) if tool.noun else tool.spec.name
         returns = tool.spec.returns
@@ -281,15 +312,24 @@ def _replaced(made: Plan, place: Place | None, returns: Schema) -> Plan:
 
 def _key(resource: Resource, properties: dict[str, Schema], op: Op) -> str | None:
     """The parameter that names a row of the resource."""
-    wanted = [plain(f"{resource.noun}_id"), plain(resource.id), "id", plain(resource.noun)]
+    wanted = [plain(f"{resource.noun}_id"), plain(resource.id), "id", *([plain(resource.noun)] if op != "create" else [])]
+    kinds = kinds_of(resource.columns[resource.id]) if not resource.hidden else {"string", "integer", "number"}
     for name, part in properties.items():
         if str(part.get("x-ref", "")).partition(".")[0] == resource.table:
             return name
     for want in wanted if op != "list" else ():
         for name, part in properties.items():
-            if plain(name) == want and kinds_of(part) & {"string", "integer", "number"}:
+            if plain(name) == want and kinds_of(part) & {"string", "integer", "number"} & kinds:
                 return name
     return None
+
+
+def _rooted(tool: _Tool, rooted: set[str]) -> str:
+    """The noun of a tool that only shows: of `list_user_tickets` ticket, where other tools make or change tickets."""
+    words = tool.noun.split("_")
+    if tool.noun in rooted or tool.named.op not in ("list", "get"):
+        return tool.noun
+    return next((noun for first in range(1, len(words)) if (noun := "_".join(words[first:])) in rooted), tool.noun)
 
 
 def _names(resources: dict[str, Resource]) -> dict[str, str]:

@@ -14,6 +14,8 @@ Op = Literal["list", "get", "create", "update", "delete", "answer", "act"]
 """`answer` computes from its arguments and keeps nothing; `act` writes, and what it writes depends on what there is."""
 READS: frozenset[Op] = frozenset({"list", "get", "answer"})
 
+CLEARS = ("clear", "empty", "purge")
+"""Verbs that, without a key, delete every row."""
 _VERBS: dict[str, Op] = {
     **dict.fromkeys(("list", "search", "find", "query", "browse", "filter"), "list"),
     **dict.fromkeys(("get", "read", "fetch", "show", "view", "lookup", "retrieve", "describe", "check", "display", "load", "see", "open"), "get"),
@@ -28,9 +30,17 @@ _VERBS: dict[str, Op] = {
         ("send", "upload", "write", "save", "log", "record", "request", "generate", "invite", "publish", "reply", "buy", "order"), "create"
     ),
     **dict.fromkeys(("update", "edit", "modify", "set", "change", "rename", "patch", "adjust", "replace", "assign", "move", "reschedule"), "update"),
-    **dict.fromkeys(("delete", "remove", "destroy", "drop", "erase", "clear", "unregister"), "delete"),
+    **dict.fromkeys(("delete", "remove", "destroy", "drop", "erase", "unregister", *CLEARS), "delete"),
     **dict.fromkeys(("cancel", "complete", "close", "ship", "pay", "archive", "restore", "confirm", "lock", "unlock", "activate", "pause"), "act"),
     **dict.fromkeys(("approve", "reject", "accept", "decline", "refund", "extend", "renew", "return", "enable", "disable", "mark", "toggle"), "act"),
+    **dict.fromkeys(
+        ("resolve", "follow", "unfollow", "comment", "mention", "like", "withdraw", "deposit", "fund", "purchase", "press", "release"), "act"
+    ),
+    **dict.fromkeys(
+        ("fill", "login", "logout", "contact", "notify", "subscribe", "unsubscribe", "vote", "mute", "merge", "deploy", "install"), "act"
+    ),
+    **dict.fromkeys(("upgrade", "copy", "sell", "trade", "attach", "detach", "link", "unlink", "join", "leave", "retweet", "forward", "sign"), "act"),
+    **dict.fromkeys(("mkdir", "touch", "mv", "cp", "rm", "rmdir", "cd"), "act"),
     **dict.fromkeys(
         ("resume", "finish", "start", "stop", "transfer", "share", "apply", "run", "execute", "grant", "revoke", "block", "unblock"), "act"
     ),
