@@ -175,7 +175,7 @@ class Offline:
     def _listed(self, plan: Plan, resource: Resource, arguments: Row, met: Situation) -> Outcome:
         if plan.place is None or not plan.place.many:
             return Outcome(self._answered(plan, arguments, met))
-        rows = [row for row in met.state.get(resource.table, {}).values() if _matches(row, resource, arguments)]
+        rows = [row for row in met.state.get(resource.table, {}).values() if _matches(row, arguments)]
         size = _whole(arguments, ("limit", "pagesize", "perpage", "maxresults", "top", "k", "n", "count", "size"), _MOST)
         number = _whole(arguments, ("page",), 1)
         first = _whole(arguments, ("offset",), (max(number, 1) - 1) * size)
@@ -183,7 +183,7 @@ class Offline:
         return Outcome(self._results.rows(plan, shown, Page(len(rows), max(number, 1), first + len(shown) < len(rows))))
 
 
-def _matches(row: Row, resource: Resource, arguments: Row) -> bool:
+def _matches(row: Row, arguments: Row) -> bool:
     """Whether a row is what a list was asked for. Arguments that name no column do not choose."""
     columns = {plain(name): name for name in row}
     for name, wanted in arguments.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -13,6 +14,7 @@ from artificer.worlds.emulated.verbs import plural
 from artificer.worlds.schema_shape import Schema, Shape, kinds_of
 from artificer.worlds.schema_texts import words_of
 
+_SEPARATORS = re.compile(r"[^a-z0-9]")
 _STRONG = ("id", "uuid", "number", "code", "key", "sku", "reference")
 _WEAK = ("name", "username", "email", "title", "path")
 _QUERIES = frozenset({"query", "q", "text", "keyword", "keywords", "search", "term", "search_term", "search_query"})
@@ -104,7 +106,12 @@ def is_query(name: str) -> bool:
 
 def plain(name: str) -> str:
     """A name without case and separators, so that `orderId` is `order_id`."""
-    return re.sub(r"[^a-z0-9]", "", name.lower())
+    return _plain(name) if len(name) <= 64 else _SEPARATORS.sub("", name.lower())
+
+
+@lru_cache(maxsize=8192)
+def _plain(name: str) -> str:
+    return _SEPARATORS.sub("", name.lower())
 
 
 def referred_table(name: str, names: dict[str, str]) -> str | None:

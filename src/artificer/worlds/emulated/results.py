@@ -41,6 +41,7 @@ class Results:
         self._samplers: dict[str, Sampler] = {}
         self._frames: dict[str, Json] = {}
         self._fields: dict[tuple[str, str], Sampler] = {}
+        self._shallow: dict[str, dict[str, Schema]] = {}
         self._items: dict[str, dict[str, Schema]] = {}
         self._validators: dict[str, jsonschema_rs.Draft202012Validator] = {}
 
@@ -88,7 +89,9 @@ class Results:
         fields = record_of(content)
         if fields is None:
             return content
-        schemas = properties_of(Shape(plan.returns).flat(plan.returns))
+        schemas = self._shallow.get(plan.tool)
+        if schemas is None:
+            schemas = self._shallow[plan.tool] = properties_of(Shape(plan.returns).flat(plan.returns))
         values: Row = {}
         for row in (*known, arguments):
             values |= {plain(name): value for name, value in row.items()}
