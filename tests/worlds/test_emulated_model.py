@@ -315,6 +315,17 @@ async def test_the_same_question_is_asked_once(tmp_path):
     assert len(told.asked) == 1
 
 
+async def test_of_two_processes_the_first_answer_stands(tmp_path):
+    path = tmp_path / "records.jsonl"
+    one, other = (Told(says({**P1, "price": price}), records=Records(path), rows={}) for price in (5, 6))
+    mine, theirs = await one.session(), await other.session()
+    assert (await ask(mine, "get_product", product_id="P1")).content["price"] == 5
+    assert (await ask(theirs, "get_product", product_id="P1")).content["price"] == 5
+    assert len(other.asked) == 1, "it had asked before it saw that it was answered"
+    assert [origin.made for origin in theirs.origins] == ["record"]
+    assert len(path.read_text().splitlines()) == 1
+
+
 async def test_records_that_cannot_be_written_are_a_problem_and_no_failure(tmp_path):
     (tmp_path / "file").write_text("")
     told = Told(says(P1), records=Records(tmp_path / "file" / "records.jsonl"))

@@ -103,14 +103,18 @@ def _schema(returns: dict[str, Json] | None) -> dict[str, Json]:
     simple = returns is not None and "$ref" not in str(returns)
     change = {
         "type": "object",
-        "properties": {"table": {"type": "string"}, "key": {"type": "string"}, "set": {"type": ["object", "null"]}},
+        "properties": {"table": {"type": "string", "maxLength": 80}, "key": {"type": "string", "maxLength": 80}, "set": {"type": ["object", "null"]}},
         "required": ["table", "key", "set"],
     }
-    error = {"type": "object", "properties": {"kind": {"enum": list(KINDS)}, "detail": {"type": "string"}}, "required": ["kind", "detail"]}
+    error = {
+        "type": "object",
+        "properties": {"kind": {"enum": list(KINDS)}, "detail": {"type": "string", "maxLength": 300}},
+        "required": ["kind", "detail"],
+    }
     return {
         "type": "object",
         "properties": {
-            "thought": {"type": "string"},
+            "thought": {"type": "string", "maxLength": 400},
             "observation": {"anyOf": [returns, {"type": "null"}]} if simple else {},
             "error": {"anyOf": [{"type": "null"}, error]},
             "state": {"type": "array", "items": change},

@@ -2,14 +2,15 @@
 
 A file of JSON lines that only grows. A line is keyed by the tool specifications (and whatever else the emulator is
 told), the state, and the call. A torn last line, left by a crash, is set aside; several processes may write, a line at a
-time. The first answer to a question stands, whatever is appended later.
+time, and see what the others wrote. The first answer to a question stands, whatever is appended later.
 """
 
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -46,6 +47,8 @@ class Records:
         self._known: dict[str, Outcome] = {}
         self._path = path
         self._file: int | None = None
+        self._at = 0
+        """Up to which byte the file is known."""
         self._broken = False
         self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
         if path is not None and path.exists():
@@ -61,25 +64,35 @@ class Records:
         """The recorded answer, if there is one."""
         return self._known.get(key)
 
-    def put(self, key: str, tool: str, outcome: Outcome, made: str, repairs: tuple[str, ...] = ()) -> None:
-        """Records an answer, unless there is one. A file that cannot be written is a problem, not a failure of the call."""
-        if key in self._known:
-            return
-        self._known[key] = outcome
-        if self._path is None or self._broken:
-            return
-        line = msgspec.json.encode(Record(key, tool, outcome.content, outcome.error, outcome.detail, outcome.changes, made, repairs)) + b"\n"
+    def put(self, key: str, tool: str, outcome: Outcome, made: str, repairs: tuple[str, ...] = ()) -> Outcome:
+        """Records an answer and returns the one that stands: another's, if another process was first.
+
+        A file that cannot be written is a problem, not a failure of the call.
+        """
+        if key not in self._known and self._path is not None and not self._broken:
+            line = msgspec.json.encode(Record(key, tool, outcome.content, outcome.error, outcome.detail, outcome.changes, made, repairs)) + b"\n"
+            try:
+                self._append(self._path, key, line)
+            except OSError as error:
+                self._broken = True
+                self.problems.append(Problem("records", f"nothing more is recorded: {error.strerror}"))
+        return self._known.setdefault(key, outcome)
+
+    def _append(self, path: Path, key: str, line: bytes) -> None:
+        """Writes a line, unless another process has answered the same question in the meantime."""
+        if self._file is None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        fcntl.flock(self._file, fcntl.LOCK_EX)
         try:
-            if self._file is None:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-                size = os.fstat(self._file).st_size
-                if size and os.pread(self._file, 1, size - 1) != b"\n":
-                    line = b"\n" + line  # the torn line before ends here
-            os.write(self._file, line)
-        except OSError as error:
-            self._broken = True
-            self.problems.append(Problem("records", f"nothing more is recorded: {error.strerror}"))
+            size = os.fstat(self._file).st_size
+            self._read(os.pread(self._file, max(size - self._at, 0), self._at).split(b"\n"), f"records after byte {self._at}")
+            self._at = size
+            if key not in self._known:
+                torn = size > 0 and os.pread(self._file, 1, size - 1) != b"\n"
+                self._at += os.write(self._file, b"\n" + line if torn else line)
+        finally:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def refuse(self, key: str, tool: str) -> None:
         """Forgets an answer that cannot stand."""
@@ -111,22 +124,27 @@ class Records:
         """Reads what was recorded.
 
         Raises:
-            SourceError: the file cannot be read, or a line before the last is no record.
+            SourceError: the file cannot be read, or holds no record.
         """
         try:
             with path.open("rb") as lines:
-                for number, line in enumerate(lines, 1):
-                    if not line.strip():
-                        continue
-                    record = _record(line) if len(line) <= _MOST_LINE else None
-                    if record is None:
-                        self.problems.append(Problem(f"records line {number}", "it is no record, or only a part of one, and is not used"))
-                        continue
-                    self._known.setdefault(record.key, Outcome(record.content, record.error, record.detail, record.changes))
+                fcntl.flock(lines, fcntl.LOCK_SH)  # not while another process writes a line
+                self._read(lines, "records")
+                self._at = lines.tell()
         except OSError as error:
             raise SourceError(f"the records cannot be read: {error.strerror}", where=str(path), remedy="give the path of a file") from error
         if self.problems and not self._known:
             raise SourceError("the file holds no records.", where=str(path), remedy="give a file that this world has written, or a new name")
+
+    def _read(self, lines: Iterable[bytes], where: str) -> None:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            record = _record(line) if len(line) <= _MOST_LINE else None
+            if record is None:
+                self.problems.append(Problem(f"{where} line {number}", "it is no record, or only a part of one, and is not used"))
+                continue
+            self._known.setdefault(record.key, Outcome(record.content, record.error, record.detail, record.changes))
 
 
 def _record(line: bytes) -> Record | None:

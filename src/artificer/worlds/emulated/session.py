@@ -150,9 +150,11 @@ class EmulatedSession:
             if kept is not None:
                 return kept, "record", ()
             played = await self._world.player.play(plan, call, self._situation(plan), self._history, key)
-            if played.meant:
-                self._world.records.put(key, call.name, played.outcome, self._world.player.model.name, played.repairs)
-            return played.outcome, "model", played.repairs
+            if not played.meant:
+                return played.outcome, "model", played.repairs
+            standing = self._world.records.put(key, call.name, played.outcome, self._world.player.model.name, played.repairs)
+            kept = self._kept(plan, call) if standing is not played.outcome else None  # another process was first
+            return (kept, "record", ()) if kept is not None else (played.outcome, "model", played.repairs)
 
     def _situation(self, plan: Plan) -> Situation:
         return Situation(self._state, self._gone | self._absent if plan.reads else self._gone, self._seed)
