@@ -175,6 +175,8 @@ def test_names_guide_what_is_drawn():
         {"type": "object", "required": "a"},
         {"not": {}},
         {"anyOf": [False]},
+        {"$ref": "#/$defs/nowhere"},
+        {"$ref": 5},
         {"type": "integer", "minimum": 10**400},
         "text",
         None,

@@ -83,9 +83,9 @@ class Shape:
         return self._parts.setdefault((0, pattern), {"pattern": pattern})
 
     def target(self, reference: object) -> Json:
-        """What a `$ref` points to; an empty schema when it points nowhere."""
+        """What a `$ref` points to; False, which nothing satisfies, when it points nowhere."""
         if not isinstance(reference, str):
-            return {}
+            return False
         path, _, pointer = reference.partition("#")
         steps = [step.replace("~1", "/").replace("~0", "~").replace("%25", "%") for step in pointer.split("/")[1:]]
         found: Json = self._root if not path else None
@@ -98,7 +98,7 @@ class Shape:
                 found = None
         if found is None:
             found = self._defs.get(steps[-1] if steps else path)
-        return cast("Json", found) if isinstance(found, (dict, bool)) else {}
+        return cast("Json", found) if isinstance(found, (dict, bool)) else False
 
     def flat(self, schema: Schema) -> Schema:
         """The schema merged with what it refers to and with its `allOf`."""

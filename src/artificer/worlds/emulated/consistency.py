@@ -263,14 +263,14 @@ def changeable(plan: Plan, plans: Plans) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*named, *plan.refs.values(), *plan.writes]))
 
 
-def unsound(value: Json, depth: int = 0) -> bool:
+def unsound(value: Json, deepest: int = _DEEPEST) -> bool:
     """Whether a value nests too deeply or holds numbers that JSON has not."""
-    if depth > _DEEPEST:
+    if deepest < 0:
         return True
     if isinstance(value, dict):
-        return any(unsound(part, depth + 1) for part in cast("Row", value).values())
+        return any(unsound(part, deepest - 1) for part in cast("Row", value).values())
     if isinstance(value, list):
-        return any(unsound(part, depth + 1) for part in cast("list[Json]", value))
+        return any(unsound(part, deepest - 1) for part in cast("list[Json]", value))
     return isinstance(value, float) and not math.isfinite(value)
 
 

@@ -18,7 +18,7 @@ from artificer.core.messages import ToolCall, ToolResult
 from artificer.core.tasks import Effect
 from artificer.core.tools import validate_arguments
 from artificer.core.verdicts import ErrorKind
-from artificer.worlds.emulated.consistency import answer_of
+from artificer.worlds.emulated.consistency import answer_of, unsound
 from artificer.worlds.emulated.offline import Situation
 from artificer.worlds.emulated.plans import Plan
 from artificer.worlds.emulated.rows import applied, key_text
@@ -29,6 +29,8 @@ from artificer.worlds.observe import not_json
 if TYPE_CHECKING:
     from artificer.worlds.emulated.world import EmulatedWorld
 
+DEEPEST = 64
+"""How deep the arguments of a call may nest."""
 Maker = Literal["rule", "dialogue", "record", "model", "schema"]
 
 
@@ -123,7 +125,7 @@ class EmulatedSession:
         wrong = validate_arguments(self._world.validators[call.name], call.arguments)
         if wrong is not None:
             return refused(wrong.kind, f"{wrong.path or 'arguments'}: {wrong.detail}"), "rule"
-        garbled = not_json(call.arguments)
+        garbled = f"the arguments nest more than {DEEPEST} deep" if unsound(call.arguments, DEEPEST) else not_json(call.arguments)
         if garbled is not None:
             return refused(ErrorKind.invalid_argument, garbled), "rule"
         missing = dangling(plan, self._world.plans, call.arguments, self._state, self._gone | self._absent, self._world.closed)
