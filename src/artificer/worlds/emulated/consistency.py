@@ -23,7 +23,8 @@ from artificer.core.verdicts import ErrorKind
 from artificer.models.prompt import record_of, rows_of
 from artificer.worlds.emulated.offline import Situation
 from artificer.worlds.emulated.places import plain
-from artificer.worlds.emulated.plans import Plan, Plans, Resource
+from artificer.worlds.emulated.plans import Plan, Plans
+from artificer.worlds.emulated.resources import Resource
 from artificer.worlds.emulated.results import Results
 from artificer.worlds.emulated.rows import applied, key_text
 from artificer.worlds.emulated.rules import facts, key_shown, shown_rows

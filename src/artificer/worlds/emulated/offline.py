@@ -14,7 +14,8 @@ from artificer.core.canon import Json, rng
 from artificer.core.verdicts import ErrorKind
 from artificer.models.prompt import rows_of
 from artificer.worlds.emulated.places import is_query, plain
-from artificer.worlds.emulated.plans import Plan, Plans, Resource
+from artificer.worlds.emulated.plans import Plan, Plans
+from artificer.worlds.emulated.resources import Resource
 from artificer.worlds.emulated.results import Page, Results
 from artificer.worlds.emulated.rows import Gone, RowMaker, key_text
 from artificer.worlds.emulated.spec import Change, Outcome, Row, State, refused

@@ -13,7 +13,8 @@ from artificer.core.errors import SourceError
 from artificer.core.tools import compile_schema
 from artificer.models.prompt import record_of, rows_of
 from artificer.worlds.emulated.places import columns_of, plain, properties_of
-from artificer.worlds.emulated.plans import Plan, Plans, Resource
+from artificer.worlds.emulated.plans import Plan, Plans
+from artificer.worlds.emulated.resources import Resource
 from artificer.worlds.emulated.rows import copied, key_text
 from artificer.worlds.emulated.spec import Row
 from artificer.worlds.schema_shape import Schema, Shape, kinds_of

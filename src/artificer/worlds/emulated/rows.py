@@ -11,7 +11,8 @@ from artificer.core.canon import Json, canonical, rng
 from artificer.models.prompt import record_of, rows_of
 from artificer.worlds.base import Problem
 from artificer.worlds.emulated.places import plain, referred_table
-from artificer.worlds.emulated.plans import Plans, Resource
+from artificer.worlds.emulated.plans import Plans
+from artificer.worlds.emulated.resources import Resource
 from artificer.worlds.emulated.spec import Change, Row, State, Table
 from artificer.worlds.schema_shape import Schema, kinds_of
 from artificer.worlds.schema_values import NoSample, Sampler
