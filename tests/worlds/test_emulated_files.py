@@ -179,4 +179,6 @@ def test_cases_are_linted():
 def test_the_policy_and_the_case_may_come_from_files(tmp_path):
     world = World.of(f"emulated:{SHOP}", policy=str(write(tmp_path, "Be kind.", "policy.txt")), case="wrong order", rows="2", seed="3")
     assert world.policy == "Be kind."
+    assert world.scenario is not None
+    assert world.scenario.achievements
     assert {len(rows) for rows in world.state.values()} == {2}

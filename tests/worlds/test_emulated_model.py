@@ -137,7 +137,7 @@ HOSTILE = {
     "state no list": ("get_product", json.dumps({"observation": P1, "error": None, "state": {"a": 1}})),
     "a read that writes": ("get_product", says(P1, change("products", "P1", {"price": 1}))),
     "another row shown": ("get_product", says({**P1, "product_id": "P2"})),
-    "a contradiction": ("get_product", says({**P1, "stock": 99})),
+    "a contradiction": ("get_product", says({**P1, "stock": 9})),
     "not found though it is": ("get_product", says(error={"kind": "not_found", "detail": "no such product"})),
     "an error of no kind": ("get_product", says(error={"kind": "explosion", "detail": "boom"})),
     "an error as a text": ("get_product", says(error="boom")),
@@ -170,11 +170,52 @@ HOSTILE = {
         says({"order_id": "O3", "status": "open"}, change("orders", "O3", ORDER), change("products", "P2", {"price": 0})),
     ),
 }
+WHY = {
+    "no JSON": "not one JSON object",
+    "ten megabytes": "10000019 characters",
+    "large within bounds": "more than 200000 bytes",
+    "deep": "not one JSON object",
+    "nested": "nests more than 24",
+    "no number": "not one JSON object",
+    "infinite": "not one JSON object",
+    "half a surrogate": "not one JSON object",
+    "a list": 'with "observation"',
+    "the bare result": 'with "observation"',
+    "another call": 'with "observation"',
+    "other schema": "is a required property",
+    "extra parts": "must not have: api_key",
+    "state no list": "must be a list",
+    "a read that writes": "only reads",
+    "another row shown": "the call is about 'P1'",
+    "a contradiction": "stock of 'P1' in products is stored as 2",
+    "not found though it is": "the row that the call names exists",
+    "an error of no kind": "with a kind of",
+    "an error as a text": "with a kind of",
+    "an endless error": "at most 500",
+    "an error that tells ids": "the error tells 'P2'",
+    "a listing that leaves out": "leaves out P2",
+    "a listing of what is not": "'P3' of products is not in the stored state",
+    "a failure that writes": "a call that fails changes nothing",
+    "another tool's table": "belongs to other tools",
+    "a table of its own making": "belongs to other tools",
+    "another row": "must not change 'O2'",
+    "a row that is not": "cannot delete 'O9' of orders: there is none",
+    "a column that does not fit": "status of orders does not fit",
+    "a key that lies": "says order_id = 'O5'",
+    "a change of no form": "a change is",
+    "a thousand changes": "at most 100 changes",
+    "nothing created": "adds a row to orders",
+    "created over another": "'O1' of orders exists already",
+    "created, and another shown": "'O4' of orders is not in the stored state",
+    "created, and shown otherwise": 'is stored as "open"',
+    "created and deleted": "cannot delete 'O1'",
+    "created, and a stranger's price": "only rows that the call names",
+}
 ARGUMENTS = {"get_product": {"product_id": "P1"}, "cancel_order": {"order_id": "O1"}, "place_order": {"product_id": "P1", "quantity": 2, "note": "x"}}
 
 
-@pytest.mark.parametrize(("tool", "line"), HOSTILE.values(), ids=HOSTILE.keys())
-async def test_what_cannot_stand_is_asked_again_and_then_refused(tool, line):
+@pytest.mark.parametrize(("tool", "line", "why"), [(*HOSTILE[name], WHY[name]) for name in HOSTILE], ids=HOSTILE.keys())
+async def test_what_cannot_stand_is_asked_again_and_then_refused(tool, line, why):
     told = Told(line)
     session = await told.session()
     before = session.digest()
@@ -182,7 +223,9 @@ async def test_what_cannot_stand_is_asked_again_and_then_refused(tool, line):
     assert (result.error, result.content) == (ErrorKind.bad_output, None)
     assert len(told.asked) == 3
     assert sum(repair.startswith("asked again: ") for repair in session.origins[0].repairs) == 3
+    assert any(why in repair for repair in session.origins[0].repairs)
     assert len(told.asked[-1].messages) == 6
+    assert why in told.asked[-1].messages[-1].text
     assert sum(len(message.text) for message in told.asked[-1].messages) < 60_000
     assert (session.digest(), session.effects()) == (before, ())
     assert len(told.world.records) == 0

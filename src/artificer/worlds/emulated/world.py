@@ -62,6 +62,8 @@ class EmulatedWorld(World):
         found = list(material.problems)
         self.name = name
         self.policy = material.policy
+        self.scenario = scenario
+        """The case that is played, for those who judge; agents are shown tools and policy alone."""
         self.plans: Plans = plan(material.tools, material.rows)
         self.tools: Sequence[ToolSpec] = tuple(self._told(tool) for tool in material.tools)
         self.specs = {tool.name: tool for tool in self.tools}
