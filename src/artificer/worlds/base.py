@@ -26,7 +26,21 @@ from artificer.worlds.guide import Guide
 Forks = Literal["exact", "replay", "none"]
 TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
-_BUILT_IN = {"sqlite": "sqlite", "many": "many", "mcp": "mcp", "python": "python", "domain": "domains"}
+_BUILT_IN = {
+    "agentdojo": "imported.agentdojo",
+    "bfcl": "imported.bfcl",
+    "code": "code",
+    "domain": "domains",
+    "emulated": "emulated",
+    "enterprise": "enterprise",
+    "many": "many",
+    "mcp": "mcp",
+    "openapi": "openapi",
+    "postgresql": "postgresql",
+    "python": "python",
+    "sqlite": "sqlite",
+    "tau2": "imported.tau2",
+}
 
 
 class Problem(Struct, frozen=True):
@@ -126,7 +140,9 @@ class World(Protocol):
     @staticmethod
     def of(source: str, **options: str) -> World:
         """The world of a source string: `sqlite:shop.db`, `mcp:COMMAND`, `mcp:http://...`, `python:pkg.module`,
-        `domain:retail`; with wrappers after bars, as in `domain:retail | faults:rate=0.1 | budget:calls=20`.
+        `domain:retail`, `openapi:FILE`, `postgresql://...`, `enterprise:SOURCE`, `code:python`, `emulated:FILE`, `many:FILE.toml`,
+        `bfcl:NAME`, `tau2:NAME`, `agentdojo:NAME`; with wrappers after bars, as in
+        `domain:retail | faults:rate=0.1 | budget:calls=20`.
 
         Args:
             source: `SCHEME:REST`, or `SCHEME:REST | WRAPPER:key=value,key=value | ...`. Bars within quotes belong to
