@@ -1,0 +1,1 @@
+"""`openapi:FILE` and `openapi:URL`: the operations of an OpenAPI or Swagger document as tools."""
