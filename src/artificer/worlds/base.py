@@ -25,7 +25,7 @@ from artificer.worlds.guide import Guide
 Forks = Literal["exact", "replay", "none"]
 TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
-_BUILT_IN = {"sqlite": "sqlite", "mcp": "mcp", "python": "python", "domain": "domains"}
+_BUILT_IN = {"sqlite": "sqlite", "mcp": "mcp", "python": "python", "domain": "domains", "openapi": "openapi"}
 
 
 class Problem(Struct, frozen=True):
@@ -86,7 +86,7 @@ class World(Protocol):
     @staticmethod
     def of(source: str, **options: str) -> World:
         """The world of a source string: `sqlite:shop.db`, `mcp:COMMAND`, `mcp:http://...`, `python:pkg.module`,
-        `domain:retail`.
+        `domain:retail`, `openapi:petstore.yaml`.
 
         Args:
             source: `SCHEME:REST`.

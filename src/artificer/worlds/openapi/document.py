@@ -109,4 +109,7 @@ def _version(root: Object, where: str) -> Version:
 
 
 def _kind(value: Json) -> str:
-    return {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "null"}.get(type(value), "a number")
+    if value is None:
+        return "null"
+    kinds = ((bool, "true or false"), (str, "a text"), (list, "a list"), (dict, "an object"))
+    return next((name for kind, name in kinds if isinstance(value, kind)), "a number")

@@ -143,14 +143,14 @@ class Reader:
             self._document.problem(where, f"{wire!r:.60} is no name for a header; left out")
             return None
         content: Any = entry.get("content")
-        as_json = isinstance(content, dict) and bool(content)
+        as_json = isinstance(content, dict) and bool(cast("Object", content))
         stated: Json = entry.get("schema")
         if as_json:
             first = next(iter(cast("Object", content).values()))
             stated = cast("Object", first).get("schema") if isinstance(first, dict) else None
         elif stated is None and "type" in entry:
             stated = {key: value for key, value in entry.items() if key not in ("in", "name", "required", "description", "example")}
-        schema = self._schemas.convert(stated, f"parameter {wire} of {where}") if stated is not None else {}
+        schema: Json = self._schemas.convert(stated, f"parameter {wire} of {where}") if stated is not None else {}
         out = dict(cast("Object", schema)) if isinstance(schema, dict) else {}
         described = clean(text_of(entry.get("description")), 300)
         if described:
@@ -190,7 +190,9 @@ class Reader:
             stated = {key: value for key, value in form.items() if key not in ("in", "name", "required")}
             schema["properties"][name] = stated
             schema["required"] += [name] if form.get("required") is True else []
-        return Body(self._consumes(entry, "application/x-www-form-urlencoded"), self._schemas.convert(schema, f"form of {where}"), bool(schema["required"]))
+        return Body(
+            self._consumes(entry, "application/x-www-form-urlencoded"), self._schemas.convert(schema, f"form of {where}"), bool(schema["required"])
+        )
 
     def _consumes(self, entry: Object, usual: str) -> str:
         stated: Any = entry.get("consumes", self._document.root.get("consumes"))
@@ -216,6 +218,10 @@ class Reader:
         taken: set[str] = set()
 
         def add(field: Field, schema: Json, needed: bool) -> None:
+            twin = next((one for one in fields if one.wire == field.wire and one.place == "path"), None) if field.place == "body" else None
+            if twin is not None and self._shapes.kind(properties[twin.name]) == self._shapes.kind(schema):
+                fields.append(Field(twin.name, field.wire, "body"))  # said once, sent twice
+                return
             name = unique(field.name if field.name.lower() not in taken else f"{field.place}_{field.name}", taken)
             taken.add(name.lower())
             renamed = name != field.wire and field.place != "whole"

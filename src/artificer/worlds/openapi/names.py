@@ -1,7 +1,7 @@
 """Names: operation ids and parameter names of any kind become short, unique names in plain ASCII.
 
-Unicode that only looks like ASCII is folded to it (NFKC), everything else is dropped; what then coincides, or is too long, is told apart by a number or
-by a digest of the whole, so that a name depends on the document alone.
+Unicode that only looks like ASCII is folded to it (NFKC), everything else is dropped; what then coincides, or is
+too long, is told apart by a number or by a digest of the whole, so that a name depends on the document alone.
 """
 
 from __future__ import annotations

@@ -96,7 +96,9 @@ class Operations:
         if name != wanted:
             self._document.problem(where, f"the name {wanted!r} is taken by another operation; called {name!r}")
         if stated and not stated.isascii():
-            self._document.problem(where, f"operationId {stated[:60]!r} holds characters that only look like letters, or are not shown; called {name!r}")
+            self._document.problem(
+                where, f"operationId {stated[:60]!r} holds characters that only look like letters, or are not shown; called {name!r}"
+            )
         tags: Any = entry.get("tags")
         return Operation(
             name=name,
@@ -135,7 +137,11 @@ class Operations:
             if "schema" not in response:
                 return Answer(status, "", None)
             produced: Any = entry.get("produces", self._document.root.get("produces")) or ["application/json"]
-            media = media_of([name for name in cast("list[Json]", produced) if isinstance(name, str)]) if isinstance(produced, list) else "application/json"
+            media = (
+                media_of([name for name in cast("list[Json]", produced) if isinstance(name, str)])
+                if isinstance(produced, list)
+                else "application/json"
+            )
             samples: Any = response.get("examples")
             shown = tuple(cast("Object", samples).values()) if isinstance(samples, dict) else ()
             return Answer(status, media, self._schema_for(media, response["schema"], where), shown)

@@ -16,12 +16,25 @@ if TYPE_CHECKING:
 Role = Literal["limit", "page", "offset", "cursor"]
 _NAMES: dict[str, Role] = {
     **dict.fromkeys(
-        ("limit", "perpage", "pagesize", "top", "maxresults", "count", "size", "first", "take", "pagelimit", "rows", "maxitems", "max", "items"), "limit"
+        ("limit", "perpage", "pagesize", "top", "maxresults", "count", "size", "first", "take", "pagelimit", "rows", "maxitems", "max", "items"),
+        "limit",
     ),
     **dict.fromkeys(("page", "pagenumber", "pageno", "pageindex", "currentpage"), "page"),
     **dict.fromkeys(("offset", "skip", "start", "startindex", "startat", "pageoffset", "from"), "offset"),
     **dict.fromkeys(
-        ("cursor", "after", "startingafter", "pagetoken", "nexttoken", "continue", "continuationtoken", "nextcursor", "pagecursor", "marker", "skiptoken"),
+        (
+            "cursor",
+            "after",
+            "startingafter",
+            "pagetoken",
+            "nexttoken",
+            "continue",
+            "continuationtoken",
+            "nextcursor",
+            "pagecursor",
+            "marker",
+            "skiptoken",
+        ),
         "cursor",
     ),
 }
@@ -76,7 +89,11 @@ def paging_of(operation: Operation, shapes: Shapes) -> Paging | None:
         role = _NAMES.get(plain.removeprefix("page") if plain.startswith("page") and plain.removeprefix("page") in _NAMES else plain)
         schema: Json = operation.inputs.properties[field.name]
         kind = shapes.kind(schema)
-        if role is None or kind in ("object", "array", "boolean") or (role != "cursor" and kind == "string" and plain in ("from", "start", "max", "items")):
+        if (
+            role is None
+            or kind in ("object", "array", "boolean")
+            or (role != "cursor" and kind == "string" and plain in ("from", "start", "max", "items"))
+        ):
             continue
         if role == "page":
             zero = isinstance(schema, dict) and 0 in (cast("Object", schema).get("default"), cast("Object", schema).get("minimum"))

@@ -55,12 +55,16 @@ def parsed(data: bytes, where: str) -> dict[str, Json]:
     if not start:
         raise SourceError("the document is empty.", where=where, remedy="give the path or the URL of an OpenAPI document")
     if start == b"<":
-        raise SourceError("the document is a web page (HTML or XML), not an OpenAPI document.", where=where, remedy="give the URL of the raw document")
+        raise SourceError(
+            "the document is a web page (HTML or XML), not an OpenAPI document.", where=where, remedy="give the URL of the raw document"
+        )
     root = _json(data, where) if start in (b"{", b"[") else None
     if root is None:
         if len(data) > _MOST_YAML:
             raise SourceError(
-                f"the document is no JSON, and with {len(data)} bytes too large for YAML (at most {_MOST_YAML}).", where=where, remedy="convert it to JSON"
+                f"the document is no JSON, and with {len(data)} bytes too large for YAML (at most {_MOST_YAML}).",
+                where=where,
+                remedy="convert it to JSON",
             )
         from artificer.worlds.openapi import yaml_text
 

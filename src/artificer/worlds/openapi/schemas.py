@@ -246,7 +246,9 @@ def _tidied(out: Object) -> Object:
     parts: Json = out.get("allOf")
     if isinstance(parts, list) and len(cast("list[Json]", parts)) == 1 and isinstance(parts[0], dict):
         only = cast("Object", parts[0])
-        if not set(only).intersection(out) - {"description", "title", "type"} and only.get("type", out.get("type")) == out.get("type", only.get("type")):
+        if not set(only).intersection(out) - {"description", "title", "type"} and only.get("type", out.get("type")) == out.get(
+            "type", only.get("type")
+        ):
             del out["allOf"]
             return {**only, **out}
     return out

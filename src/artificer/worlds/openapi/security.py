@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
+from artificer.core.canon import Json
 from artificer.worlds.openapi.document import Document, Object, text_of
 
 Place = Literal["header", "query", "cookie"]
@@ -62,10 +63,11 @@ def schemes_of(document: Document, variables: Mapping[str, str]) -> dict[str, Sc
 def _scheme(name: str, entry: Object, variable: str) -> Scheme | None:
     kind, http = text_of(entry.get("type")), text_of(entry.get("scheme")).lower()
     if kind == "apiKey":
-        place, field = entry.get("in"), text_of(entry.get("name"))
+        place: Json = entry.get("in")
+        field = text_of(entry.get("name"))
         if place not in ("header", "query", "cookie") or not re.fullmatch(r"[\x21-\x7e]{1,100}", field):
             return None
-        return Scheme(name, "key", cast("Place", place), field, variable)
+        return Scheme(name, "key", place, field, variable)
     if kind in ("oauth2", "openIdConnect") or (kind == "http" and http == "bearer"):
         return Scheme(name, "bearer", "header", "Authorization", variable)
     if kind == "basic" or (kind == "http" and http == "basic"):

@@ -118,7 +118,7 @@ class Shapes:
             return None
         entries = self.schemas.follow(schema)
         if "items" in entries:
-            return cast("Json", entries["items"])
+            return entries["items"]
         for key in ("allOf", "anyOf"):
             for part in cast("list[Json]", entries.get(key, [])):
                 found = self.items(part, depth + 1)

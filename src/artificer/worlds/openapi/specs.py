@@ -71,7 +71,8 @@ class Specs:
         answer = operation.answer
         if not answer.media or answer.schema is None or answer.schema is True or operation.method == "head":
             return None
-        schema = cast("Object", answer.schema) if isinstance(answer.schema, dict) else {"not": {}}
+        nothing: Object = {"not": {}}
+        schema = cast("Object", answer.schema) if isinstance(answer.schema, dict) else nothing
         ref: Json = schema.get("$ref") if len(schema) == 1 else None
         if isinstance(ref, str) and ref in self._returns:
             found, cut = self._returns[ref]

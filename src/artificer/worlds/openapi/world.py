@@ -17,6 +17,7 @@ from artificer.worlds.observe import not_json
 from artificer.worlds.openapi.document import Document, text_of
 from artificer.worlds.openapi.names import clean
 from artificer.worlds.openapi.operations import Operation, Operations
+from artificer.worlds.openapi.paths import place_of
 from artificer.worlds.openapi.schemas import Schemas
 from artificer.worlds.openapi.security import Scheme, schemes_of
 from artificer.worlds.openapi.shapes import Shapes
@@ -41,6 +42,7 @@ class Api:
             self.operations[operation.name] = operation
             self.specs[operation.name] = specs.of(operation)
         specs.report()
+        self.methods = frozenset((place_of(operation.path).signature, operation.method) for operation in self.operations.values())
         self._parameters: dict[str, jsonschema_rs.Draft202012Validator] = {}
         self._returns: dict[str, jsonschema_rs.Draft202012Validator | None] = {}
 
@@ -86,7 +88,9 @@ class OpenApiWorld(World):
         if not self.tools:
             reasons = "; ".join(f"{problem.where}: {problem.what}" for problem in api.document.problems[:3])
             raise SourceError(
-                f"the document offers no usable operation.{' ' + reasons if reasons else ''}", where=name, remedy="give a document with operations in `paths`"
+                f"the document offers no usable operation.{' ' + reasons if reasons else ''}",
+                where=name,
+                remedy="give a document with operations in `paths`",
             )
         self._opener = opener
 
@@ -96,4 +100,3 @@ class OpenApiWorld(World):
 
     async def open(self, start: Start) -> Session:
         return await self._opener(start)
-

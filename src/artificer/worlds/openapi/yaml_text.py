@@ -46,7 +46,7 @@ def parse(text: bytes, where: str) -> Json:
         SourceError: it is no YAML, or nothing that JSON could hold.
     """
     try:
-        loaded = yaml.load(text, Loader=_Loader)  # noqa: S506 - derived from the safe loader
+        loaded = yaml.load(text, Loader=_Loader)
     except (yaml.YAMLError, ValueError, TypeError, RecursionError, OverflowError) as error:
         raise SourceError(f"the document is no YAML: {' '.join(str(error).split())[:300]}", where=where, remedy="correct the document") from error
     sizes: dict[int, int] = {}
