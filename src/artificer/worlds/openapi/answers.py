@@ -92,7 +92,7 @@ class Answers:
         fresh: Json = self._maker.value(schema, stream, full=False)
         shape = self._shapes.of(schema)
         if not isinstance(fresh, dict) or shape is None:
-            return row.data if schema in (None, {}, True) else fresh
+            return cast("Json", row.data if schema in (None, {}, True) else fresh)
         out = cast("Object", fresh)
         for key, value in row.data.items() if level < 2 else ():
             part = shape.properties.get(key)

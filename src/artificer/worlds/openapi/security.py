@@ -118,3 +118,12 @@ def scrub(text: str, schemes: Mapping[str, Scheme]) -> str:
             for form in sorted(forms, key=len, reverse=True):
                 text = text.replace(form, HIDDEN) if len(form) >= 4 else text
     return text
+
+
+def scrubbed(value: Json, schemes: Mapping[str, Scheme]) -> Json:
+    """JSON in whose texts no secret stands, however an answer had escaped it."""
+    if isinstance(value, str):
+        return scrub(value, schemes)
+    if isinstance(value, dict):
+        return {scrub(name, schemes): scrubbed(part, schemes) for name, part in cast("Object", value).items()}
+    return [scrubbed(part, schemes) for part in cast("list[Json]", value)] if isinstance(value, list) else value
