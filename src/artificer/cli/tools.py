@@ -26,7 +26,7 @@ def command(
     Parameters
     ----------
     source
-        What to read: sqlite:FILE, mcp:COMMAND, mcp:URL, python:MODULE or domain:NAME.
+        What to read: sqlite:FILE, openapi:FILE, openapi:URL, mcp:COMMAND, mcp:URL, python:MODULE or domain:NAME.
     options
         Options of the source, KEY=VALUE, once for each.
     json

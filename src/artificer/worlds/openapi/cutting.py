@@ -12,7 +12,7 @@ import msgspec
 
 from artificer.core.canon import Json
 from artificer.worlds.openapi.document import Object
-from artificer.worlds.openapi.schemas import PREFIX, Schemas
+from artificer.worlds.openapi.schemas import LISTS, MAPS, PARTS, PREFIX, Schemas
 
 _LEVELS = (5, 4, 3, 2, 1)
 _INNER = ("items", "additionalProperties", "contains")
@@ -27,11 +27,14 @@ def refs_of(schema: Json, found: dict[str, None] | None = None) -> dict[str, Non
         for key, value in cast("Object", schema).items():
             if key == "$ref" and isinstance(value, str):
                 found[value.removeprefix(PREFIX)] = None
-            elif isinstance(value, (dict, list)) and key not in ("enum", "default", "examples", "const"):
+            elif key in LISTS:
+                for part in cast("list[Json]", value):
+                    refs_of(part, found)
+            elif key in MAPS:
+                for part in cast("Object", value).values():
+                    refs_of(part, found)
+            elif key in PARTS:
                 refs_of(value, found)
-    elif isinstance(schema, list):
-        for part in cast("list[Json]", schema):
-            refs_of(part, found)
     return found
 
 

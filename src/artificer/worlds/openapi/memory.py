@@ -21,7 +21,7 @@ from artificer.worlds.openapi.plans import Plan, plan_of
 from artificer.worlds.openapi.requests import body_of, filtered, known_of, lies_in, wrapped_body
 from artificer.worlds.openapi.rows import Base, Key, Row, key_of, spelt
 from artificer.worlds.openapi.state import State
-from artificer.worlds.openapi.tables import Table, Tables, at_route, put_at
+from artificer.worlds.openapi.tables import Table, Tables, at_route, put_at, schema_at
 from artificer.worlds.openapi.values import Maker
 
 if TYPE_CHECKING:
@@ -70,8 +70,8 @@ class MemorySession(Session):
     """One private state."""
 
     def __init__(self, memory: Memory, state: State, calls: int = 0) -> None:
-        self._memory = memory
-        self._state = state
+        self.memory = memory
+        self.state = state
         self._calls = calls
 
     @property
@@ -80,28 +80,28 @@ class MemorySession(Session):
 
     async def call(self, call: ToolCall, actor: str = "agent") -> ToolResult:
         self._calls += 1
-        refusal = self._memory.api.refusal(call)
+        refusal = self.memory.api.refusal(call)
         if refusal is not None:
             return refusal
-        operation = self._memory.api.operations[call.name]
+        operation = self.memory.api.operations[call.name]
         try:
-            fits, content = self._perform(operation, self._memory.plan(operation), call.arguments)
+            fits, content = self._perform(operation, self.memory.plan(operation), call.arguments)
         except Refused as refused:
-            self._state.undo(self._calls)
+            self.state.undo(self._calls)
             return ToolResult(call.id, None, refused.kind, refused.detail)
         if not fits:
-            self._state.undo(self._calls)
+            self.state.undo(self._calls)
             return ToolResult(call.id, None, ErrorKind.bad_output, "no answer could be made up that fits the response schema of this operation")
         return ToolResult(call.id, content)
 
     async def fork(self) -> MemorySession:
-        return MemorySession(self._memory, self._state.fork(), self._calls)
+        return MemorySession(self.memory, self.state.fork(), self._calls)
 
     def digest(self) -> str:
-        return self._state.digest()
+        return self.state.digest()
 
     def effects(self, since: int = 0) -> tuple[Effect, ...]:
-        return self._state.effects(since)
+        return self.state.effects(since)
 
     async def close(self) -> None:
         pass
@@ -130,17 +130,17 @@ class MemorySession(Session):
     def _inside(self, plan: Plan, arguments: Object) -> None:
         """Refuses a path through items that are not there."""
         for at, (step, names) in enumerate(plan.scope):
-            table = self._memory.tables.by_place.get(step.place)
+            table = self.memory.tables.by_place.get(step.place)
             if table is None:
                 continue
-            row = self._state.row(table, tuple(spelt(arguments[name]) for name in names))
+            row = self.state.row(table, tuple(spelt(arguments[name]) for name in names))
             if row is None or not lies_in(row, plan.scope[:at], arguments):
                 raise _missing(table, names, arguments)
 
     def _found(self, operation: Operation, plan: Plan, table: Table, arguments: Object) -> tuple[Key, Row]:
         """The row that a call names: by the keys of its path, by keys in its body, or the only one of its place."""
         key = self._key(operation, plan, table, arguments)
-        row = self._state.row(table, key)
+        row = self.state.row(table, key)
         if row is None or (table.keys and not lies_in(row, plan.scope, arguments)):
             raise _missing(table, plan.key, arguments)
         return key, row
@@ -149,7 +149,7 @@ class MemorySession(Session):
         if not table.keys:
             return tuple(spelt(arguments[name]) for _, names in plan.scope for name in names)
         given = [spelt(arguments[name]) for name in plan.key]
-        known = wrapped_body(operation, table, self._memory.api.shapes, known_of(operation, arguments))
+        known = wrapped_body(operation, table, self.memory.api.shapes, known_of(operation, arguments))
         for route in table.routes[len(given) :]:
             shown: Json = at_route(known, route) if route is not None else None
             if not isinstance(shown, (str, int, float)):
@@ -162,8 +162,8 @@ class MemorySession(Session):
         assert plan.listing is not None
         listing = plan.listing
         prefix = tuple(spelt(arguments[name]) for name in plan.key)
-        shapes = self._memory.api.shapes
-        rows = [row for key, row in self._state.rows(table) if key[: len(prefix)] == prefix and lies_in(row, plan.scope, arguments)]
+        shapes = self.memory.api.shapes
+        rows = [row for key, row in self.state.rows(table) if key[: len(prefix)] == prefix and lies_in(row, plan.scope, arguments)]
         rows = filtered(operation, rows, arguments, plan.paging, shapes, table.schema)
         total, after = len(rows), None
         if plan.paging is not None:
@@ -171,7 +171,7 @@ class MemorySession(Session):
             first, end = plan.paging.part(arguments, keys)
             after = keys[end - 1] if 0 < end < total and end > first else None
             rows = rows[first:end]
-        answers = self._memory.answers
+        answers = self.memory.answers
         return answers.fitted(operation, lambda level: answers.many(operation, table, rows, total, after, listing, level))
 
     def _create(self, operation: Operation, plan: Plan, table: Table, arguments: Object) -> tuple[bool, Json]:
@@ -182,15 +182,15 @@ class MemorySession(Session):
                 raise Refused(ErrorKind.invalid_argument, f"at most {_MOST_BULK} can be created in one call")
             made = [self._insert(plan, table, cast("Object", item), arguments) for item in items if isinstance(item, dict)]
             return self._answered(operation, table, made[-1] if made else None, arguments)
-        known = wrapped_body(operation, table, self._memory.api.shapes, known_of(operation, arguments))
+        known = wrapped_body(operation, table, self.memory.api.shapes, known_of(operation, arguments))
         row = self._insert(plan, table, known, arguments)
         return self._shown(operation, plan, table, row)
 
     def _insert(self, plan: Plan, table: Table, known: Object, arguments: Object) -> Row:
         """A new row from what a call says, with the keys that it gives or new ones."""
-        memory, shapes = self._memory, self._memory.api.shapes
+        memory, shapes = self.memory, self.memory.api.shapes
         shape = shapes.of(table.schema)
-        number = self._state.next_number(table.name)
+        number = self.state.next_number(table.name)
         stream = rng("openapi made", memory.name, table.name, number)
         fresh: Json = memory.maker.value(table.schema, stream, full=False) if table.schema is not None else {}
         data = cast("Object", fresh) if isinstance(fresh, dict) else {}
@@ -214,38 +214,44 @@ class MemorySession(Session):
             route = table.routes[index]
             stated: Json = at_route(known, route) if route is not None else None
             given = given or isinstance(stated, (str, int, float))
-            keys.append(stated if isinstance(stated, (str, int, float)) else self._fresh_key(table, index, number, data))
+            keys.append(stated if isinstance(stated, (str, int, float)) else self._fresh_key(table, index, number))
             data = _with_key(data, table, index, keys[-1])
         row = Row(tuple(keys), data, scope, made=True)
         key = key_of(row.keys)
-        before = self._state.row(table, key)
+        before = self.state.row(table, key)
         if before is not None:
             raise Refused(ErrorKind.constraint, f"there is already a {noun_of(table)} with {' / '.join(key)}")
-        self._state.put(table.name, key, None, row, self._calls, generated=not given)
+        self.state.put(table.name, key, None, row, self._calls, generated=not given)
         return row
 
-    def _fresh_key(self, table: Table, index: int, number: int, data: Object) -> Json:
+    def _fresh_key(self, table: Table, index: int, number: int) -> Json:
         """A key that nothing has: the next number, or a text as the schema wants it."""
         route, schema = table.routes[index], table.schemas[index]
-        shown: Json = at_route(data, route) if route is not None else None
-        taken = self._state.rows(table)
-        if self._memory.api.shapes.kind(schema) == "integer" or (isinstance(shown, int) and not isinstance(shown, bool)):
-            numbers = [row.keys[index] for row in self._state.first(table) if isinstance(row.keys[index], int)]
+        taken = self.state.rows(table)
+        stated = None if route is None else schema_at(self.memory.api.shapes, table.schema, route)
+        if self.memory.api.shapes.kind(schema if stated is None else stated) == "integer":
+            numbers = [row.keys[index] for row in self.state.first(table) if isinstance(row.keys[index], int)]
             number += max(numbers, default=0)
             while any(row.keys[index] == number for _, row in taken):
                 number += 1
             return number
+        if self.memory.api.shapes.kind(schema) == "integer":
+            while any(spelt(row.keys[index]) == str(number) for _, row in taken):
+                number += 1
+            return str(number)
         for turn in range(8):
-            stream = rng("openapi new key", self._memory.name, table.name, number, turn)
-            wanted = self._memory.maker.shapes.of(table.schema)
-            part: Json = wanted.properties.get(route[-1]) if wanted is not None and route is not None else schema
-            made = self._memory.maker.value(part if part not in (None, {}, True) else {"type": "string"}, stream, "id")
+            stream = rng("openapi new key", self.memory.name, table.name, number, turn)
+            part: Json = schema if stated is None else stated
+            made = self.memory.maker.value(part if part not in (None, {}, True) else {"type": "string"}, stream, "id")
             if isinstance(made, (str, int, float)) and made != "" and all(spelt(row.keys[index]) != spelt(made) for _, row in taken):
                 return made
         raise Refused(ErrorKind.constraint, f"no key is left for another {noun_of(table)}")
 
     def _update(self, operation: Operation, plan: Plan, table: Table, arguments: Object) -> tuple[bool, Json]:
-        shapes = self._memory.api.shapes
+        shapes = self.memory.api.shapes
+        body = body_of(operation, arguments)
+        if isinstance(body, list) and len(plan.key) < table.keys:
+            return self._update_many(operation, plan, table, cast("list[Json]", body), arguments)
         known = wrapped_body(operation, table, shapes, known_of(operation, arguments))
         try:
             key, row = self._found(operation, plan, table, arguments)
@@ -263,47 +269,66 @@ class MemorySession(Session):
             data = _with_key(data, table, index, one)
         after = Row(row.keys, data, row.scope, row.made)
         if canonical(after.data) != canonical(row.data):
-            self._state.put(table.name, key, row, after, self._calls)
+            self.state.put(table.name, key, row, after, self._calls)
         return self._shown(operation, plan, table, after)
+
+    def _update_many(self, operation: Operation, plan: Plan, table: Table, items: list[Json], arguments: Object) -> tuple[bool, Json]:
+        """Changes each row that a list names; all of them or none."""
+        row: Row | None = None
+        for item in items[: _MOST_BULK + 1]:
+            known = cast("Object", item) if isinstance(item, dict) else {}
+            parts = [at_route(known, route) if route is not None else None for route in table.routes[len(plan.key) :]]
+            key = (*(spelt(arguments[name]) for name in plan.key), *(spelt(part) for part in parts))
+            row = self.state.row(table, key)
+            if row is None:
+                raise Refused(ErrorKind.not_found, f"there is no {noun_of(table)} with {' / '.join(key)}"[:200])
+            after = Row(row.keys, {**row.data, **known}, row.scope, row.made)
+            if after.data != row.data:
+                self.state.put(table.name, key, row, after, self._calls)
+        return self._answered(operation, table, row, arguments)
 
     def _upserts(self, operation: Operation, table: Table, arguments: Object, plan: Plan) -> bool:
         """Whether PUT makes what is not there: where nothing else does, and nothing lies under that key elsewhere."""
         if not table.keys:
             return True
-        posts = any(self._memory.tables.by_place.get(place) is table for place in table.places if (place[0], "post") in self._memory.api.methods)
-        return not posts and len(plan.key) == table.keys and self._state.row(table, self._key(operation, plan, table, arguments)) is None
+        posts = any(self.memory.tables.by_place.get(place) is table for place in table.places if (place[0], "post") in self.memory.api.methods)
+        return not posts and len(plan.key) == table.keys and self.state.row(table, self._key(operation, plan, table, arguments)) is None
 
     def _put_new(self, operation: Operation, plan: Plan, table: Table, known: Object, arguments: Object) -> Row:
         if table.keys:
             return self._insert(plan, table, known, arguments)
         row = Row((), known, {}, made=True)
-        self._state.put(table.name, self._key(operation, plan, table, arguments), None, row, self._calls)
+        self.state.put(table.name, self._key(operation, plan, table, arguments), None, row, self._calls)
         return row
 
     def _delete(self, operation: Operation, plan: Plan, table: Table, arguments: Object) -> tuple[bool, Json]:
         key, row = self._found(operation, plan, table, arguments)
-        self._state.put(table.name, key, row, None, self._calls)
-        same = self._memory.api.shapes.name(operation.answer.schema) == self._memory.api.shapes.name(table.schema) != ""
+        self.state.put(table.name, key, row, None, self._calls)
+        same = self.memory.api.shapes.name(operation.answer.schema) == self.memory.api.shapes.name(table.schema) != ""
         return self._shown(operation, plan, table, row) if same else self._answered(operation, table, row, arguments)
 
     def _clear(self, operation: Operation, plan: Plan, table: Table, arguments: Object) -> tuple[bool, Json]:
         """Deletes what a listing with these parameters shows."""
         prefix = tuple(spelt(arguments[name]) for name in plan.key)
-        rows = [row for key, row in self._state.rows(table) if key[: len(prefix)] == prefix and lies_in(row, plan.scope, arguments)]
-        for row in filtered(operation, rows, arguments, None, self._memory.api.shapes, table.schema):
-            self._state.put(table.name, key_of(row.keys), row, None, self._calls)
+        rows = [row for key, row in self.state.rows(table) if key[: len(prefix)] == prefix and lies_in(row, plan.scope, arguments)]
+        body = body_of(operation, arguments)
+        if isinstance(body, list):
+            named = {spelt(_last_key(table, part)) for part in cast("list[Json]", body)}
+            rows = [row for row in rows if spelt(row.keys[-1]) in named]
+        for row in filtered(operation, rows, arguments, None, self.memory.api.shapes, table.schema):
+            self.state.put(table.name, key_of(row.keys), row, None, self._calls)
         return self._answered(operation, table, None, arguments)
 
     def _act(self, operation: Operation, plan: Plan, arguments: Object) -> tuple[bool, Json]:
         """Records the action; where it answers with the item it was called on, what it was given is written there."""
-        table, shapes = plan.table, self._memory.api.shapes
+        table, shapes = plan.table, self.memory.api.shapes
         name = f"{table.name}.{plan.place.last}" if table is not None else plan.place.last or operation.name
-        number = self._state.next_number(f"action {name}")
-        self._state.put(f"action {name}", (str(number),), None, Row((number,), dict(arguments), {}, made=True), self._calls, generated=True)
+        number = self.state.next_number(f"action {name}")
+        self.state.put(f"action {name}", (str(number),), None, Row((number,), dict(arguments), {}, made=True), self._calls, generated=True)
         if table is None or not plan.scope or shapes.name(operation.answer.schema) != shapes.name(table.schema) or not shapes.name(table.schema):
             return self._answered(operation, None, None, arguments)
         key = tuple(spelt(arguments[one]) for one in plan.scope[-1][1])
-        row = self._state.row(table, key)
+        row = self.state.row(table, key)
         assert row is not None  # the path through it was looked at
         shape = shapes.of(table.schema)
         known = {one: value for one, value in known_of(operation, arguments).items() if shape is not None and one in shape.properties}
@@ -311,16 +336,21 @@ class MemorySession(Session):
         for index, one in enumerate(row.keys):
             after = Row(after.keys, _with_key(after.data, table, index, one), after.scope, after.made)
         if after.data != row.data:
-            self._state.put(table.name, key, row, after, self._calls)
+            self.state.put(table.name, key, row, after, self._calls)
         return self._shown(operation, plan, table, after)
 
     def _shown(self, operation: Operation, plan: Plan, table: Table, row: Row) -> tuple[bool, Json]:
-        answers = self._memory.answers
+        answers = self.memory.answers
         return answers.fitted(operation, lambda level: answers.one(operation, table, row, plan.place.last, level))
 
     def _answered(self, operation: Operation, table: Table | None, row: Row | None, arguments: Object) -> tuple[bool, Json]:
-        answers = self._memory.answers
+        answers = self.memory.answers
         return answers.fitted(operation, lambda level: answers.acknowledged(operation, table, row, arguments, level))
+
+
+def _last_key(table: Table, part: Json) -> Json:
+    """The key that an entry of a list names: itself, or what it shows where rows show theirs."""
+    return at_route(part, table.routes[-1] or ("id",)) if isinstance(part, dict) else part
 
 
 def _server_side(part: Json) -> bool:

@@ -60,10 +60,21 @@ def _decided(operation: Operation, place: Place, listing: Listing | None, tables
     if collection is not None:
         if method == "delete":
             return "clear", collection
-        return ("create" if method == "post" else "update"), collection
+        if method == "post":
+            return "create", collection
+        return ("update", collection) if _names_one(operation, place, collection, shapes) else ("action", None)
     if effect_of(operation) == "unknown":
         return "compute", None
     return "action", tables.by_place.get(place.scope[-1].place) if place.scope else None
+
+
+def _names_one(operation: Operation, place: Place, table: Table, shapes: Shapes) -> bool:
+    """Whether a change sent to a collection says in its body, or its query, which item is meant."""
+    body = operation.inputs.body
+    listed = None if body is None else shapes.of(shapes.items(body.schema))
+    given = set(listed.properties) if listed is not None else set[str]()
+    given |= {field.wire for field in operation.inputs.fields if field.place in ("query", "body")}
+    return all(route is not None and route[0] in given for route in table.routes[len(place.keys) :])
 
 
 def _reading(

@@ -12,7 +12,7 @@ from msgspec import Struct
 from artificer.core.canon import Json, rng
 from artificer.worlds.openapi.document import Object
 from artificer.worlds.openapi.paths import Signature, Step
-from artificer.worlds.openapi.tables import Table, Tables, at_route, put_at
+from artificer.worlds.openapi.tables import Table, Tables, at_route, put_at, schema_at
 from artificer.worlds.openapi.texts import said
 from artificer.worlds.openapi.values import Maker
 
@@ -105,11 +105,19 @@ class Base:
         keys: list[Json] = []
         for route, schema in zip(table.routes, table.schemas, strict=True):
             shown: Json = at_route(data, route) if route is not None else None
-            whole = self._maker.shapes.kind(schema) == "integer" or (isinstance(shown, int) and not isinstance(shown, bool))
+            stated = None if route is None else schema_at(self._maker.shapes, table.schema, route)
+            options: Json = self._maker.shapes.schemas.follow(schema).get("enum")
+            whole = self._maker.shapes.kind(schema if stated is None else stated) == "integer"
+            if isinstance(options, list) and options:
+                keys.append(options[index % len(cast("list[Json]", options))])
+                data = data if route is None else put_at(data, route, keys[-1])
+                continue
+            if not whole and self._maker.shapes.kind(schema) == "integer":
+                shown = str(index + 1)  # the paths say it is a number, the rows that it is a text
             if whole and (turn or index >= len(table.examples) or not isinstance(shown, int)):
                 shown = index + 1
             elif not isinstance(shown, (str, int, float)) or shown == "":
-                shown = self._invented(schema, table, index, turn)
+                shown = self._invented(schema if stated is None else stated, table, index, turn)
             if route is not None:
                 data = put_at(data, route, shown)
             keys.append(shown)
@@ -138,7 +146,8 @@ class Base:
         rows = list(self.rows(holder).items()) if holder is not None and holder is not table else []
         if not rows:
             return self._within(table, index, steps[:-1])
-        at = rng("openapi place", *self._name, table.name, step.signature, index).randrange(len(rows))
+        drawn = rng("openapi place", *self._name, table.name, step.signature, index).randrange(len(rows))
+        at = index if index < len(rows) else drawn  # everything that can hold something holds one, as far as the rows go
         key, row = rows[at]
         outer = {signature: keys for signature, keys in row.scope.items() if any(one.signature == signature for one in steps[:-1])}
         return {**outer, step.signature: key}

@@ -41,9 +41,9 @@ _ALIASES = {
     "dict": "object",
 }
 _COUNTS = ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties", "minContains", "maxContains")
-_LISTS = ("allOf", "anyOf", "oneOf", "prefixItems")
-_PARTS = ("items", "additionalProperties", "not", "contains", "propertyNames", "if", "then", "else", "unevaluatedProperties", "unevaluatedItems")
-_MAPS = ("properties", "patternProperties", "dependentSchemas")
+LISTS = ("allOf", "anyOf", "oneOf", "prefixItems")
+PARTS = ("items", "additionalProperties", "not", "contains", "propertyNames", "if", "then", "else", "unevaluatedProperties", "unevaluatedItems")
+MAPS = ("properties", "patternProperties", "dependentSchemas")
 
 
 class Schemas:
@@ -125,14 +125,14 @@ class Schemas:
         out: Object = {}
         self._typed(entries, out, where)
         for key, value in entries.items():
-            if key in _PARTS:
+            if key in PARTS:
                 if isinstance(value, (dict, bool)):
                     out[key] = self.convert(cast("Json", value), where, depth + 1)
                 elif key == "items" and isinstance(value, list):
                     out["prefixItems"] = [self.convert(part, where, depth + 1) for part in cast("list[Json]", value)] or [{}]
-            elif key in _LISTS and isinstance(value, list) and value:
+            elif key in LISTS and isinstance(value, list) and value:
                 out[key] = [self.convert(part, where, depth + 1) for part in cast("list[Json]", value)]
-            elif key in _MAPS and isinstance(value, dict):
+            elif key in MAPS and isinstance(value, dict):
                 out[key] = self._map(key, cast("Object", value), where, depth)
         self._checked(entries, out, where)
         self._prose(entries, out)

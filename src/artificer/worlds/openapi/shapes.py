@@ -22,7 +22,7 @@ class Shape(Struct, frozen=True):
 
     Args:
         properties: converted schemas by name.
-        required: names, in order.
+        required: names, in order; not all of them need be among the properties.
         plain: whether this is all there is to it: no alternatives, no other names.
         sealed: whether other properties are refused.
         name: of the definition it is made from, "" for one written in place.
@@ -65,6 +65,7 @@ class Shapes:
         for part in cast("list[Json]", entries.get("allOf", [])):
             shape = self.of(part, depth + 1)
             if shape is None:
+                required |= dict.fromkeys(cast("list[str]", self.schemas.follow(part).get("required", [])))
                 plain = plain and not isinstance(part, bool) and bool(part) and "type" not in self.schemas.follow(part)
                 continue
             properties |= shape.properties
@@ -80,7 +81,7 @@ class Shapes:
         plain = plain and not (isinstance(others, dict) and others)
         if not properties:
             return None
-        return Shape(properties, tuple(name for name in required if name in properties), plain, others is False)
+        return Shape(properties, tuple(required), plain, others is False)
 
     def _chosen(self, choices: list[Json], depth: int) -> Shape | None:
         """The first alternative that is an object; plain when the only other one is null."""
@@ -99,8 +100,8 @@ class Shapes:
         stated: Json = entries.get("type")
         types = cast("list[str]", stated) if isinstance(stated, list) else [cast("str", stated)] if stated else []
         named = [one for one in types if one != "null"]
-        if named:
-            return named[0]
+        if named or types:
+            return named[0] if named else "null"
         if "properties" in entries:
             return "object"
         if "items" in entries:

@@ -137,6 +137,14 @@ def route_of(shapes: Shapes, shape: Shape, wire: str, schema: Json, last: str) -
     return None
 
 
+def schema_at(shapes: Shapes, schema: Json, route: Route) -> Json:
+    """The schema of what stands at a route; None when it is not declared."""
+    for name in route:
+        shape = shapes.of(schema)
+        schema = None if shape is None else shape.properties.get(name)
+    return schema
+
+
 class Tables:
     """The tables of a document: by place, and by the name of their items' schema."""
 
@@ -145,7 +153,7 @@ class Tables:
         self.by_place: dict[tuple[Signature, int], Table] = {}
         self.by_schema: dict[str, list[Table]] = {}
         self._taken: set[str] = set()
-        self._merged: dict[tuple[str, str, int], Table] = {}
+        self._merged: dict[tuple[str, str, tuple[Route | None, ...]], Table] = {}
         places = [(operation, place_of(operation.path)) for operation in operations]
         at: dict[tuple[Signature, int], list[tuple[Operation, Place]]] = {}
         for operation, place in places:
@@ -188,7 +196,6 @@ class Tables:
         last = next((step for step in reversed(signature) if step != "{}"), "items")
         schema, examples = self._item(items, listings, posts, last)
         name = self._shapes.name(schema)
-        merged = self._merged.get((last, name, keys)) if name else None
         declared: list[tuple[str, Json]] = [("id", {})] * keys
         if items:
             operation, place = items[0]
@@ -196,21 +203,22 @@ class Tables:
             steps = place.scope
         else:
             steps = (listings or posts)[0][1].scope
+        shape = self._shapes.of(schema)
+        routes = tuple(None if shape is None else route_of(self._shapes, shape, wire, one, last) for wire, one in declared)
+        routes = tuple(route if route not in routes[:index] else None for index, route in enumerate(routes))
+        merged = self._merged.get((last, name, routes)) if name else None
         if merged is not None:
             merged.places.append((signature, keys))
             merged.scopes.append(steps)
             self.by_place[signature, keys] = merged
             return
-        shape = self._shapes.of(schema)
-        routes = tuple(None if shape is None else route_of(self._shapes, shape, wire, one, last) for wire, one in declared)
-        routes = tuple(route if route not in routes[:index] else None for index, route in enumerate(routes))
         table = Table(self._named(signature, last), [(signature, keys)], keys, schema, routes, [steps], tuple(one for _, one in declared), examples)
         self._keep(table, last, name)
 
     def _keep(self, table: Table, last: str, name: str) -> None:
         self.by_place[table.places[0]] = table
         if name:
-            self._merged[last, name, table.keys] = table
+            self._merged[last, name, table.routes] = table
             self.by_schema.setdefault(name, []).append(table)
 
     def _named(self, signature: Signature, last: str) -> str:

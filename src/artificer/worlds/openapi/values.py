@@ -11,6 +11,7 @@ from random import Random
 from typing import cast
 
 from artificer.core.canon import Json, canonical
+from artificer.core.tools import compile_schema
 from artificer.worlds.openapi.document import Object
 from artificer.worlds.openapi.patterns import fitting
 from artificer.worlds.openapi.shapes import Shape, Shapes
@@ -19,6 +20,7 @@ from artificer.worlds.openapi.texts import counted, formatted, said, words_in
 _OPTIONAL_LEVELS = 2
 _DEEPEST = 10
 _MOST_OPTIONAL = 40
+_TRIES = 6
 _LINKS = {"next", "previous", "prev", "cursor", "error", "errors"}
 
 
@@ -88,14 +90,14 @@ class Maker:
         shape = self.shapes.of(entries)
         if shape is None:
             return self._map(entries, rng, level, full)
-        return {name: self.value(shape.properties[name], rng, name, level + 1, full) for name in self.given(shape, level, full)}
+        return {name: self.value(shape.properties.get(name, {}), rng, name, level + 1, full) for name in self.given(shape, level, full)}
 
     def given(self, shape: Shape, level: int, full: bool) -> list[str]:
         """Properties to give: all required ones, near the top the optional ones too."""
         if not full or level >= _OPTIONAL_LEVELS:
-            return [name for name in shape.properties if name in shape.required]
+            return list(shape.required)
         room = _MOST_OPTIONAL
-        names: list[str] = []
+        names = [name for name in shape.required if name not in shape.properties]
         for name, part in shape.properties.items():
             optional = name not in shape.required
             if optional and (room <= 0 or _LINKS.intersection(words_in(name)) or part is False or self._empty(part, level)):
@@ -158,7 +160,9 @@ class Maker:
         pattern: Json = entries.get("pattern")
         if isinstance(pattern, str):
             examples = [one for one in cast("list[Json]", entries.get("examples", [])) if isinstance(one, str)]
-            return examples[0] if examples else fitting(pattern, rng)
+            fits = compile_schema({"pattern": pattern}, name)
+            made = next((text for _ in range(_TRIES) if fits.is_valid(text := fitting(pattern, rng)) and least <= len(text) <= most), None)
+            return made if made is not None else examples[0] if examples else fitting(pattern, rng)
         made = formatted(str(entries.get("format", "")), rng)
         if made is None:
             made = said(name, rng)

@@ -78,17 +78,17 @@ def _in_path(field: Field, value: Json) -> str:
 def _joined(value: Json, mark: str, *, explode: bool) -> str:
     """A value as text: lists joined, objects as `key,value` or `key=value`."""
     if isinstance(value, list):
-        return mark.join(_plain(part) for part in cast("list[Json]", value))
+        return mark.join(map(_plain, cast("list[Json]", value)))
     if isinstance(value, dict):
         between = "=" if explode else mark
         return mark.join(f"{name}{between}{_plain(part)}" for name, part in cast("Object", value).items())
-    return _plain(cast("str | float | bool | None", value))
+    return "" if value is None else spelt(value)
 
 
 def _plain(value: Json) -> str:
     if value is None:
         return ""
-    return canonical(value).decode() if isinstance(value, (dict, list)) else spelt(value)
+    return canonical(cast("Json", value)).decode() if isinstance(value, (dict, list)) else spelt(value)
 
 
 def _pairs(field: Field, value: Json) -> Pairs:
