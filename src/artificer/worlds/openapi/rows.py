@@ -21,6 +21,7 @@ Key = tuple[str, ...]
 _TOP = 6
 _NESTED = 10
 _TRIES = 4
+_FIRST = 1001
 
 
 class Row(Struct, frozen=True):
@@ -51,6 +52,14 @@ def spelt(value: Json) -> str:
 
 def _whole(value: Json) -> bool:
     return isinstance(value, float) and value.is_integer() and abs(value) < 1e15
+
+
+def _number(schema: Object, index: int) -> int:
+    """A number as a key: from 1001 on, as ids that nobody guesses; from the least one on where the schema says they are small."""
+    least, most = schema.get("minimum"), schema.get("maximum")
+    small = isinstance(most, (int, float)) and most < _FIRST + _NESTED
+    first = int(least) if isinstance(least, (int, float)) and (small or least > _FIRST) else 1 if small else _FIRST
+    return first + index
 
 
 class Base:
@@ -113,9 +122,9 @@ class Base:
                 data = data if route is None else put_at(data, route, keys[-1])
                 continue
             if not whole and self._maker.shapes.kind(schema) == "integer":
-                shown = str(index + 1)  # the paths say it is a number, the rows that it is a text
+                shown = str(_FIRST + index)  # the paths say it is a number, the rows that it is a text
             if whole and (turn or index >= len(table.examples) or not isinstance(shown, int)):
-                shown = index + 1
+                shown = _number(self._maker.shapes.schemas.follow(schema if stated is None else stated), index)
             elif not isinstance(shown, (str, int, float)) or shown == "":
                 shown = self._invented(schema if stated is None else stated, table, index, turn)
             if route is not None:

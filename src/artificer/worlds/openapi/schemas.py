@@ -170,7 +170,7 @@ class Schemas:
             return
         options = cast("list[Json]", entries["enum"])
         if types == ["string"] and any(isinstance(option, (int, float)) for option in options):
-            out["enum"] = [option if isinstance(option, str) else _spelt(option) for option in options]
+            out["enum"] = list(dict.fromkeys(option if isinstance(option, str) else _spelt(option) for option in options if option is not None))
 
     def _checked(self, entries: Object, out: Object, where: str) -> None:
         """Keywords with scalar values: those that mean what JSON Schema says."""
@@ -275,7 +275,7 @@ def _number(value: Json) -> bool:
 
 
 def _spelt(value: Json) -> str:
-    return {True: "true", False: "false"}[value] if isinstance(value, bool) else "null" if value is None else str(value)
+    return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
 
 
 @lru_cache(maxsize=4096)
