@@ -339,6 +339,18 @@ async def test_what_fits_no_schema_is_an_error_that_changes_nothing(tmp_path) ->
     assert session.effects() == ()
 
 
+async def test_a_listing_whose_path_ends_with_a_choice_has_rows_for_every_choice(tmp_path) -> None:
+    item = {"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}}}
+    parameter = {"name": "type", "in": "path", "required": True, "schema": {"type": "string", "enum": ["artists", "tracks"]}}
+    answer = {"200": {"description": "", "content": {"application/json": {"schema": {"type": "array", "items": item}}}}}
+    document = {"openapi": "3.0.0", "paths": {"/top/{type}": {"get": {"operationId": "top", "parameters": [parameter], "responses": answer}}}}
+    session = await opened(tmp_path, document)
+    artists, tracks = [await content(session, "top", type=kind) for kind in ("artists", "tracks")]
+    assert artists
+    assert tracks
+    assert artists != tracks
+
+
 async def test_many_at_once(tmp_path) -> None:
     item = {"type": "object", "required": ["id"], "properties": {"id": {"type": "integer", "readOnly": True}, "name": {"type": "string"}}}
     entry = {"requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "array", "items": item}}}}, "responses": {}}

@@ -61,6 +61,17 @@ def test_attributes_tell_where_a_tool_is_from_and_how_it_pages(library) -> None:
     }
 
 
+def test_attributes_of_the_documents_own_are_kept_when_they_are_small_and_typed() -> None:
+    own = {"timeliness": "daily", "domains": ["equity", "fund"], "risk": 2, "method": "mine", "deep": {"a": 1}}
+    api = api_of(
+        {"/a": {"get": operation(operationId="a", **{"x-artificer": own}), "post": operation(operationId="b", **{"x-artificer": {"x": "y" * 9000}})}}
+    )
+    expected = {"timeliness": "daily", "domains": ["equity", "fund"], "risk": 2, "method": "GET", "path": "/a"}
+    assert api.specs["a"].attributes == expected
+    assert api.specs["b"].attributes == {"method": "POST", "path": "/a"}
+    assert [where for where, _ in problems(api)] == ["GET /a", "POST /a"]
+
+
 def test_results_that_refer_to_themselves_stay_references(library) -> None:
     returns = library["getBook"].returns
     assert returns is not None

@@ -26,8 +26,8 @@ from artificer.worlds.openapi.servers import Target, target_of
 from artificer.worlds.openapi.specs import PARAMETERS_BYTES, RETURNS_BYTES, Sizes
 from artificer.worlds.openapi.world import Api, OpenApiWorld
 
-__all__ = ["Api", "OpenApiWorld", "open_world"]
-_OPTIONS = ("server", "live", "allow", "timeout", "max_bytes", "max_document", "parameters_bytes", "returns_bytes", "strict")
+__all__ = ["OPTIONS", "Api", "OpenApiWorld", "open_world"]
+OPTIONS = ("server", "live", "allow", "timeout", "max_bytes", "max_document", "parameters_bytes", "returns_bytes", "strict")
 
 
 def open_world(rest: str, **options: str) -> OpenApiWorld:
@@ -46,9 +46,9 @@ def open_world(rest: str, **options: str) -> OpenApiWorld:
     name = f"openapi:{rest}"
     if is_url(rest) and "@" in urlsplit(rest).netloc:
         raise SourceError("a document's URL holds no user or password.", where="openapi:", remedy="fetch it yourself, and give the file")
-    unknown = sorted(option for option in options if option not in _OPTIONS and not option.startswith("auth."))
+    unknown = sorted(option for option in options if option not in OPTIONS and not option.startswith("auth."))
     if unknown:
-        raise SourceError(f"openapi: worlds do not take the options {unknown!r}.", where=name, remedy=f"use {', '.join(_OPTIONS)} or auth.SCHEME")
+        raise SourceError(f"openapi: worlds do not take the options {unknown!r}.", where=name, remedy=f"use {', '.join(OPTIONS)} or auth.SCHEME")
     sizes = Sizes(_whole(options, "parameters_bytes", PARAMETERS_BYTES, name), _whole(options, "returns_bytes", RETURNS_BYTES, name))
     variables = {option.removeprefix("auth."): value for option, value in options.items() if option.startswith("auth.")}
     with _uninterrupted():

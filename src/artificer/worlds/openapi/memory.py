@@ -201,6 +201,8 @@ class MemorySession(Session):
             data |= {name: part["default"] for name, part in shape.properties.items() if isinstance(part, dict) and part.get("default") is not None}
             known = {name: value for name, value in known.items() if name in shape.properties or not shape.sealed}
         data = {**data, **known}
+        if shape is not None:
+            data = {name: data[name] for name in (*shape.properties, *data) if name in data}
         scope = {step.signature: tuple(spelt(arguments[name]) for name in names) for step, names in plan.scope}
         for step, names in plan.scope:
             field = next((name for name in (shape.properties if shape is not None else ()) if name == step.names[-1]), None)

@@ -21,6 +21,8 @@ from artificer.worlds.openapi.shapes import Shapes
 
 METHODS = ("get", "put", "post", "delete", "patch", "head")
 _OTHER = ("options", "trace")
+_ATTRIBUTES = 2000
+_OVER = f", and not at all beyond {_ATTRIBUTES} characters"
 
 
 class Answer(Struct, frozen=True):
@@ -54,6 +56,8 @@ class Operation(Struct, frozen=True):
     answer: Answer
     security: Alternatives
     server: str | None = None
+    attributes: Object = {}
+    """What the document itself says for filters, under `x-artificer`."""
 
 
 class Operations:
@@ -111,7 +115,19 @@ class Operations:
             answer=self._answer(entry, where),
             security=alternatives_of(self._document, entry),
             server=_own_server(item, entry),
+            attributes=self._own_attributes(entry, where),
         )
+
+    def _own_attributes(self, entry: Object, where: str) -> Object:
+        """Typed attributes that an author or a labeller has added: a name to a text, a number, true or false, or a list of texts."""
+        stated: Json = entry.get("x-artificer")
+        if stated is None:
+            return {}
+        found = cast("Object", stated) if isinstance(stated, dict) else {}
+        usable = {name: value for name, value in found.items() if _is_attribute(value)}
+        if len(usable) != len(found) or not found or len(str(found)) > _ATTRIBUTES:
+            self._document.problem(where, f"`x-artificer` is no small object of texts, numbers and lists of texts; used as far as it is{_OVER}")
+        return usable if len(str(usable)) <= _ATTRIBUTES else {}
 
     def _answer(self, entry: Object, where: str) -> Answer:
         stated: Json = entry.get("responses")
@@ -168,6 +184,12 @@ class Operations:
                 value = self._document.object(raw, where).get("value")
                 if value is not None:
                     yield value
+
+
+def _is_attribute(value: Json) -> bool:
+    if isinstance(value, list):
+        return all(isinstance(part, str) for part in cast("list[Json]", value))
+    return isinstance(value, (str, int, float, bool))
 
 
 def _own_server(item: Object, entry: Object) -> str | None:

@@ -47,7 +47,7 @@ class Specs:
         parameters, cut = self._cutter.bundled(stated, self._sizes.parameters)
         if cut:
             self._cut["parameters"].append(operation.name)
-        attributes: Object = {"method": operation.method.upper(), "path": operation.path}
+        attributes: Object = {**operation.attributes, "method": operation.method.upper(), "path": operation.path}
         if operation.tags:
             attributes["tags"] = list(operation.tags[:8])
         if operation.deprecated:

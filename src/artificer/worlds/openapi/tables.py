@@ -172,7 +172,7 @@ class Tables:
             self._add(signature, keys, found, listings.get(signature, []), posts.get(signature, []))
         for signature, found in listings.items():
             if signature not in held and self._adds(found, signature in posts):
-                self._add(signature, 1, [], found, posts.get(signature, []))
+                self._add(signature, len(found[0][1].keys) + 1, [], found, posts.get(signature, []))
         self._singles(places, set(at), set(listings))
 
     def _list(self, operation: Operation, place: Place) -> Listing | None:
@@ -201,8 +201,10 @@ class Tables:
             operation, place = items[0]
             declared = [(wire, self._declared(operation, wire)) for wire in place.keys]
             steps = place.scope
-        else:
-            steps = (listings or posts)[0][1].scope
+        else:  # a listing alone: rows are told apart by what its path asks for, and an id
+            operation, place = listings[0]
+            declared[: len(place.keys)] = [(wire, self._declared(operation, wire)) for wire in place.keys]
+            steps = place.scope
         shape = self._shapes.of(schema)
         routes = tuple(None if shape is None else route_of(self._shapes, shape, wire, one, last) for wire, one in declared)
         routes = tuple(route if route not in routes[:index] else None for index, route in enumerate(routes))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import cached_property
 
 import jsonschema_rs
 
@@ -97,6 +98,14 @@ class OpenApiWorld(World):
     @property
     def problems(self) -> Sequence[Problem]:  # type: ignore[override]
         return tuple(self.api.document.problems)
+
+    @cached_property
+    def _toolset(self) -> str:
+        return super().toolset()
+
+    def toolset(self) -> str:
+        """Digest of the tool specifications; taken once, as there may be many thousands."""
+        return self._toolset
 
     async def open(self, start: Start) -> Session:
         return await self._opener(start)
