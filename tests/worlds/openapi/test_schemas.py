@@ -57,6 +57,14 @@ def test_dialects(stated, expected) -> None:
     assert schemas_of({"A": {"type": "string"}}).convert(stated, "here") == expected
 
 
+def test_what_an_only_part_of_allof_is_extended_by_is_not_lost() -> None:
+    schemas = schemas_of({"A": {"type": "object", "required": ["a"], "properties": {"a": {"type": "string"}}}})
+    extended = {"allOf": [{"$ref": "#/components/schemas/A"}], "required": ["b"], "properties": {"b": {"type": "integer"}}}
+    shape = Shapes(schemas).of(schemas.convert(extended, "x"))
+    assert shape is not None
+    assert (list(shape.properties), shape.required) == (["a", "b"], ("a", "b"))
+
+
 def test_what_makes_no_sense_is_reported() -> None:
     document = Document({"openapi": "3.0.0"}, "test")
     Schemas(document).convert({"type": "spaceship", "pattern": "(", "enum": [], "required": 7, "properties": {"a": {"$ref": "#/nowhere"}}}, "here")
@@ -67,7 +75,7 @@ def test_what_makes_no_sense_is_reported() -> None:
 def test_three_one_keeps_what_stands_beside_a_reference() -> None:
     schema = {"$ref": "#/components/schemas/A", "minLength": 3, "description": "d"}
     definitions = {"A": {"type": "string"}}
-    assert schemas_of(definitions, "3.1.0").convert(schema, "x") == {"minLength": 3, "description": "d", "$ref": "#/$defs/A"}
+    assert schemas_of(definitions, "3.1.0").convert(schema, "x") == {"allOf": [{"$ref": "#/$defs/A"}, {"minLength": 3, "description": "d"}]}
     assert schemas_of(definitions, "3.0.3").convert(schema, "x") == {"description": "d", "$ref": "#/$defs/A"}
 
 

@@ -18,6 +18,7 @@ from artificer.worlds.openapi.document import Document, Object
 from artificer.worlds.openapi.names import ascii_name, clean, shortened, unique
 
 PREFIX = "#/$defs/"
+ANNOTATIONS = {"description", "title", "default", "examples", "readOnly", "writeOnly", "deprecated"}
 _DEEPEST = 40
 _TYPES = {"string", "number", "integer", "boolean", "array", "object", "null"}
 _ALIASES = {
@@ -105,7 +106,10 @@ class Schemas:
         beside = {key: value for key, value in entries.items() if key != "$ref"}
         if beside and self._document.version != "3.1":
             beside = {key: beside[key] for key in ("description", "readOnly", "writeOnly", "default") if key in beside}
-        return {**self._converted(beside, where, depth), **out} if beside else out
+        more = self._converted(beside, where, depth) if beside else {}
+        if set(more) <= ANNOTATIONS:
+            return {**more, **out}
+        return {"allOf": [out, more]}  # a reference stands alone but for annotations
 
     def _named(self, ref: str, where: str) -> str | None:
         name = self._names.get(ref)
@@ -246,9 +250,9 @@ def _tidied(out: Object) -> Object:
     parts: Json = out.get("allOf")
     if isinstance(parts, list) and len(cast("list[Json]", parts)) == 1 and isinstance(parts[0], dict):
         only = cast("Object", parts[0])
-        if not set(only).intersection(out) - {"description", "title", "type"} and only.get("type", out.get("type")) == out.get(
-            "type", only.get("type")
-        ):
+        alone = "$ref" not in only or set(out) - {"allOf"} <= ANNOTATIONS
+        clash = set(only).intersection(out) - {"description", "title", "type"}
+        if alone and not clash and only.get("type", out.get("type")) == out.get("type", only.get("type")):
             del out["allOf"]
             return {**only, **out}
     return out
