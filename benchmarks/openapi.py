@@ -172,7 +172,11 @@ def main() -> None:
     if arguments.one:
         print(json.dumps(measured(arguments.one, arguments.calls)))
         return
-    folders = fetched(arguments.cache)
+    try:
+        folders = fetched(arguments.cache)
+    except (OSError, subprocess.CalledProcessError) as error:
+        print(f"nothing measured: the documents cannot be fetched by npm ({error})")
+        return
     load = os.getloadavg()[0]
     found = {}
     print(f"load {load:.2f} of {os.cpu_count()} cores")
