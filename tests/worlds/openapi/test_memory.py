@@ -149,10 +149,15 @@ async def test_sessions_start_the_same_by_seed_and_are_private(world) -> None:
     await content(one, "deleteBook", bookId=listed["data"][0]["id"])
     assert await content(same, "listBooks") == listed
     fork = await one.fork()
-    await content(fork, "createBook", title="t", genre="novel")
+    theirs = await content(fork, "createBook", title="t", genre="novel")
+    assert (await content(one, "listBooks"))["total"] == listed["total"] - 1
+    assert (await content(fork, "listBooks"))["total"] == listed["total"]
+    mine = await content(one, "createBook", title="mine", genre="novel")
+    assert mine["id"] == theirs["id"], "what others do does not change which ids come next"
+    assert "mine" not in str(await content(fork, "listBooks"))
     assert len(fork.effects()) == 2
-    assert len(one.effects()) == 1
-    assert [effect.change for effect in fork.effects(since=one.calls)] == ["insert"]
+    assert sorted(effect.change for effect in one.effects()) == ["delete", "insert"]
+    assert [effect.change for effect in fork.effects(since=2)] == ["insert"]
 
 
 async def test_equal_states_have_equal_digests_however_they_were_reached(world) -> None:
