@@ -26,8 +26,9 @@ def command(
     Parameters
     ----------
     source
-        What to read: sqlite:FILE, mcp:COMMAND, mcp:URL, mcp:FILE.json, python:MODULE or domain:NAME; with wrappers after
-        bars: "domain:retail | faults:rate=0.1 | budget:calls=20".
+        `domain:retail`, `openapi:FILE`, `postgresql://...`, `enterprise:SOURCE`, `code:python`, `emulated:FILE`, `many:FILE.toml`,
+        `bfcl:NAME`, `tau2:NAME`, `agentdojo:NAME`; with wrappers after bars, as in
+        `domain:retail | faults:rate=0.1 | budget:calls=20`.
     options
         Options of the source, KEY=VALUE, once for each.
     json

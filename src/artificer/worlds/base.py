@@ -36,6 +36,7 @@ _BUILT_IN = {
     "many": "many",
     "mcp": "mcp",
     "openapi": "openapi",
+    "postgres": "postgresql",
     "postgresql": "postgresql",
     "python": "python",
     "sqlite": "sqlite",
