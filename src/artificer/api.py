@@ -65,6 +65,7 @@ class Described(Struct, frozen=True):
     policy: str
     tools: tuple[ToolSpec, ...]
     problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def described(source: str, options: dict[str, str] | None = None) -> Described:
@@ -85,7 +86,7 @@ def described(source: str, options: dict[str, str] | None = None) -> Described:
 
 
 def _described(world: World) -> Described:
-    return Described(world.name, world.toolset(), world.forks, world.policy, tuple(world.tools), tuple(world.problems))
+    return Described(world.name, world.toolset(), world.forks, world.policy, tuple(world.tools), tuple(world.problems), tuple(world.notes))
 
 
 def synth(

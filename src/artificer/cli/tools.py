@@ -26,7 +26,7 @@ def command(
     Parameters
     ----------
     source
-        What to read: sqlite:FILE, mcp:COMMAND, mcp:URL, python:MODULE or domain:NAME.
+        What to read: sqlite:FILE, mcp:COMMAND, mcp:URL, python:MODULE, code:python or domain:NAME.
     options
         Options of the source, KEY=VALUE, once for each.
     json
@@ -51,6 +51,8 @@ def command(
         say(table([(tool.name, tool.effect, shortened(_arguments(tool), 48), shortened(tool.description, 70)) for tool in found.tools]))
     if found.policy:
         say(f"\npolicy: {shortened(found.policy, 160) if not full else found.policy}")
+    if found.notes:
+        say("\n" + "\n".join(found.notes))
     if found.problems:
         say(f"\n{len(found.problems)} thing(s) that could not be used as they are:")
         say(table([(problem.where, problem.what) for problem in found.problems]))

@@ -25,7 +25,7 @@ from artificer.worlds.guide import Guide
 Forks = Literal["exact", "replay", "none"]
 TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
-_BUILT_IN = {"sqlite": "sqlite", "mcp": "mcp", "python": "python", "domain": "domains"}
+_BUILT_IN = {"code": "code", "sqlite": "sqlite", "mcp": "mcp", "python": "python", "domain": "domains"}
 
 
 class Problem(Struct, frozen=True):
@@ -70,6 +70,8 @@ class World(Protocol):
     policy: str
     forks: Forks
     problems: Sequence[Problem] = ()
+    notes: Sequence[str] = ()
+    """What else a user should know of this world on this machine; never shown to an agent."""
     guide: Guide | None = None
     """How a person who knows this world serves and invents requests, when the world knows; otherwise it is discovered
     by executing."""
