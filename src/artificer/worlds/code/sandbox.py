@@ -28,7 +28,9 @@ from artificer.worlds.code.protections import Protections, protections_of
 from artificer.worlds.code.settings import Settings
 
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives")
-_USERS = 0x70000000
+_USERS = (0x70000000, 40_000)
+"""Where users that own nothing are looked for: the first of a row of `_ROW`, of which one is taken for each jail or program."""
+_ROW = 16_384
 _START_S = 60
 _ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")}
 _ENVIRONMENT = {**_ONE_THREAD, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1", "MPLBACKEND": "Agg", "MALLOC_ARENA_MAX": "2"}
@@ -174,13 +176,12 @@ class Sandbox:
 
     def _orders(self) -> dict[str, Any]:
         limits = self._settings.limits
-        plain = self._kind.tier in ("landlock", "none")
         links = {path: os.readlink(path) for path in _SYSTEM if os.path.islink(path)}
         return {
             "tier": self._kind.tier,
             "apart": self._kind.apart,
             "strict": not self._settings.unprotected,
-            "user": _USERS + (0 if plain else os.getpid() % 65536) if os.geteuid() == 0 and self._kind.tier != "bubblewrap" else 0,
+            "user": 0 if self._kind.tier == "bubblewrap" else _spare_user(),
             "unreadable": not all(_open_to_all(Path(path)) for path in [*_interpreter(), *_packages()]),
             "work": self._work or "/space",
             "binds": [path for path in _SYSTEM if path not in links] + [*_interpreter(), *(_packages() if self._settings.packages else [])],
@@ -273,7 +274,7 @@ def _command(orders: dict[str, Any], kind: Kind) -> list[str]:
     bwrap = shutil.which("bwrap")
     if bwrap is None:
         raise OSError(2, "bwrap is not installed")
-    walls = ["--unshare-all", "--die-with-parent", "--new-session", "--as-pid-1", "--cap-drop", "ALL"]
+    walls = ["--unshare-all", "--die-with-parent", "--new-session", "--as-pid-1", "--uid", "1000", "--gid", "1000", "--cap-drop", "ALL"]
     for path in [*orders["binds"], folder]:
         walls += ["--ro-bind-try", path, path]
     for path, target in orders["links"].items():
@@ -285,6 +286,26 @@ def _command(orders: dict[str, Any], kind: Kind) -> list[str]:
 
 def _python() -> str:
     return os.path.realpath(str(getattr(sys, "_base_executable", None) or sys.executable))
+
+
+def _spare_user() -> int:
+    """The first of a row of users that own nothing, when this process is root and may become any of them; else 0."""
+    if os.geteuid() != 0:
+        return 0
+    status = Path("/proc/self/status").read_text()
+    rights = int(status.split("CapEff:")[1].split()[0], 16)
+    if rights & 0xC0 != 0xC0:  # CAP_SETGID, CAP_SETUID
+        return 0
+    for first in _USERS:
+        if all(_mapped(Path(f"/proc/self/{name}").read_text(), first, _ROW) for name in ("uid_map", "gid_map")):
+            return first
+    return 0
+
+
+def _mapped(table: str, first: int, count: int) -> bool:
+    """Whether a row of ids exists in this user namespace."""
+    rows = [tuple(map(int, line.split())) for line in table.splitlines()]
+    return any(start <= first and first + count <= start + length for start, _, length in rows)
 
 
 def _interpreter() -> list[str]:

@@ -193,6 +193,7 @@ def ended(call: ToolCall, outcome: Outcome, limits: Limits, *, notebook: bool = 
         "out of memory": (ErrorKind.constraint, f"the program was ended: it used more than {limits.memory >> 20} MiB of memory."),
         "too many processes": (ErrorKind.constraint, f"the program was ended: it had more than {limits.processes} processes."),
         "wrote too much": (ErrorKind.constraint, "the program was ended: it printed without end."),
+        "too many files": (ErrorKind.constraint, f"the program was ended: it made more than {limits.files} files."),
         "disk full": (ErrorKind.constraint, f"the program was ended: it wrote more than {limits.disk >> 20} MiB."),
     }
     kind, detail = reasons.get(outcome.died, (ErrorKind.constraint, f"the program {outcome.died}."))

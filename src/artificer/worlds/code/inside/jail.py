@@ -52,7 +52,7 @@ def _same_addresses() -> None:
 
 def _namespaces(orders: dict[str, Any], control: socket.socket, steps: dict[str, str]) -> None:
     user, group, privileged = os.geteuid(), os.getegid(), False
-    if user == 0:
+    if user == 0 and orders["user"]:
         try:
             kernel.unshare(_APART)
             privileged = True
@@ -61,6 +61,7 @@ def _namespaces(orders: dict[str, Any], control: socket.socket, steps: dict[str,
     if not privileged:
         kernel.unshare(_APART | kernel.NEWUSER)
         kernel.map_user(0, user, group)
+    slot = os.getpid() % 16384
     child = os.fork()
     if child:
         control.close()
@@ -68,7 +69,7 @@ def _namespaces(orders: dict[str, Any], control: socket.socket, steps: dict[str,
         os._exit(0)
     _root(orders["binds"], orders["links"])
     if privileged:
-        user = int(orders["user"])
+        user = int(orders["user"]) + slot
         kernel.become(user)
         kernel.unshare(kernel.NEWUSER | kernel.NEWNS)
         kernel.map_user(0, user, user)

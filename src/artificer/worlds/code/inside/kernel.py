@@ -187,6 +187,11 @@ def die_with_parent() -> None:
     _prctl("die with parent", _PR_SET_PDEATHSIG, 9)
 
 
+def untouchable() -> None:
+    """Nobody of the same user may look into this process or change it."""
+    _prctl("dumpable", _PR_SET_DUMPABLE, 0)
+
+
 def adopt_orphans() -> None:
     """Orphaned descendants become children of this process."""
     _prctl("adopt orphans", _PR_SET_CHILD_SUBREAPER, 1)

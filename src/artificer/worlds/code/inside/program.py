@@ -72,7 +72,7 @@ def give_up(orders: dict[str, Any], steps: dict[str, str], sight: Sight, keep: i
         if tier == "bubblewrap":
             steps["processes"] = "a process namespace for each program"
     attempts = {
-        "files": lambda: _landlock(orders, steps, sight) if tier == "landlock" else None,
+        "files": lambda: _landlock(orders, steps, sight),
         "privileges": lambda: kernel.drop_capabilities(keep),
         "no new privileges": kernel.no_new_privileges,
         "syscalls": lambda: kernel.deny_syscalls(None if orders["apart"] else os.getpid()),
@@ -96,9 +96,18 @@ def give_up(orders: dict[str, Any], steps: dict[str, str], sight: Sight, keep: i
 
 
 def _landlock(orders: dict[str, Any], steps: dict[str, str], sight: Sight) -> None:
+    """The only wall around files, or (where a program shares its jail with its supervisor) one more that hides /proc."""
+    if orders["apart"] or orders["tier"] == "none":
+        return
     devices = [f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom")]
-    version = kernel.landlock(orders["binds"], devices, [sight.scratch, sight.temporary])
-    steps["files"] = f"Landlock {version}: system and packages to read, a private scratch folder, nothing else"
+    try:
+        version = kernel.landlock(orders["binds"], devices, [sight.scratch, sight.temporary])
+    except OSError:
+        if orders["tier"] == "landlock":
+            raise
+        return
+    if orders["tier"] == "landlock":
+        steps["files"] = f"Landlock {version}: system and packages to read, a private scratch folder, nothing else"
 
 
 def main(sight: Sight, header: dict[str, Any], orders: dict[str, Any], steps: dict[str, str]) -> None:

@@ -54,6 +54,8 @@ class Supervisor:
         self._orders = orders
         self._steps = steps
         self._limits: dict[str, Any] = orders["limits"]
+        self._user = orders["user"] and not orders["apart"] and int(orders["user"]) + os.getpid() % 16384
+        """The user a program becomes, where that can be done for each."""
         self._host = Inbox(1 << 31)
         self._line: socket.socket | None = None
         self._from_program = Inbox(_FRAME)
@@ -114,16 +116,14 @@ class Supervisor:
 
     def _plain_folder(self) -> str:
         kernel.adopt_orphans()
+        kernel.untouchable()
         self._folder = os.path.join(self._orders["work"], str(os.getpid()))
         for name in ("", "scratch", "tmp"):
             os.mkdir(os.path.join(self._folder, name), 0o700)
-            if self._orders["user"]:
-                os.chown(os.path.join(self._folder, name), self._own_user(), self._own_user())
+            if self._user:
+                os.chown(os.path.join(self._folder, name), self._user, self._user)
         self._steps["disk"] = "" if self._proc < 0 else "the size of a program's folder is watched"
         return os.path.join(self._folder, "scratch")
-
-    def _own_user(self) -> int:
-        return int(self._orders["user"]) + os.getpid() % 65536
 
     # the program's side
 
@@ -157,11 +157,11 @@ class Supervisor:
     def _wall_in(self, sight: program.Sight, line: int, outputs: list[int]) -> None:
         """In the program's process: nothing open but its own ends, limits, no rights, no dangerous calls."""
         program.only_own_files(line, outputs)
-        program.limit(self._limits, counted=self._orders["apart"] or bool(self._orders["user"]), spare=3 if self._orders["apart"] else 0)
+        program.limit(self._limits, counted=self._orders["apart"] or bool(self._user), spare=3 if self._orders["apart"] else 0)
         keep = 0
-        if not self._orders["apart"] and self._orders["user"]:
+        if self._user:
             keep = 1 << kernel.CAP_DAC_READ_SEARCH if self._orders["unreadable"] else 0
-            kernel.become(self._own_user(), keep)
+            kernel.become(self._user, keep)
             self._steps["user"] = "an unprivileged user for each program"
             self._steps["processes"] = "signals reach no process of others"
         program.give_up(self._orders, self._steps, sight, keep)
@@ -277,8 +277,9 @@ class Supervisor:
             return "out of memory"
         if usage.processes > self._limits["processes"] + 1:
             return "too many processes"
-        if self._folder and watch.size_of(self._folder, self._limits["files"] * 4) > self._limits["disk"]:
-            return "disk full"
+        if self._folder:
+            count, size = watch.size_of(self._folder, self._limits["files"] + 64)
+            return "too many files" if count > self._limits["files"] + 64 else "disk full" if size > self._limits["disk"] else ""
         return ""
 
     def _drain(self) -> None:

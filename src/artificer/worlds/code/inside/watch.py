@@ -131,16 +131,17 @@ def first_to_go(proc: int) -> None:
         os.close(handle)
 
 
-def size_of(folder: str, most: int) -> int:
-    """Bytes in all files below a folder; more than any limit when there are more than `most`."""
+def size_of(folder: str, most: int) -> tuple[int, int]:
+    """How many files there are below a folder, and their bytes; counts no further than `most`."""
     total = count = 0
-    for _, _, names, handle in os.fwalk(folder, follow_symlinks=False, onerror=lambda _: None):
+    for _, folders, names, handle in os.fwalk(folder, follow_symlinks=False, onerror=lambda _: None):
+        count += len(folders)
         for name in names:
             count += 1
             if count > most:
-                return 1 << 62
+                return count, total
             try:
                 total += os.stat(name, dir_fd=handle, follow_symlinks=False).st_blocks * 512
             except OSError:
                 continue
-    return total
+    return count, total

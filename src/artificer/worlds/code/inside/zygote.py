@@ -14,7 +14,7 @@ import sys
 import warnings
 from typing import Any
 
-from . import supervise
+from . import kernel, supervise
 
 _USUAL = """
 abc ast base64 bisect calendar cmath collections contextlib copy csv dataclasses datetime decimal enum fractions functools hashlib heapq
@@ -41,6 +41,8 @@ def serve(control: socket.socket, orders: dict[str, Any], steps: dict[str, str])
     """Forks for every message on `control` until it is closed."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if not orders["apart"]:
+        kernel.untouchable()
     while control.recv(1, socket.MSG_PEEK):
         taken, taking = os.pipe()
         try:
