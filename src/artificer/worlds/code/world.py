@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct
-
 from artificer.core.canon import Json, digest, seed_of
 from artificer.core.errors import SourceError
 from artificer.core.messages import ToolCall, ToolResult
@@ -16,7 +14,8 @@ from artificer.core.tools import ToolSpec, compile_schema, validate_arguments
 from artificer.core.verdicts import ErrorKind
 from artificer.worlds.base import Forks, Problem, Session, World
 from artificer.worlds.code.content import RETURNS, mime_of, shown, tables, text_of
-from artificer.worlds.code.program import Lost, Outcome, Program
+from artificer.worlds.code.notebook import Notebook
+from artificer.worlds.code.program import Lost, Outcome
 from artificer.worlds.code.protections import Protections
 from artificer.worlds.code.sandbox import Sandbox
 from artificer.worlds.code.settings import Limits, Settings
@@ -48,32 +47,24 @@ class CodeWorld(World):
 
     async def open(self, start: Start) -> CodeSession:
         """A session with the template's files and nothing else. Nothing is started before the first call."""
-        return CodeSession(self, start.seed, (0, self.template), {})
+        notebook = Notebook(self.sandbox, seed_of("code", start.seed), self.template) if self.settings.mode == "notebook" else None
+        return CodeSession(self, start.seed, notebook)
 
     async def close(self) -> None:
         """Ends the sandbox and every program in it."""
         self.sandbox.close()
 
 
-class Cell(Struct, frozen=True):
-    """A cell that ran in a notebook, and what it printed, so that playing it again can be compared."""
-
-    code: str
-    seen: str
-
-
 class CodeSession(Session):
-    """The files of one scratch folder; for a notebook also the cells that ran, and the interpreter they run in."""
+    """The files of one scratch folder; for a notebook also the interpreter and the cells that ran in it."""
 
-    def __init__(self, world: CodeWorld, seed: int, began: tuple[int, Files], seen: dict[int, Files], cells: tuple[Cell, ...] = ()) -> None:
+    def __init__(self, world: CodeWorld, seed: int, notebook: Notebook | None) -> None:
         self._world = world
-        self._seed = seed
-        self._began = began
-        self._seen = dict(seen)
+        self._seed = seed_of("code", seed)
+        self._notebook = notebook
+        self._calls = 0
+        self._seen: dict[int, Files] = {0: world.template}
         """The files after each call that changed them."""
-        self._cells = cells
-        self._program: Program | None = None
-        self._calls = max([began[0], *seen])
 
     @property
     def calls(self) -> int:
@@ -82,7 +73,7 @@ class CodeSession(Session):
     @property
     def files(self) -> Files:
         """The scratch folder as it is: path to bytes."""
-        return self._seen[max(self._seen)] if self._seen else self._began[1]
+        return self._seen[max(self._seen)]
 
     async def call(self, call: ToolCall, actor: str = "agent") -> ToolResult:
         self._calls += 1
@@ -99,87 +90,42 @@ class CodeSession(Session):
             return ToolResult(call.id, [{"path": path, "mime": mime_of(path, data), "bytes": len(data)} for path, data in self.files.items()])
         if call.name == READ:
             return read(call, self.files, self._world.settings.limits.output)
-        try:
-            return await (self._cell(call) if self._world.settings.mode == "notebook" else self._once(call))
-        except (Lost, OSError) as error:
-            await self._end()
-            return ToolResult(call.id, None, ErrorKind.internal, f"the sandbox failed: {error}")
-
-    async def _once(self, call: ToolCall) -> ToolResult:
-        """A fresh interpreter. A program that ends, however wrongly, has run; one that is ended has not."""
-        program = await self._world.sandbox.program(seed_of("code", self._seed), self.files, [])
-        try:
-            outcome = await program.run(call.arguments["code"], "<program>", keep=False)
-        finally:
-            await program.close()
-        refused = ended(call, outcome, self._world.settings.limits)
-        return refused or self._took(call, outcome)
-
-    async def _cell(self, call: ToolCall) -> ToolResult:
-        """The next cell of the notebook. When it is ended, the notebook is as before: played again at the next call."""
-        program = await self._notebook()
-        outcome = await program.run(call.arguments["code"], f"<cell {len(self._cells) + 1}>", keep=True)
-        if not outcome.finished:
-            await self._end()
-            return ended(call, outcome, self._world.settings.limits, notebook=True) or self._took(call, outcome)
-        result = self._took(call, outcome)
-        self._cells = (*self._cells, Cell(call.arguments["code"], _seen(outcome)))
-        return result
-
-    async def _notebook(self) -> Program:
-        """The running interpreter; a fresh one plays all cells again first.
-
-        Raises:
-            Lost: it went differently this time.
-        """
-        if self._program is not None:
-            return self._program
-        program = await self._world.sandbox.program(seed_of("code", self._seed), self._began[1], [])
-        try:
-            files = self._began[1]
-            for number, cell in enumerate(self._cells, 1):
-                outcome = await program.run(cell.code, f"<cell {number}>", keep=True)
-                files = outcome.files
-                if not outcome.finished or _seen(outcome) != cell.seen:
-                    raise Lost(f"cell {number} does not give the same when it is played again")
-            if files != self.files:
-                raise Lost("the files are not the same when the cells are played again")
-        except BaseException:
-            await program.close()
-            raise
-        self._program = program
-        return program
-
-    def _took(self, call: ToolCall, outcome: Outcome) -> ToolResult:
         before = self.files
+        try:
+            outcome = await (self._notebook.run(call.arguments["code"]) if self._notebook is not None else self._once(call.arguments["code"]))
+        except (Lost, OSError) as error:
+            return ToolResult(call.id, None, ErrorKind.internal, f"the sandbox failed: {error}")
+        refused = ended(call, outcome, self._world.settings.limits, notebook=self._notebook is not None)
+        if refused is not None:
+            return refused
         if outcome.files != before:
             self._seen[self._calls] = outcome.files
         return ToolResult(call.id, shown(outcome, before))
 
+    async def _once(self, code: str) -> Outcome:
+        """A fresh interpreter."""
+        program = await self._world.sandbox.program(self._seed, self.files, [])
+        try:
+            return await program.run(code, "<program>", keep=False)
+        finally:
+            await program.close()
+
     async def fork(self) -> CodeSession:
         """Shares the files (they are never changed in place); a notebook's fork plays the cells again when it is first called."""
-        forked = CodeSession(self._world, self._seed, self._began, self._seen, self._cells)
-        forked._calls = self._calls
+        forked = CodeSession(self._world, 0, None if self._notebook is None else self._notebook.fork())
+        forked._seed, forked._calls, forked._seen = self._seed, self._calls, dict(self._seen)
         return forked
 
     def digest(self) -> str:
-        return digest("code", tables(self.files), [cell.code for cell in self._cells])
+        return digest("code", tables(self.files), [] if self._notebook is None else [cell.code for cell in self._notebook.cells])
 
     def effects(self, since: int = 0) -> tuple[Effect, ...]:
-        before = [calls for calls in self._seen if calls <= since]
-        return differences(tables(self._seen[max(before)] if before else self._began[1]), tables(self.files))
-
-    async def _end(self) -> None:
-        program, self._program = self._program, None
-        if program is not None:
-            await program.close()
+        before = max(calls for calls in self._seen if calls <= since or calls == 0)
+        return differences(tables(self._seen[before]), tables(self.files))
 
     async def close(self) -> None:
-        await self._end()
-
-
-def _seen(outcome: Outcome) -> str:
-    return digest(outcome.stdout, outcome.stderr, outcome.result, outcome.error)
+        if self._notebook is not None:
+            await self._notebook.end()
 
 
 def ended(call: ToolCall, outcome: Outcome, limits: Limits, *, notebook: bool = False) -> ToolResult | None:

@@ -27,6 +27,8 @@ _FRAMES = 12
 class ToolError(Exception):
     """What a tool refused: `kind` names the sort of error."""
 
+    __module__ = "builtins"  # so that tracebacks name it alone
+
     def __init__(self, kind: str, detail: str) -> None:
         super().__init__(f"{kind}: {detail}")
         self.kind = kind
