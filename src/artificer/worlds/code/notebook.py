@@ -53,16 +53,17 @@ class Notebook:
             Lost: the sandbox went away, or the cells before did not give the same when played again.
             OSError: nothing can be started.
         """
+        answered: list[Answered] = []
+
+        async def recorded(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+            reply = {"error": "unknown_tool"} if answer is None else await answer(name, arguments)
+            answered.append(Answered(name, arguments, reply))
+            return reply
+
         try:
-            program = self._program = self._program or await self._again()
-            answered: list[Answered] = []
-
-            async def recorded(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
-                reply = {"error": "unknown_tool"} if answer is None else await answer(name, arguments)
-                answered.append(Answered(name, arguments, reply))
-                return reply
-
-            outcome = await program.run(code, _name(len(self.cells)), keep=True, answer=recorded)
+            async with self._sandbox.turn():
+                program = self._program = self._program or await self._again()
+                outcome = await program.run(code, _name(len(self.cells)), keep=True, answer=recorded)
         except BaseException:
             await self.end()
             raise

@@ -45,9 +45,9 @@ class Outcome(Struct, frozen=True):
 class Program:
     """A started program that waits for code."""
 
-    def __init__(self, ours: socket.socket, free: Callable[[], object]) -> None:
+    def __init__(self, ours: socket.socket, free: Callable[[], object] | None) -> None:
         self._socket: socket.socket | None = ours
-        self._free: Callable[[], object] | None = free
+        self._free = free
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._files: dict[str, bytes] = {}

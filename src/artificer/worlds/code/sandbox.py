@@ -23,7 +23,7 @@ from msgspec import Struct
 
 from artificer.core.errors import SourceError
 from artificer.worlds.code.inside.wire import Inbox, pack
-from artificer.worlds.code.program import Program
+from artificer.worlds.code.program import Answer, Outcome, Program
 from artificer.worlds.code.protections import Protections, protections_of
 from artificer.worlds.code.settings import Settings
 
@@ -34,7 +34,6 @@ _ROW = 16_384
 _START_S = 60
 _ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")}
 _ENVIRONMENT = {**_ONE_THREAD, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1", "MPLBACKEND": "Agg", "MALLOC_ARENA_MAX": "2"}
-_MOST = 1 << 31
 
 
 class Unusable(Exception):
@@ -112,26 +111,38 @@ class Sandbox:
             " where the code is trusted, or the machine is thrown away, say --options unprotected=true",
         )
 
-    async def program(self, seed: int, files: dict[str, bytes], functions: list[dict[str, Any]]) -> Program:
-        """A program that waits for its code, in its turn.
+    def turn(self) -> asyncio.Semaphore:
+        """What to hold while a program runs, so that no more than `parallel` do at a time."""
+        return self._turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(self._settings.parallel))
+
+    async def once(self, code: str, seed: int, files: dict[str, bytes], functions: list[dict[str, Any]], answer: Answer | None = None) -> Outcome:
+        """Runs one program in a fresh interpreter, in its turn.
 
         Raises:
-            OSError: it could not be started.
+            Lost, OSError: it could not be started, or the sandbox went away.
         """
-        turn = self._turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(self._settings.parallel))
-        await turn.acquire()
-        try:
-            ours, jail = self._connect()
-        except BaseException:
-            turn.release()
-            raise
-        program = Program(ours, turn.release if jail is None else lambda: (turn.release(), self._drop(jail)))
+        async with self.turn():
+            program = await self.program(seed, files, functions)
+            try:
+                return await program.run(code, "<program>", keep=False, answer=answer)
+            finally:
+                await program.close()
+
+    async def program(self, seed: int, files: dict[str, bytes], functions: list[dict[str, Any]]) -> Program:
+        """A started program that waits for its code.
+
+        Raises:
+            Lost, OSError: it could not be started.
+        """
+        ours, jail = self._connect()
+        program = Program(ours, jail.close if jail is not None else None)
         await program.begin(seed, files, functions)
         return program
 
     def _connect(self) -> tuple[socket.socket, _Jail | None]:
         if not self._jails or self._jails[0].ended:
-            self._jails[:] = []
+            while self._jails:
+                self._jails.pop().close()
             self._jail()
         jail = self._jails.pop() if self._kind.each else self._jails[0]
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -143,9 +154,6 @@ class Sandbox:
         finally:
             theirs.close()
         return ours, jail if self._kind.each else None
-
-    def _drop(self, jail: _Jail) -> None:
-        jail.close()
 
     def _jail(self) -> _Jail:
         jail = _Jail(self._orders(), self._kind)

@@ -92,7 +92,7 @@ class CodeSession(Session):
             return read(call, self.files, self._world.settings.limits.output)
         before = self.files
         try:
-            outcome = await (self._notebook.run(call.arguments["code"]) if self._notebook is not None else self._once(call.arguments["code"]))
+            outcome = await self._run(call.arguments["code"])
         except (Lost, OSError) as error:
             return ToolResult(call.id, None, ErrorKind.internal, f"the sandbox failed: {error}")
         refused = ended(call, outcome, self._world.settings.limits, notebook=self._notebook is not None)
@@ -102,13 +102,10 @@ class CodeSession(Session):
             self._seen[self._calls] = outcome.files
         return ToolResult(call.id, shown(outcome, before))
 
-    async def _once(self, code: str) -> Outcome:
-        """A fresh interpreter."""
-        program = await self._world.sandbox.program(self._seed, self.files, [])
-        try:
-            return await program.run(code, "<program>", keep=False)
-        finally:
-            await program.close()
+    async def _run(self, code: str) -> Outcome:
+        if self._notebook is not None:
+            return await self._notebook.run(code)
+        return await self._world.sandbox.once(code, self._seed, self.files, [])
 
     async def fork(self) -> CodeSession:
         """Shares the files (they are never changed in place); a notebook's fork plays the cells again when it is first called."""

@@ -121,11 +121,7 @@ class CodeActionSession(Session):
     async def _run(self, code: str, made: Made) -> Outcome:
         if self._notebook is not None:
             return await self._notebook.run(code, made.answer)
-        program = await self._world.sandbox.program(self._seed, {}, self._world.functions)
-        try:
-            return await program.run(code, "<program>", keep=False, answer=made.answer)
-        finally:
-            await program.close()
+        return await self._world.sandbox.once(code, self._seed, {}, self._world.functions, made.answer)
 
     async def _undo(self, refused: ToolResult, backup: Session | None, made: Made) -> ToolResult:
         """A program that was ended has changed nothing; where that cannot be had, it is no error but an answer."""
