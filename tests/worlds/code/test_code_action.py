@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,9 +25,9 @@ def inner() -> World:
     return World.of("sqlite:chinook")
 
 
-@pytest.fixture(params=["stateless", "notebook"])
-async def world(request: pytest.FixtureRequest, inner: World) -> AsyncIterator[CodeAction]:
-    found = wrap(inner, mode=request.param, timeout="1", calls="5")
+@pytest.fixture(scope="module", params=["stateless", "notebook"])
+def world(request: pytest.FixtureRequest, inner: World) -> Iterator[CodeAction]:
+    found = wrap(inner, mode=request.param, timeout="0.8", calls="5")
     yield found
     found.sandbox.close()
 
@@ -140,7 +140,7 @@ async def test_only_code_is_offered_to_an_agent_and_setup_goes_through(world: Co
 
 
 async def test_a_notebook_is_played_again_without_calling_again(inner: World) -> None:
-    world = wrap(inner, mode="notebook", timeout="1")
+    world = wrap(inner, mode="notebook", timeout="0.8")
     assert world.forks == "replay"
     session = await world.open(Start())
     await run(session, f"made = {NEW}\nother = 'x'")
@@ -160,7 +160,7 @@ async def test_worlds_that_cannot_be_copied_say_what_stays_done(tmp_path: Path) 
     shutil.copy(Path(__file__).parents[1] / "servers" / "typed_tools.py", module)
     inner = World.of(f"python:{module}")
     inner.forks = "none"
-    world = wrap(inner, timeout="1")
+    world = wrap(inner, timeout="0.8")
     session = await world.open(Start())
     ended = await run(session, "try: nothing_there\nexcept NameError: pass\nwhile True: pass")
     assert ended.error is ErrorKind.timeout

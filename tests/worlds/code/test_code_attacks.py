@@ -26,7 +26,7 @@ JAILS = ("namespaces", "landlock")
 
 @pytest.fixture(scope="module", params=JAILS)
 def world(request: pytest.FixtureRequest) -> Iterator[CodeWorld]:
-    found = open_world("python", timeout="1.2", memory="128", disk="2", files="32", processes="6", jail=request.param)
+    found = open_world("python", timeout="0.9", memory="128", disk="2", files="32", processes="6", jail=request.param)
     yield found
     found.sandbox.close()
 
@@ -73,7 +73,7 @@ async def test_an_endless_loop_is_a_timeout_and_changes_nothing(session: CodeSes
     result = await run(session, "open('kept', 'w').write('2')\nwhile True: pass")
     assert result.error is ErrorKind.timeout
     assert result.content is None
-    assert "1.2 seconds" in (result.detail or "")
+    assert "0.9 seconds" in (result.detail or "")
     assert session.digest() == state
 
 
@@ -91,7 +91,7 @@ import subprocess, time
 for i in range(30):
     try: subprocess.Popen(['sleep', '60'])
     except OSError: print(i); break
-time.sleep(1)
+time.sleep(.5)
 """
     result = await run(session, code)
     if result.error is None:  # counted by the kernel

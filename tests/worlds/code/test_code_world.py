@@ -31,7 +31,7 @@ def world() -> Iterator[CodeWorld]:
 
 @pytest.fixture(scope="module")
 def notebook() -> Iterator[CodeWorld]:
-    found = open_world("notebook", timeout="1")
+    found = open_world("notebook", timeout="0.8")
     yield found
     found.sandbox.close()
 

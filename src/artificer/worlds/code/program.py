@@ -30,6 +30,7 @@ class Outcome(Struct, frozen=True):
         died: why not.
         files: all files afterwards.
         dropped: what in the scratch folder was not taken, and why.
+        processor_s: seconds of processor time of the program and its supervisor so far; of processes that have ended.
     """
 
     finished: bool
@@ -40,6 +41,7 @@ class Outcome(Struct, frozen=True):
     stderr: str
     files: dict[str, bytes]
     dropped: tuple[str, ...]
+    processor_s: float = 0.0
 
 
 class Program:
@@ -106,7 +108,7 @@ class Program:
         done = cast("dict[str, Any]", header["done"]) if isinstance(header["done"], dict) else None
         result, error = (None, None) if done is None else (_text(done.get("result")), _text(done.get("error")))
         stdout, stderr, dropped = str(header["stdout"]), str(header["stderr"]), tuple(header["dropped"])
-        return Outcome(done is not None, str(header["died"]), result, error, stdout, stderr, dict(files), dropped)
+        return Outcome(done is not None, str(header["died"]), result, error, stdout, stderr, dict(files), dropped, float(header["processor_s"]))
 
     async def _frame(self) -> tuple[dict[str, Any], bytes]:
         assert self._reader is not None

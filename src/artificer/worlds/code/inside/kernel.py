@@ -7,6 +7,7 @@ and the kernel's own tables of syscall numbers (a test compares ours with the he
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import platform
 import struct
@@ -214,7 +215,7 @@ def drop_capabilities(keep: int = 0) -> None:
             try:
                 _prctl("bounding set", _PR_CAPBSET_DROP, capability)
             except OSError:  # beyond the last one, or no right to
-                continue
+                break
     header = struct.pack("Ii", 0x20080522, 0)
     sets = struct.pack("IIIIII", keep & 0xFFFFFFFF, keep & 0xFFFFFFFF, 0, keep >> 32, keep >> 32, 0)
     _syscall(_number("capset"), "capset", header, sets)
@@ -229,6 +230,13 @@ def _line(code: int, yes: int, no: int, value: int) -> bytes:
     return struct.pack("HBBI", code, yes, no, value)
 
 
+def prepare() -> None:
+    """Makes once what each program would have to make: its filter."""
+    if MACHINE in _ARCHITECTURES:
+        filter_program(MACHINE)
+
+
+@functools.lru_cache(maxsize=1)
 def filter_program(machine: str, own_pid: int | None = None) -> bytes:
     """The seccomp filter (classic BPF): everything is allowed except what is denied.
 

@@ -9,6 +9,7 @@ processes, ends everything when a limit is reached, and then looks at the files.
 from __future__ import annotations
 
 import os
+import resource
 import select
 import shutil
 import signal
@@ -314,7 +315,16 @@ class Supervisor:
             self._kill()
         listing, changed = self._scratch.look()
         output, errors = (output.text() for output in self._pipes.values())
-        header = {"done": answer, "died": died, "stdout": output[0], "stdout_lost": output[1], "stderr": errors[0], "stderr_lost": errors[1]}
+        header: dict[str, Any] = {
+            "done": answer,
+            "died": died,
+            "stdout": output[0],
+            "stdout_lost": output[1],
+            "stderr": errors[0],
+            "stderr_lost": errors[1],
+        }
+        used = [resource.getrusage(whose) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        header["processor_s"] = sum(usage.ru_utime + usage.ru_stime for usage in used)
         header |= {"files": listing, "sizes": [len(data) for data in changed], "dropped": self._scratch.dropped}
         self._channel.sendall(pack(header, b"".join(changed)))
 

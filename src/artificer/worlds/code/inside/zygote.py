@@ -6,6 +6,7 @@ stays the same from request to request.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import signal
@@ -43,6 +44,9 @@ def serve(control: socket.socket, orders: dict[str, Any], steps: dict[str, str])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if not orders["apart"]:
         kernel.untouchable()
+    kernel.prepare()
+    gc.collect()
+    gc.freeze()  # what is shared with the children is never touched again
     while control.recv(1, socket.MSG_PEEK):
         taken, taking = os.pipe()
         try:
