@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +21,7 @@ from artificer.core.verdicts import ErrorKind
 from artificer.worlds.base import Session, World
 from artificer.worlds.code import open_world
 from artificer.worlds.code.content import parts
+from artificer.worlds.code.inside.watch import descendants
 from artificer.worlds.code.world import CodeWorld
 
 PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==")
@@ -287,6 +292,60 @@ async def test_a_zygote_that_died_is_started_again() -> None:
     await asyncio.sleep(0.1)
     assert (await shown(session, "open('f').read()"))["result"] == "'1'"
     await found.close()
+
+
+async def test_calls_of_one_session_take_turns(world: CodeWorld, notebook: CodeWorld) -> None:
+    for each in (world, notebook):
+        session = await each.open(Start())
+        await shown(session, "open('n', 'w').write('0')")
+        await asyncio.gather(*(shown(session, "n = int(open('n').read()) + 1\nopen('n', 'w').write(str(n))") for _ in range(8)))
+        assert (await shown(session, "open('n').read()"))["result"] == "'8'"
+        await session.close()
+
+
+HOST = """
+import asyncio
+from artificer.core.messages import ToolCall
+from artificer.core.tasks import Start
+from artificer.worlds.code import open_world
+async def main():
+    world = open_world("python", timeout="60", jail="JAIL")
+    print(world.sandbox._jails[0]._process.pid, flush=True)
+    session = await world.open(Start())
+    await session.call(ToolCall("c", "run_python", {"code": "import subprocess; subprocess.Popen(['sleep', '60'])\\nwhile True: pass"}))
+asyncio.run(main())
+"""
+
+
+def alive(pid: int) -> bool:
+    try:
+        return not Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].startswith(" Z")
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("jail", ["namespaces", "landlock"])
+def test_when_the_host_is_killed_nothing_is_left(jail: str) -> None:
+    host = subprocess.Popen([sys.executable, "-c", HOST.replace("JAIL", jail)], stdout=subprocess.PIPE, text=True)
+    assert host.stdout is not None
+    jailer = int(host.stdout.readline())
+    proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY)
+    below: set[int] = set()
+    for _ in range(250):
+        below = descendants(proc, jailer)
+        if any("sleep" in Path(f"/proc/{pid}/comm").read_text() for pid in below if alive(pid)):
+            break
+        time.sleep(0.02)
+    assert len(below) >= 4  # the zygote, a supervisor, a program and its child
+    host.kill()
+    host.wait()
+    host.stdout.close()
+    os.close(proc)
+    for _ in range(250):
+        if not any(map(alive, below)):
+            break
+        time.sleep(0.02)
+    assert [pid for pid in below if alive(pid)] == []
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from artificer.worlds.code.inside.wire import pack
 Answer = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
 """Serves a call of an outside tool: `{"content"}` or `{"error", "detail"}`."""
 _MOST = 1 << 31
+_START_S = 60
 
 
 class Lost(Exception):
@@ -68,7 +69,8 @@ class Program:
             header = {"do": "open", "files": listing, "seed": seed, "functions": functions}
             self._writer.write(pack(header, b"".join(files.values())))
             await self._writer.drain()
-            first = await self._frame()
+            async with asyncio.timeout(_START_S):
+                first = await self._frame()
             if "ready" not in first[0]:
                 raise Lost(str(first[0].get("failed")))
         except BaseException:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,7 @@ class CodeSession(Session):
         self._seed = seed_of("code", seed)
         self._notebook = notebook
         self._calls = 0
+        self._turn = asyncio.Lock()
         self._seen: dict[int, Files] = {0: world.template}
         """The files after each call that changed them."""
 
@@ -76,6 +78,10 @@ class CodeSession(Session):
         return self._seen[max(self._seen)]
 
     async def call(self, call: ToolCall, actor: str = "agent") -> ToolResult:
+        async with self._turn:
+            return await self._answer(call)
+
+    async def _answer(self, call: ToolCall) -> ToolResult:
         self._calls += 1
         validator = self._world.validators.get(call.name)
         if validator is None:

@@ -11,6 +11,7 @@ actors than the agent and the user (setup, gold) go to the inner tools by their 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -89,6 +90,7 @@ class CodeActionSession(Session):
         self._inner = inner
         self._seed = seed
         self._notebook = notebook
+        self._turn = asyncio.Lock()
 
     @property
     def calls(self) -> int:
@@ -105,6 +107,10 @@ class CodeActionSession(Session):
         garbled = not_json(call.arguments)
         if garbled is not None:
             return ToolResult(call.id, None, ErrorKind.invalid_argument, garbled)
+        async with self._turn:
+            return await self._act(call, actor)
+
+    async def _act(self, call: ToolCall, actor: str) -> ToolResult:
         backup = await self._inner.fork() if self._world.inner.forks == "exact" else None
         made = Made(self._inner, call.id, actor, self._world.most_calls)
         try:

@@ -17,10 +17,10 @@ import sys
 from typing import Any
 
 from . import kernel, zygote
+from .program import DEVICES
 from .wire import pack
 
 _APART = kernel.NEWNS | kernel.NEWPID | kernel.NEWNET | kernel.NEWIPC | kernel.NEWUTS | kernel.NEWCGROUP
-_DEVICES = ("null", "zero", "full", "random", "urandom")
 _NO_RANDOM_ADDRESSES = 0x0040000
 
 
@@ -35,6 +35,9 @@ def main() -> None:
         if orders["tier"] == "namespaces":
             _namespaces(orders, control, steps)
         preloaded = zygote.preload(orders["paths"], orders["preload"])
+        if orders["tier"] == "landlock":
+            kernel.no_new_privileges()
+            kernel.landlock([*orders["binds"], "/proc"], [f"/dev/{device}" for device in DEVICES], [orders["work"]])
     except OSError as error:
         control.send(pack({"failed": str(error.strerror or error)}))
         os._exit(3)
@@ -96,7 +99,7 @@ def _root(binds: list[str], links: dict[str, str]) -> None:
         os.symlink(target, f"/new{path}")
     for folder in ("dev", "proc", "scratch", "tmp", "space", "etc"):
         os.makedirs(f"/new/{folder}", exist_ok=True)
-    for device in _DEVICES:
+    for device in DEVICES:
         _show(f"/old/dev/{device}", f"/new/dev/{device}")
     for name, text in (("passwd", "user:x:1000:1000::/scratch:/bin/false\n"), ("group", "user:x:1000:\n")):
         with open(f"/new/etc/{name}", "w") as file:

@@ -19,6 +19,9 @@ from . import kernel, runner
 from .wire import Inbox, pack
 
 _LINE = 3
+DEVICES = ("null", "zero", "full", "random", "urandom")
+SLACK = 64 << 20
+"""Bytes that a program may have beyond its limit: stacks of threads, and what an allocator keeps aside."""
 _FRAME = 64 << 20
 
 
@@ -39,14 +42,18 @@ def only_own_files(line: int, outputs: list[int]) -> None:
     os.closerange(_LINE + 1, 65536)
 
 
-def limit(limits: dict[str, Any], *, counted: bool, spare: int) -> None:
-    """Resource limits. `counted`: processes are counted for this program alone, so their number can be limited."""
-    with open("/proc/self/statm") if os.path.exists("/proc/self/statm") else open("/dev/null") as file:
-        pages = file.read().split()
-    base = int(pages[0]) * 4096 if pages else 512 << 20
+def limit(limits: dict[str, Any], space: int, *, counted: bool, spare: int) -> None:
+    """Resource limits.
+
+    Args:
+        limits: what the world allows.
+        space: bytes of address space of the bare interpreter.
+        counted: processes are counted for this program alone, so their number can be limited.
+        spare: how many of them are ours.
+    """
     seconds = int(limits["seconds"]) + 1
     wanted = [
-        (resource.RLIMIT_AS, base + int(limits["memory"])),
+        (resource.RLIMIT_AS, space + int(limits["memory"]) + SLACK),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, int(limits["disk"])),
         (resource.RLIMIT_NOFILE, 256),
@@ -99,7 +106,7 @@ def _landlock(orders: dict[str, Any], steps: dict[str, str], sight: Sight) -> No
     """The only wall around files, or (where a program shares its jail with its supervisor) one more that hides /proc."""
     if orders["apart"] or orders["tier"] == "none":
         return
-    devices = [f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom")]
+    devices = [f"/dev/{name}" for name in DEVICES]
     try:
         version = kernel.landlock(orders["binds"], devices, [sight.scratch, sight.temporary])
     except OSError:

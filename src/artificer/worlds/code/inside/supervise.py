@@ -63,6 +63,8 @@ class Supervisor:
         self._pipes: dict[int, watch.Output] = {}
         self._init = self._program = 0
         self._proc = -1
+        self._space = self._bare = 0
+        """What a bare interpreter has of address space, and of memory."""
         self._folder = ""
         self._scratch: Scratch | None = None
         self._alive = False
@@ -89,6 +91,7 @@ class Supervisor:
 
     def _open(self, header: dict[str, Any], blob: bytes) -> None:
         self._proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY) if os.path.exists("/proc/self") else -1
+        self._space, self._bare = watch.own_memory(self._proc)
         place = self._private_walls() if self._orders["apart"] else self._plain_folder()
         self._scratch = Scratch(place, self._limits["files"], self._limits["disk"])
         self._scratch.put(header["files"], blob)
@@ -158,7 +161,8 @@ class Supervisor:
     def _wall_in(self, sight: program.Sight, line: int, outputs: list[int]) -> None:
         """In the program's process: nothing open but its own ends, limits, no rights, no dangerous calls."""
         program.only_own_files(line, outputs)
-        program.limit(self._limits, counted=self._orders["apart"] or bool(self._user), spare=3 if self._orders["apart"] else 0)
+        counted = self._orders["apart"] or bool(self._user)
+        program.limit(self._limits, self._space, counted=counted, spare=3 if self._orders["apart"] else 0)
         keep = 0
         if self._user:
             keep = 1 << kernel.CAP_DAC_READ_SEARCH if self._orders["unreadable"] else 0
@@ -274,9 +278,9 @@ class Supervisor:
         if self._proc < 0:
             return ""
         usage = watch.usage(self._proc, self._program if self._init == 0 else os.getpid(), {os.getpid(), self._init})
-        if usage.memory > self._limits["memory"] + 64 * _MIB:
+        if usage.memory - usage.processes * self._bare > self._limits["memory"] + program.SLACK:
             return "out of memory"
-        if usage.processes > self._limits["processes"] + 1:
+        if usage.threads > self._limits["processes"] + 1:
             return "too many processes"
         if self._folder:
             count, size = watch.size_of(self._folder, self._limits["files"] + 64)
@@ -315,17 +319,10 @@ class Supervisor:
             self._kill()
         listing, changed = self._scratch.look()
         output, errors = (output.text() for output in self._pipes.values())
-        header: dict[str, Any] = {
-            "done": answer,
-            "died": died,
-            "stdout": output[0],
-            "stdout_lost": output[1],
-            "stderr": errors[0],
-            "stderr_lost": errors[1],
-        }
+        header: dict[str, Any] = {"done": answer, "died": died, "files": listing, "dropped": self._scratch.dropped}
+        header |= {"stdout": output, "stderr": errors, "sizes": [len(data) for data in changed]}
         used = [resource.getrusage(whose) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
         header["processor_s"] = sum(usage.ru_utime + usage.ru_stime for usage in used)
-        header |= {"files": listing, "sizes": [len(data) for data in changed], "dropped": self._scratch.dropped}
         self._channel.sendall(pack(header, b"".join(changed)))
 
     def _kill(self) -> None:

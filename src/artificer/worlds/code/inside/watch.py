@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 
 class Usage(NamedTuple):
-    """Sums over a program's processes: how many (threads count), and bytes of memory of their own."""
+    """Sums over processes: how many, with how many threads, and bytes of memory that is not a file's."""
 
     processes: int
+    threads: int
     memory: int
 
 
@@ -42,14 +43,14 @@ class Output:
             del self._tail[: -self._half]
         return bool(data)
 
-    def text(self) -> tuple[str, int]:
-        """The text, and how many bytes in its middle were left out."""
+    def text(self) -> str:
+        """The text; it says how many bytes in its middle were left out."""
         tail = bytes(self._tail[-self._half :])
         lost = self.total - len(self._head) - len(tail)
         if not lost:
-            return (bytes(self._head) + tail).decode("utf-8", "replace"), 0
+            return (bytes(self._head) + tail).decode("utf-8", "replace")
         head = bytes(self._head).decode("utf-8", "ignore")
-        return f"{head}\n... [{lost} bytes left out] ...\n{tail.decode('utf-8', 'ignore')}", lost
+        return f"{head}\n... [{lost} bytes left out] ...\n{tail.decode('utf-8', 'ignore')}"
 
 
 def _read(proc: int, path: str) -> bytes:
@@ -87,15 +88,24 @@ def descendants(proc: int, root: int) -> set[int]:
 
 def usage(proc: int, root: int, without: set[int]) -> Usage:
     """What the processes below `root` use, less those of `without`."""
-    count = memory = 0
+    processes = threads = memory = 0
     for pid in descendants(proc, root) - without:
+        processes += 1
         for line in _read(proc, f"{pid}/status").split(b"\n"):
             name, _, value = line.partition(b":")
             if name in (b"RssAnon", b"RssShmem"):
                 memory += int(value.split()[0]) * 1024
             elif name == b"Threads":
-                count += int(value)
-    return Usage(count, memory)
+                threads += int(value)
+    return Usage(processes, threads, memory)
+
+
+def own_memory(proc: int) -> tuple[int, int]:
+    """Bytes of address space of this process, and of memory that is not a file's. `proc` is an open /proc, or -1."""
+    if proc < 0:
+        return 512 << 20, 0
+    pages = _read(proc, "self/statm").split()
+    return int(pages[0]) * 4096, (int(pages[1]) - int(pages[2])) * 4096
 
 
 def kill_all_but(proc: int, root: int, spared: set[int]) -> None:
