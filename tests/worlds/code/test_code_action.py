@@ -27,7 +27,7 @@ def inner() -> World:
 
 @pytest.fixture(scope="module", params=["stateless", "notebook"])
 def world(request: pytest.FixtureRequest, inner: World) -> Iterator[CodeAction]:
-    found = wrap(inner, mode=request.param, timeout="0.8", calls="5")
+    found = wrap(inner, mode=request.param, timeout="30", calls="5")
     yield found
     found.sandbox.close()
 
@@ -86,8 +86,10 @@ for wrong in (lambda: get_artist(1, 2), lambda: get_artist(1, artist_id=1), lamb
     await session.close()
 
 
-async def test_a_program_that_is_ended_has_written_nothing(world: CodeAction) -> None:
-    session = await world.open(Start())
+@pytest.mark.parametrize("mode", ["stateless", "notebook"])
+async def test_a_program_that_is_ended_has_written_nothing(inner: World, mode: str) -> None:
+    hasty = wrap(inner, mode=mode, timeout="0.8")
+    session = await hasty.open(Start())
     await run(session, NEW)
     state, calls = session.digest(), session.calls
     result = await run(session, "create_artist(name='Gone')\nwhile True: pass")
@@ -95,6 +97,7 @@ async def test_a_program_that_is_ended_has_written_nothing(world: CodeAction) ->
     assert (session.digest(), session.calls) == (state, calls)
     assert (await run(session, "search_artists(name='Gone')['total']")).content["result"] == "0"
     await session.close()
+    hasty.sandbox.close()
 
 
 async def test_an_exception_keeps_what_was_done_before(world: CodeAction) -> None:

@@ -31,7 +31,7 @@ from artificer.worlds.code import open_world
 from artificer.worlds.code.inside import kernel
 {before}
 async def look():
-    try: world = open_world("python", timeout="5")
+    try: world = open_world("python", timeout="30")
     except SourceError as error:
         print("refused", error)
         return

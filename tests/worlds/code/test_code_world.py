@@ -29,13 +29,21 @@ PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQV
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[CodeWorld]:
-    found = open_world("python", timeout="5")
+    found = open_world("python", timeout="30")
     yield found
     found.sandbox.close()
 
 
 @pytest.fixture(scope="module")
 def notebook() -> Iterator[CodeWorld]:
+    found = open_world("notebook", timeout="30")
+    yield found
+    found.sandbox.close()
+
+
+@pytest.fixture(scope="module")
+def hasty() -> Iterator[CodeWorld]:
+    """A notebook world for cells that do not end by themselves."""
     found = open_world("notebook", timeout="0.8")
     yield found
     found.sandbox.close()
@@ -226,8 +234,8 @@ async def test_a_notebook_remembers(notebook: CodeWorld) -> None:
 
 
 @pytest.mark.parametrize(("code", "kind"), [("while True: pass", ErrorKind.timeout), ("import os; os._exit(1)", ErrorKind.constraint)])
-async def test_a_cell_that_is_ended_leaves_the_notebook_as_it_was(notebook: CodeWorld, code: str, kind: ErrorKind) -> None:
-    session = await notebook.open(Start())
+async def test_a_cell_that_is_ended_leaves_the_notebook_as_it_was(hasty: CodeWorld, code: str, kind: ErrorKind) -> None:
+    session = await hasty.open(Start())
     await shown(session, "x = 1\nopen('f', 'w').write('1')")
     state = session.digest()
     result = await run(session, f"x = 2\nopen('f', 'w').write('2')\n{code}")
@@ -377,5 +385,5 @@ def test_a_template_that_is_too_large(tmp_path: Path) -> None:
 def test_the_world_says_what_it_is(world: CodeWorld, notebook: CodeWorld) -> None:
     assert (world.forks, notebook.forks) == ("exact", "replay")
     assert world.notes[0] == f"sandbox: {world.protections.jail}"
-    assert "5 seconds" in world.policy
+    assert "30 seconds" in world.policy
     assert [tool.effect for tool in world.tools] == ["write", "read", "read"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import mimetypes
+import os
 import sys
 from collections.abc import Mapping
 from hashlib import blake2b
@@ -118,6 +119,8 @@ def tables(files: Mapping[str, bytes]) -> Tables:
 
 def without_places(text: str) -> str:
     """A traceback's paths without where Python is installed on this machine."""
-    for place in sorted({sys.base_prefix, sys.prefix, sys.exec_prefix}, key=len, reverse=True):
-        text = text.replace(f'"{place}/', '"').replace(f"{place}/", "")
+    homes = {os.path.realpath(place) for place in (sys.base_prefix, sys.prefix, sys.exec_prefix)}
+    packages = {os.path.dirname(os.path.realpath(path)) for path in sys.path if path.endswith(("site-packages", "dist-packages"))}
+    for place in sorted(homes | packages | {sys.base_prefix, sys.prefix}, key=len, reverse=True):
+        text = text.replace(f"{place}/", "")
     return text

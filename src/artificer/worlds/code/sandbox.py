@@ -27,7 +27,19 @@ from artificer.worlds.code.program import Answer, Outcome, Program
 from artificer.worlds.code.protections import Protections, protections_of
 from artificer.worlds.code.settings import Settings
 
-_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives")
+_SYSTEM = (
+    "/usr",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib64",
+    "/lib32",
+    "/etc/ld.so.cache",
+    "/etc/ld.so.conf",
+    "/etc/ld.so.conf.d",
+    "/etc/alternatives",
+    "/etc/fonts",
+)
 _USERS = (0x70000000, 40_000)
 """Where users that own nothing are looked for: the first of a row of `_ROW`, of which one is taken for each jail or program."""
 _ROW = 16_384
@@ -184,6 +196,7 @@ class Sandbox:
 
     def _orders(self) -> dict[str, Any]:
         limits = self._settings.limits
+        binds = [*_interpreter(), *(_packages() if self._settings.packages else [])]
         links = {path: os.readlink(path) for path in _SYSTEM if os.path.islink(path)}
         return {
             "tier": self._kind.tier,
@@ -192,7 +205,8 @@ class Sandbox:
             "user": 0 if self._kind.tier == "bubblewrap" else _spare_user(),
             "unreadable": not all(_open_to_all(Path(path)) for path in [*_interpreter(), *_packages()]),
             "work": self._work or "/space",
-            "binds": [path for path in _SYSTEM if path not in links] + [*_interpreter(), *(_packages() if self._settings.packages else [])],
+            "binds": [path for path in _SYSTEM if path not in links] + binds,
+            "temporary": "/temporary" if any(path.startswith("/tmp/") for path in binds) else "/tmp",
             "links": links,
             "paths": _packages() if self._settings.packages else [],
             "preload": list(self._settings.preload),
@@ -287,7 +301,7 @@ def _command(orders: dict[str, Any], kind: Kind) -> list[str]:
         walls += ["--ro-bind-try", path, path]
     for path, target in orders["links"].items():
         walls += ["--symlink", target, path]
-    walls += ["--proc", "/proc", "--dev", "/dev", "--dir", "/scratch", "--dir", "/tmp"]
+    walls += ["--proc", "/proc", "--dev", "/dev", "--dir", "/scratch", "--dir", "/tmp", "--dir", "/temporary"]
     walls += ["--size", str(orders["limits"]["disk"] * 2), "--tmpfs", "/space", "--remount-ro", "/"]
     return [bwrap, *walls, "--", *python]
 

@@ -34,6 +34,7 @@ def main() -> None:
     try:
         if orders["tier"] == "namespaces":
             _namespaces(orders, control, steps)
+        os.environ["HOME"] = os.environ["TMPDIR"] = orders["work"] if not orders["apart"] else orders["temporary"]
         preloaded = zygote.preload(orders["paths"], orders["preload"])
         if orders["tier"] == "landlock":
             kernel.no_new_privileges()
@@ -70,7 +71,7 @@ def _namespaces(orders: dict[str, Any], control: socket.socket, steps: dict[str,
         control.close()
         os.waitpid(child, 0)
         os._exit(0)
-    _root(orders["binds"], orders["links"])
+    _root(orders["binds"], orders["links"], orders["temporary"])
     if privileged:
         user = int(orders["user"]) + slot
         kernel.become(user)
@@ -82,8 +83,11 @@ def _namespaces(orders: dict[str, Any], control: socket.socket, steps: dict[str,
     steps["user"] = "an unprivileged user" if user else ""
 
 
-def _root(binds: list[str], links: dict[str, str]) -> None:
-    """A root folder that shows `binds` at their own paths, read-only, and little else."""
+def _root(binds: list[str], links: dict[str, str], temporary: str) -> None:
+    """A root folder that shows `binds` at their own paths, read-only, and little else.
+
+    What the zygote writes while it loads modules goes to `temporary`, over which each program has a folder of its own.
+    """
     kernel.mount("none", "/", None, kernel.MS_REC | kernel.MS_PRIVATE)
     kernel.mount("root", "/tmp", "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "size=1m,mode=755")
     os.mkdir("/tmp/new")
@@ -97,7 +101,7 @@ def _root(binds: list[str], links: dict[str, str]) -> None:
             kernel.read_only(f"/new{path}")
     for path, target in links.items():
         os.symlink(target, f"/new{path}")
-    for folder in ("dev", "proc", "scratch", "tmp", "space", "etc"):
+    for folder in ("dev", "proc", "scratch", "tmp", "temporary", "space", "etc"):
         os.makedirs(f"/new/{folder}", exist_ok=True)
     for device in DEVICES:
         _show(f"/old/dev/{device}", f"/new/dev/{device}")
@@ -105,6 +109,7 @@ def _root(binds: list[str], links: dict[str, str]) -> None:
         with open(f"/new/etc/{name}", "w") as file:
             file.write(text)
     kernel.mount("proc", "/new/proc", "proc", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
+    kernel.mount("temporary", f"/new{temporary}", "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "size=16m,mode=1777")
     os.mkdir("/new/gone")
     kernel.pivot_root("/new", "/new/gone")
     os.chdir("/")

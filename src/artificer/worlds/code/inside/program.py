@@ -121,7 +121,7 @@ def main(sight: Sight, header: dict[str, Any], orders: dict[str, Any], steps: di
     """Says that the walls are up, then runs what comes down the line until it is closed."""
     os.chdir(sight.scratch)
     line = socket.socket(fileno=_LINE)
-    environment = {"HOME": sight.scratch, "TMPDIR": sight.temporary, "PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "TZ": "UTC"}
+    environment = {"HOME": sight.temporary, "TMPDIR": sight.temporary, "PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "TZ": "UTC"}
     os.environ.clear()
     os.environ.update(environment | orders["environment"])
     seed = int(header["seed"])

@@ -109,10 +109,10 @@ class Cells:
         try:
             value = self._execute(code, name)
             result = None if value is None else self._short(repr(value))
+            self._figures()
             if last:
                 threading._shutdown()  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
                 atexit._run_exitfuncs()  # pyright: ignore[reportPrivateUsage, reportUnknownMemberType]
-            self._figures()
         except SystemExit as ended:
             error = None if ended.code in (None, 0) else self._short(f"SystemExit: {ended.code}")
         except BaseException as raised:  # the boundary: whatever a program raises is its answer

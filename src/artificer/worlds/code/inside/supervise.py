@@ -109,9 +109,9 @@ class Supervisor:
         kernel.mount("none", "/", None, kernel.MS_REC | kernel.MS_PRIVATE)
         size, count = self._limits["disk"], self._limits["files"] + 64
         kernel.mount("space", "/space", "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, f"size={size},nr_inodes={count},mode=755")
-        for name in ("scratch", "tmp"):
-            os.mkdir(f"/space/{name}", 0o755)
-            kernel.mount(f"/space/{name}", f"/{name}", None, kernel.MS_BIND)
+        for place in ("/scratch", self._orders["temporary"]):
+            os.mkdir(f"/space{place}", 0o755)
+            kernel.mount(f"/space{place}", place, None, kernel.MS_BIND)
         kernel.umount("/space")
         kernel.mount("nothing", "/proc", "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_RDONLY, "size=4k,mode=555")
         self._steps["processes"] = "a process namespace for each program"
@@ -142,7 +142,7 @@ class Supervisor:
         if self._program == 0:
             try:
                 os.setsid()
-                sight = program.Sight(place, os.path.join(os.path.dirname(place), "tmp") if self._folder else "/tmp")
+                sight = program.Sight(place, os.path.join(os.path.dirname(place), "tmp") if self._folder else self._orders["temporary"])
                 self._wall_in(sight, theirs.fileno(), [writing for _, writing in outputs])
                 program.main(sight, header, self._orders, self._steps)
             except OSError as error:  # a wall that cannot be put up
