@@ -18,6 +18,7 @@ from artificer.core.tasks import Start
 from artificer.core.verdicts import ErrorKind
 from artificer.worlds.base import World
 from artificer.worlds.code import open_world
+from artificer.worlds.code.inside import kernel
 from artificer.worlds.code.inside.watch import descendants
 from artificer.worlds.code.world import CodeSession, CodeWorld
 
@@ -342,6 +343,14 @@ print('alive')
         bystander.kill()
         bystander.wait()
     assert await printed(session, "print(1)") == "1\n"
+
+
+async def test_its_own_children_get_signals(session: CodeSession) -> None:
+    found = kernel.landlock_abi()
+    if session._world.settings.jail == "landlock" and found < 6 and os.geteuid() != 0:
+        pytest.skip(f"Landlock {found} does not tell signals apart")
+    code = "import subprocess\np = subprocess.Popen(['sleep', '60']); p.terminate(); print(p.wait())"
+    assert await printed(session, code) == "-15\n"
 
 
 async def test_dangerous_calls_are_refused(session: CodeSession) -> None:

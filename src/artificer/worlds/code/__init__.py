@@ -24,8 +24,8 @@ What this is not, and what it does not hold off:
   nothing. Installed packages (`packages=false` hides them) and the names of folders on the way to them can be read.
 - A program can forge its own answer (it runs in the process that gives it), never its files or another's answer.
 - Under Landlock: whether a path exists can be found out, folders of the file system are seen by `stat`, the scratch
-  folder is on the machine's disk and its size only watched, and a program cannot
-  signal its children unless it was given a user of its own (as root).
+  folder is on the machine's disk and its size only watched, and before Linux
+  6.12 a program that was not started by root cannot signal its own children.
 - The same program gives the same output as long as it asks neither clock nor `random.Random()` without a seed, and has
   no race of its own. Hash seeds, `random`, `os.urandom`, `uuid4`, `secrets`, and numpy's generators are seeded; so are
   addresses, where the machine allows to switch their randomisation off.

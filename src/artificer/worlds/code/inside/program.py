@@ -76,13 +76,11 @@ def give_up(orders: dict[str, Any], steps: dict[str, str], sight: Sight, keep: i
     if tier in ("namespaces", "bubblewrap"):
         steps["files"] = "a root folder of its own: system and packages read-only, a private scratch folder, nothing else"
         steps["network"] = "a network namespace without devices"
-        if tier == "bubblewrap":
-            steps["processes"] = "a process namespace for each program"
     attempts = {
         "files": lambda: _landlock(orders, steps, sight),
         "privileges": lambda: kernel.drop_capabilities(keep),
         "no new privileges": kernel.no_new_privileges,
-        "syscalls": lambda: kernel.deny_syscalls(None if orders["apart"] else os.getpid()),
+        "syscalls": lambda: kernel.deny_syscalls(None if orders["apart"] or steps.get("processes") else os.getpid()),
     }
     order = ("privileges", "no new privileges", "files", "syscalls")
     for name in order:
@@ -99,6 +97,8 @@ def give_up(orders: dict[str, Any], steps: dict[str, str], sight: Sight, keep: i
             steps[name] = "a seccomp filter: no sockets, mounts, tracing, namespaces, kernel modules and the like"
             steps["network"] = steps.get("network") or "no socket can be made"
             steps["processes"] = steps.get("processes") or "signals reach no other process"
+    if tier == "bubblewrap":
+        steps["processes"] = "a process namespace for each program"
     steps["limits"] = "memory, file size and open files of each process, time, output"
 
 
@@ -113,6 +113,8 @@ def _landlock(orders: dict[str, Any], steps: dict[str, str], sight: Sight) -> No
         if orders["tier"] == "landlock":
             raise
         return
+    if version >= 6:
+        steps["processes"] = steps.get("processes") or "signals reach no process of others"
     if orders["tier"] == "landlock":
         steps["files"] = f"Landlock {version}: system and packages to read, a private scratch folder, nothing else"
 
