@@ -6,9 +6,9 @@ import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from artificer.cli import main
@@ -20,7 +20,7 @@ from artificer.worlds.code.protections import ESSENTIAL, protections_of
 from artificer.worlds.code.sandbox import _mapped, _open_to_all
 
 SOURCES = str(Path(__file__).parents[3] / "src")
-PACKAGES = sysconfig.get_paths()["purelib"]
+PACKAGES = str(Path(msgspec.__file__).parents[1])
 
 PROBE = """
 import asyncio, os, sys
