@@ -67,6 +67,7 @@ class Described(Struct, frozen=True):
     tools: tuple[ToolSpec, ...]
     problems: tuple[Problem, ...] = ()
     offers: tuple[Offer, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def described(source: str, options: dict[str, str] | None = None) -> Described:
@@ -87,7 +88,16 @@ def described(source: str, options: dict[str, str] | None = None) -> Described:
 
 
 def _described(world: World) -> Described:
-    return Described(world.name, world.toolset(), world.forks, world.policy, tuple(world.tools), tuple(world.problems), tuple(world.offers))
+    return Described(
+        world.name,
+        world.toolset(),
+        world.forks,
+        world.policy,
+        tuple(world.tools),
+        tuple(world.problems),
+        tuple(world.offers),
+        tuple(world.notes),
+    )
 
 
 def serve(

@@ -56,6 +56,8 @@ def command(
     if found.offers:
         say(f"\n{len(found.offers)} thing(s) besides tools, which agents do not get:")
         say(table([(offer.kind, shortened(offer.name, 80), shortened(offer.description, 70)) for offer in found.offers]))
+    if found.notes:
+        say("\n" + "\n".join(found.notes))
     if found.problems:
         say(f"\n{len(found.problems)} thing(s) that could not be used as they are:")
         say(table([(problem.where, problem.what) for problem in found.problems]))

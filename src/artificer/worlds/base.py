@@ -121,6 +121,8 @@ class World(Protocol):
     forks: Forks
     problems: Sequence[Problem] = ()
     offers: Sequence[Offer] = ()
+    notes: Sequence[str] = ()
+    """What else a user should know of this world on this machine; never shown to an agent."""
     guide: Guide | None = None
     """How a person who knows this world serves and invents requests, when the world knows; otherwise it is discovered
     by executing."""
