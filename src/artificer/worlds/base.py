@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import entry_points
 from typing import Literal, Protocol
 
@@ -18,14 +18,22 @@ from msgspec import Struct
 from artificer.core.canon import digest
 from artificer.core.errors import SourceError
 from artificer.core.messages import ToolCall, ToolResult
-from artificer.core.tasks import Effect, Start
+from artificer.core.tasks import Effect, Start, Task
 from artificer.core.tools import ToolSpec
 from artificer.worlds.guide import Guide
 
 Forks = Literal["exact", "replay", "none"]
 TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
-_BUILT_IN = {"sqlite": "sqlite", "mcp": "mcp", "python": "python", "domain": "domains"}
+_BUILT_IN = {
+    "sqlite": "sqlite",
+    "mcp": "mcp",
+    "python": "python",
+    "domain": "domains",
+    "bfcl": "imported.bfcl",
+    "tau2": "imported.tau2",
+    "agentdojo": "imported.agentdojo",
+}
 
 
 class Problem(Struct, frozen=True):
@@ -70,6 +78,8 @@ class World(Protocol):
     policy: str
     forks: Forks
     problems: Sequence[Problem] = ()
+    user_tools: Sequence[ToolSpec] = ()
+    """Tools of the user's own (a phone, say): called with `actor="user"`, never offered to an agent."""
     guide: Guide | None = None
     """How a person who knows this world serves and invents requests, when the world knows; otherwise it is discovered
     by executing."""
@@ -78,6 +88,10 @@ class World(Protocol):
 
     async def close(self) -> None:
         """Releases what the world holds (servers, files). Sessions must be closed before."""
+
+    def tasks(self) -> Iterator[Task]:
+        """Tasks that come with the world; most bring none."""
+        return iter(())
 
     def toolset(self) -> str:
         """Digest of the tool specifications."""
