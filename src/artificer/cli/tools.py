@@ -26,7 +26,8 @@ def command(
     Parameters
     ----------
     source
-        What to read: sqlite:FILE, mcp:COMMAND, mcp:URL, python:MODULE or domain:NAME.
+        What to read: sqlite:FILE, mcp:COMMAND, mcp:URL, python:MODULE, domain:NAME, bfcl:CATEGORY, tau2:DOMAIN or
+        agentdojo:SUITE.
     options
         Options of the source, KEY=VALUE, once for each.
     json
@@ -49,6 +50,9 @@ def command(
         say("\n\n".join(_whole(tool) for tool in found.tools))
     else:
         say(table([(tool.name, tool.effect, shortened(_arguments(tool), 48), shortened(tool.description, 70)) for tool in found.tools]))
+    if found.user_tools:
+        say(f"\n{len(found.user_tools)} tools of the user's own, which no agent is offered:")
+        say(table([(tool.name, tool.effect, shortened(_arguments(tool), 48), shortened(tool.description, 70)) for tool in found.user_tools]))
     if found.policy:
         say(f"\npolicy: {shortened(found.policy, 160) if not full else found.policy}")
     if found.problems:

@@ -20,6 +20,7 @@ from artificer.core.errors import SourceError
 from artificer.core.messages import ToolCall, ToolResult
 from artificer.core.tasks import Effect, Start, Task
 from artificer.core.tools import ToolSpec
+from artificer.core.verdicts import CheckResult
 from artificer.worlds.guide import Guide
 
 Forks = Literal["exact", "replay", "none"]
@@ -41,6 +42,19 @@ class Problem(Struct, frozen=True):
 
     where: str
     what: str
+
+
+class Played(Struct, frozen=True):
+    """One call of an episode, as a world's own judgement needs it.
+
+    Args:
+        turn: how many user messages came before it, less one.
+        actor: `"agent"` or `"user"`.
+    """
+
+    turn: int
+    call: ToolCall
+    actor: str = "agent"
 
 
 class Session(Protocol):
@@ -92,6 +106,15 @@ class World(Protocol):
     def tasks(self) -> Iterator[Task]:
         """Tasks that come with the world; most bring none."""
         return iter(())
+
+    def judge(self, task: Task, played: Sequence[Played], says: Sequence[str]) -> CheckResult | None:
+        """The world's own judgement of an episode on one of its tasks, for worlds that bring one (a published benchmark).
+
+        Args:
+            played: the calls in order.
+            says: what the agent said, in order.
+        """
+        return None
 
     def toolset(self) -> str:
         """Digest of the tool specifications."""

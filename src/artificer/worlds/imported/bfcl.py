@@ -28,11 +28,11 @@ from artificer.core.messages import ToolCall
 from artificer.core.tasks import Constraint, Goal, Start, Task, Want
 from artificer.core.tools import ToolSpec
 from artificer.core.verdicts import CheckResult, ErrorKind
-from artificer.worlds.base import Problem
+from artificer.worlds.base import Played, Problem
 from artificer.worlds.imported.literals import call_of
 from artificer.worlds.imported.rooms import Room, installed, lines_of
 from artificer.worlds.imported.schemas import arguments_schema, declared, from_bfcl
-from artificer.worlds.imported.session import ImportedWorld, Played, Refused, State
+from artificer.worlds.imported.session import ImportedWorld, Refused, State
 from artificer.worlds.imported.standins import SortedSet, clock
 from artificer.worlds.observe import Tables, jsonable
 

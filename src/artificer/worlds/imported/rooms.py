@@ -73,6 +73,8 @@ class Room:
                         f"{self.top!r} has no module {error.name!r}", where=str(self.folder), remedy="install the version that the docs name"
                     ) from error
                 raise MissingExtra(EXTRA, f"{self.top} ({missing})") from error
+            except ImportError as error:
+                raise MissingExtra(EXTRA, f"{self.top} ({str(error)[:100]})") from error
             except (SourceError, MissingExtra):
                 raise
             except Exception as error:  # the boundary: whatever a foreign module raises while it is run
@@ -90,6 +92,8 @@ class Room:
         parent, _, last = name.rpartition(".")
         if parent:
             self._inside(parent)
+            if name in self._loaded:  # the package's own `__init__` has loaded it
+                return self._loaded[name]
         module = self._made(name)
         self._loaded[name] = sys.modules[module.__name__] = module  # pydantic and dataclasses look their module up there
         try:

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import msgspec
-from msgspec import Struct
 
 from artificer.core.canon import Json, rng
 from artificer.core.errors import SourceError
@@ -19,7 +18,7 @@ from artificer.core.messages import ToolCall, ToolResult
 from artificer.core.tasks import Effect, Start, Task
 from artificer.core.tools import ToolSpec, compile_schema, validate_arguments
 from artificer.core.verdicts import CheckResult, ErrorKind
-from artificer.worlds.base import Forks, Problem, Session, World
+from artificer.worlds.base import Forks, Played, Problem, Session, World
 from artificer.worlds.imported.standins import STREAM
 from artificer.worlds.observe import Tables, differences, jsonable, not_json, state_digest
 from artificer.worlds.python import explain, kind_of
@@ -47,20 +46,6 @@ class State(Protocol):
     def copy(self) -> State:
         """An independent copy."""
         ...
-
-
-class Played(Struct, frozen=True):
-    """One call of an episode, as upstream's own judgement needs it.
-
-    Args:
-        turn: how many user messages came before it, less one.
-        actor: `"agent"` or `"user"`.
-    """
-
-    turn: int
-    call: ToolCall
-    result: ToolResult
-    actor: str = "agent"
 
 
 class Source(Protocol):
@@ -144,14 +129,15 @@ class ImportedWorld(World):
             goal = msgspec.structs.replace(task.goal, effects=session.effects(mark))
             yield msgspec.structs.replace(task, world=self.name, goal=goal)
 
-    def judge(self, task: Task, played: Sequence[Played], says: Sequence[str] = ()) -> CheckResult:
+    def judge(self, task: Task, played: Sequence[Played], says: Sequence[str]) -> CheckResult:
         """The set's own judgement of an episode: its calls are run again on a fresh state, and that is judged."""
         session = self.session(task.start.seed)
         for call in task.start.setup:
             session.perform(call, "setup")
         before = session.state.copy()
-        again = [msgspec.structs.replace(one, result=session.perform(one.call, one.actor)) for one in played]
-        return self.source.judge(task, before, session.state, again, says)
+        for one in played:
+            session.perform(one.call, one.actor)
+        return self.source.judge(task, before, session.state, played, says)
 
 
 class ImportedSession(Session):
@@ -219,8 +205,7 @@ class ImportedSession(Session):
             return ToolResult(call.id, None, kind_of(error), explain(error))
         finally:
             STREAM.reset(token)
-        if not reads:
-            self._look()
+        self._look()
         return ToolResult(call.id, content)
 
     def _look(self) -> bool:

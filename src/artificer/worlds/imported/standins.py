@@ -8,6 +8,7 @@ order changes from process to process).
 from __future__ import annotations
 
 import datetime as real
+import importlib
 import tomllib
 import uuid as real_uuid
 from collections.abc import Iterator
@@ -107,3 +108,21 @@ def silence() -> ModuleType:
 def toml() -> ModuleType:
     """A stand-in for `toml` on the standard library's reader."""
     return module("toml", load=lambda file: tomllib.loads(file.read()), loads=tomllib.loads)
+
+
+def yaml() -> ModuleType:
+    """A stand-in for `yaml` over the real one: representers that a module adds are its own, not the whole process's.
+
+    Raises:
+        ImportError: PyYAML is not installed.
+    """
+    library: Any = importlib.import_module("yaml")
+    dumper: Any = type("Dumper", (library.Dumper,), {})
+
+    def add_representer(kind: type, representer: Any, Dumper: Any = dumper) -> None:  # noqa: N803  as in PyYAML
+        Dumper.add_representer(kind, representer)
+
+    def dump(data: object, stream: Any = None, Dumper: Any = dumper, **options: Any) -> Any:  # noqa: N803
+        return library.dump(data, stream, Dumper=Dumper, **options)
+
+    return module("yaml", **(vars(library) | {"Dumper": dumper, "add_representer": add_representer, "dump": dump}))

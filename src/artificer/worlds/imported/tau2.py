@@ -25,8 +25,9 @@ from artificer.core.messages import ToolCall
 from artificer.core.tasks import Goal, Start, Task, Want
 from artificer.core.tools import ToolSpec
 from artificer.core.verdicts import CheckResult, ErrorKind
+from artificer.worlds.base import Played
 from artificer.worlds.imported.rooms import installed
-from artificer.worlds.imported.session import ImportedWorld, Played, State
+from artificer.worlds.imported.session import ImportedWorld, State
 from artificer.worlds.imported.shelves import Shelf
 from artificer.worlds.imported.tau2_data import DOMAINS, INSTALL, Assertion, Call, Criteria, Data, InitialData, Record, places
 from artificer.worlds.imported.tau2_kits import Kit, Toolkits, official, packaged
