@@ -199,8 +199,6 @@ def rollout(
             await own.close()
 
     async def play() -> Summary:
-        if ":" in str(tasks) and not Path(tasks).is_dir():
-            return await play_own(str(tasks))
         with RunFolder.open(tasks) as given:
             source, chosen = world_of(given) if world is None else (world, {})
             knobs = Rollout(source, chosen if options is None else options, agent, user, errors, trials, keep_failed)
@@ -214,7 +212,7 @@ def rollout(
                 rows = islice(given.read("tasks", Task, ordered=True), n)
                 return await execute(stages, rows, folder, engine=engine, concurrency=concurrency, progress=progress, of=Task)
 
-    return run_async(play())
+    return run_async(play_own(str(tasks)) if ":" in str(tasks) and not Path(tasks).is_dir() else play())
 
 
 def verify(

@@ -40,7 +40,9 @@ async def judged(task: Task, world: World, trace: Trace, checks: Sequence[Check]
     """The trace with a verdict for every leaf, and the digest of its content."""
     verdicts = {}
     for leaf, nodes in trace.branches():
-        verdicts[leaf] = await judge(Episode(task, offered(world.tools, task), nodes, trace.effects[leaf], trace.stop[leaf], world.policy, world.judge), checks)
+        verdicts[leaf] = await judge(
+            Episode(task, offered(world.tools, task), nodes, trace.effects[leaf], trace.stop[leaf], world.policy, world.judge), checks
+        )
     return msgspec.structs.replace(trace, verdicts=verdicts, lineage=trace.lineage | {"content": content_digest(trace.nodes)})
 
 

@@ -28,7 +28,7 @@ from artificer.worlds.imported.rooms import EXTRA, Room, installed
 from artificer.worlds.imported.schemas import arguments_schema, declared, without_titles
 from artificer.worlds.imported.session import ImportedWorld, State
 from artificer.worlds.imported.standins import SortedSet, clock, module, package, yaml
-from artificer.worlds.observe import Tables
+from artificer.worlds.observe import Tables, state_digest
 
 SUITES = ("workspace", "banking", "slack", "travel")
 INSTALL = "pip install --no-deps agentdojo"
@@ -205,6 +205,9 @@ class Environment:
 
     def copy(self) -> Environment:
         return Environment(self._runtime, self.environment.model_copy(deep=True))
+
+    def digest(self) -> str:
+        return state_digest(self.tables())
 
 
 def _plain(arguments: Any) -> dict[str, Json]:

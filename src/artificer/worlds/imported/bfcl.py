@@ -34,7 +34,7 @@ from artificer.worlds.imported.rooms import Room, installed, lines_of
 from artificer.worlds.imported.schemas import arguments_schema, declared, from_bfcl
 from artificer.worlds.imported.session import ImportedWorld, Refused, State
 from artificer.worlds.imported.standins import SortedSet, clock
-from artificer.worlds.observe import Tables, jsonable
+from artificer.worlds.observe import Tables, jsonable, state_digest
 
 CATEGORIES = ("multi_turn_base", "multi_turn_miss_func", "multi_turn_miss_param", "multi_turn_long_context")
 INSTALL = "pip install --no-deps bfcl-eval"
@@ -79,7 +79,9 @@ def open_world(rest: str, **options: str) -> ImportedWorld:
     if options:
         raise SourceError(f"bfcl: worlds take no options, got {sorted(options)!r}.", where=f"bfcl:{rest}")
     if rest not in CATEGORIES:
-        raise SourceError(f"'bfcl:{rest}' is none of the stateful categories.", remedy=f"write one of {', '.join(f'bfcl:{one}' for one in CATEGORIES)}")
+        raise SourceError(
+            f"'bfcl:{rest}' is none of the stateful categories.", remedy=f"write one of {', '.join(f'bfcl:{one}' for one in CATEGORIES)}"
+        )
     folder = installed("bfcl_eval", INSTALL, f"bfcl:{rest}")
     source = Bfcl(rest, room_of(folder), folder)
     return ImportedWorld(f"bfcl:{rest}", source, source.tools, problems=source.problems)
@@ -104,8 +106,8 @@ class Bfcl:
         modules: dict[str, str] = dict(config.CLASS_FILE_PATH_MAPPING)
         documents: dict[str, str] = dict(config.MULTI_TURN_FUNC_DOC_FILE_MAPPING)
         self._stateless = frozenset(cast("list[str]", config.STATELESS_CLASSES))
-        self.entries = _read(self._folder / f"BFCL_v4_{category}.json", _Entry)
-        self.gold = {gold.id: gold for gold in _read(self._folder / "possible_answer" / f"BFCL_v4_{category}.json", _Gold)}
+        self.entries: list[_Entry] = _read(self._folder / f"BFCL_v4_{category}.json", _Entry)
+        self.gold: dict[str, _Gold] = {gold.id: gold for gold in _read(self._folder / "possible_answer" / f"BFCL_v4_{category}.json", _Gold)}
         used = sorted({name for entry in self.entries for name in entry.involved_classes})
         unknown = [name for name in used if name not in modules or name not in documents]
         if unknown:
@@ -157,7 +159,7 @@ class Bfcl:
         lineage: dict[str, Json] = {"source": "bfcl-eval", "id": entry.id}
         turns: list[tuple[ToolCall, ...]] = []
         try:
-            given = self.gold[entry.id].ground_truth if entry.id in self.gold else []
+            given: list[list[str]] = self.gold[entry.id].ground_truth if entry.id in self.gold else []
             if len(given) != len(entry.question):
                 raise ValueError(f"{len(entry.question)} turns, but gold calls for {len(given)}")
             for at, texts in enumerate(given):
@@ -230,9 +232,9 @@ class _Classes:
         if instance is None:
             raise LookupError(f"the tool {name!r} is not part of this task")
         value = getattr(instance, name)(**copy.deepcopy(arguments))
-        if isinstance(value, dict) and "error" in value:
-            content: dict[str, Json] = jsonable(value)
-            raise Refused(str(content["error"]), content)
+        content = cast("dict[str, object]", value) if isinstance(value, dict) else {}
+        if content.get("error"):
+            raise Refused(str(content["error"]), jsonable(content))
         return cast("object", value)
 
     def tables(self) -> Tables:
@@ -240,6 +242,9 @@ class _Classes:
 
     def copy(self) -> _Classes:
         return _Classes(copy.deepcopy(self._instances), self._owner)
+
+    def digest(self) -> str:
+        return state_digest(self.tables())
 
 
 def _visible(value: Any, path: tuple[int, ...]) -> Any:

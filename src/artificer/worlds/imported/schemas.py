@@ -12,16 +12,14 @@ from artificer.core.canon import Json
 from artificer.core.tools import EffectKind
 
 _BFCL_TYPES = {"dict": "object", "float": "number", "tuple": "array", "any": None, "list": "array", "int": "integer", "str": "string"}
-_READS = frozenset(
-    "get find list search check view show display retrieve read calculate estimate count can ls cat pwd du grep wc tail diff "
-    "compute transfer_to_human_agents run_speed_test".split()
-)
+_VERBS = ("get", "find", "list", "search", "check", "view", "show", "display", "retrieve", "read", "calculate", "compute", "estimate", "can")
+_NAMES = ("ls", "cat", "pwd", "du", "grep", "wc", "tail", "diff", "transfer_to_human_agents", "run_speed_test")
 
 
 def declared(name: str, writes: frozenset[str] = frozenset()) -> EffectKind:
     """What a name says of a tool, for sets that do not say it themselves: `get_order` reads. `writes` are exceptions."""
     first = name.partition("_")[0]
-    return "read" if (first in _READS or name in _READS) and name not in writes else "unknown"
+    return "read" if (first in _VERBS or name in _NAMES) and name not in writes else "unknown"
 
 
 def from_bfcl(schema: Any) -> dict[str, Json]:
@@ -46,7 +44,8 @@ def from_bfcl(schema: Any) -> dict[str, Json]:
 
 def arguments_schema(schema: dict[str, Json]) -> dict[str, Json]:
     """A schema of arguments: an object that takes no others."""
-    return {"type": "object", "properties": {}} | schema | {"additionalProperties": False}
+    made: dict[str, Json] = {"type": "object", "properties": {}}
+    return made | schema | {"additionalProperties": False}
 
 
 def from_function(function: Callable[..., Any], create_model: Callable[..., Any], field: Callable[..., Any]) -> tuple[str, dict[str, Json]]:

@@ -8,7 +8,7 @@ differences of what was observed before and after.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import Protocol, cast
 
 import msgspec
 
@@ -20,7 +20,7 @@ from artificer.core.tools import ToolSpec, compile_schema, validate_arguments
 from artificer.core.verdicts import CheckResult, ErrorKind
 from artificer.worlds.base import Forks, Played, Problem, Session, World
 from artificer.worlds.imported.standins import STREAM
-from artificer.worlds.observe import Tables, differences, jsonable, not_json, state_digest
+from artificer.worlds.observe import Tables, differences, jsonable, not_json
 from artificer.worlds.python import explain, kind_of
 
 
@@ -45,6 +45,10 @@ class State(Protocol):
 
     def copy(self) -> State:
         """An independent copy."""
+        ...
+
+    def digest(self) -> str:
+        """Of what can be seen."""
         ...
 
 
@@ -114,6 +118,9 @@ class ImportedWorld(World):
     def tasks(self) -> Iterator[Task]:
         """The set's own tasks; the goal's effects are those of its gold calls, executed.
 
+        What is wrong with a set's gold stands in `Task.lineage`: `wrong_gold` says why there is none, `refused_gold`
+        lists gold calls that the set's own tools refuse (some mean to be: a look-up that finds nothing).
+
         Raises:
             SourceError: the data cannot be read.
         """
@@ -124,10 +131,11 @@ class ImportedWorld(World):
                 if began.error is not None:
                     raise SourceError(f"the initial state of the task {task.id!r} cannot be made: {began.detail}", where=self.name)
             mark = session.calls
-            for call in task.gold or ():
-                session.perform(call, "gold")
+            results = [(call, session.perform(call, "gold")) for call in task.gold or ()]
+            refused = [f"{call.name}: {result.detail}" for call, result in results if result.error is not None]
             goal = msgspec.structs.replace(task.goal, effects=session.effects(mark))
-            yield msgspec.structs.replace(task, world=self.name, goal=goal)
+            lineage = task.lineage | {"refused_gold": refused} if refused else task.lineage
+            yield msgspec.structs.replace(task, world=self.name, goal=goal, lineage=lineage)
 
     def judge(self, task: Task, played: Sequence[Played], says: Sequence[str]) -> CheckResult:
         """The set's own judgement of an episode: its calls are run again on a fresh state, and that is judged."""
@@ -220,11 +228,24 @@ class ImportedSession(Session):
         return ImportedSession(self._world, self.state.copy(), self._seed, self._calls, self._seen)
 
     def digest(self) -> str:
-        return state_digest(self._seen[-1][1])
+        return self.state.digest()
 
     def effects(self, since: int = 0) -> tuple[Effect, ...]:
         before = next(tables for calls, tables in reversed(self._seen) if calls <= since or calls == 0)
-        return differences(before, self._seen[-1][1])
+        return differences(*_changed(before, self._seen[-1][1]))
 
     async def close(self) -> None:
         return None
+
+
+def _changed(before: Tables, after: Tables) -> tuple[Tables, Tables]:
+    """Of two observations, the entries that differ: a table may hold thousands that do not."""
+    left, right = dict(before), dict(after)
+    for name in {*left, *right}:
+        old, new = left.get(name), right.get(name)
+        if isinstance(old, dict) and isinstance(new, dict):
+            entries, others = cast("dict[str, Json]", old), cast("dict[str, Json]", new)
+            differ = {key for key in {*entries, *others} if key not in entries or key not in others or entries[key] != others[key]}
+            left[name] = {key: value for key, value in entries.items() if key in differ}
+            right[name] = {key: value for key, value in others.items() if key in differ}
+    return left, right

@@ -8,10 +8,10 @@ forking a session cost a copy of references, and what one session writes no othe
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, ItemsView, ValuesView
+from collections.abc import Callable
 from typing import Any
 
-from artificer.core.canon import Json
+from artificer.core.canon import Json, digest
 
 
 class Shelf(dict[Any, Any]):
@@ -20,12 +20,14 @@ class Shelf(dict[Any, Any]):
     Args:
         entries: the objects; never written to.
         seen: what each shows of itself.
-        show: makes that.
+        marks: the digest of that.
+        show: makes what an entry shows.
     """
 
-    def __init__(self, entries: dict[Any, Any], seen: dict[str, Json], show: Callable[[Any], Json]) -> None:
+    def __init__(self, entries: dict[Any, Any], seen: dict[str, Json], marks: dict[str, str], show: Callable[[Any], Json]) -> None:
         super().__init__(entries)
         self._seen = seen
+        self._marks = marks
         self._show = show
         self._own: set[Any] = set()
         self.reading = False
@@ -35,7 +37,7 @@ class Shelf(dict[Any, Any]):
         """An independent copy. Entries touched so far are shared from now on, and copied again when touched again."""
         seen = self.seen()
         self._own = set()
-        return Shelf(dict(super().items()), seen, self._show)
+        return Shelf(dict(super().items()), seen, self._marks, self._show)
 
     def seen(self) -> dict[str, Json]:
         """What all entries show, by key. Treat it as frozen: an unchanged entry is the same object as before."""
@@ -44,7 +46,14 @@ class Shelf(dict[Any, Any]):
         if changed or len(self._seen) != len(self):
             kept = {str(key) for key in self}
             self._seen = {key: value for key, value in (self._seen | changed).items() if key in kept}
+            marks = self._marks | {key: digest(value) for key, value in changed.items()}
+            self._marks = {key: mark for key, mark in marks.items() if key in kept}
         return self._seen
+
+    def marks(self) -> dict[str, str]:
+        """The digests of what all entries show, by key."""
+        self.seen()
+        return self._marks
 
     def _touch(self, key: Any) -> Any:
         value = super().__getitem__(key)
@@ -78,11 +87,11 @@ class Shelf(dict[Any, Any]):
             self._touch(key)
         return super().pop(key, *default)
 
-    def values(self) -> ValuesView[Any]:
+    def values(self) -> Any:
         self._touch_all()
         return super().values()
 
-    def items(self) -> ItemsView[Any, Any]:
+    def items(self) -> Any:
         self._touch_all()
         return super().items()
 

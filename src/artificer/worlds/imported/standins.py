@@ -11,11 +11,11 @@ import datetime as real
 import importlib
 import tomllib
 import uuid as real_uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from random import Random
 from types import ModuleType
-from typing import Any
+from typing import IO, Any
 
 STREAM: ContextVar[Random] = ContextVar("the random stream of the call that is being run")
 
@@ -96,8 +96,11 @@ class SortedSet(set[Any]):
 class _Silent:
     """A logger that says nothing."""
 
-    def __getattr__(self, name: str) -> object:
-        return lambda *args, **kwargs: None  # pyright: ignore[reportUnknownLambdaType]
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        def nothing(*args: object, **named: object) -> None:
+            return None
+
+        return nothing
 
 
 def silence() -> ModuleType:
@@ -107,7 +110,11 @@ def silence() -> ModuleType:
 
 def toml() -> ModuleType:
     """A stand-in for `toml` on the standard library's reader."""
-    return module("toml", load=lambda file: tomllib.loads(file.read()), loads=tomllib.loads)
+
+    def load(file: IO[str]) -> dict[str, Any]:
+        return tomllib.loads(file.read())
+
+    return module("toml", load=load, loads=tomllib.loads)
 
 
 def yaml() -> ModuleType:
@@ -119,10 +126,10 @@ def yaml() -> ModuleType:
     library: Any = importlib.import_module("yaml")
     dumper: Any = type("Dumper", (library.Dumper,), {})
 
-    def add_representer(kind: type, representer: Any, Dumper: Any = dumper) -> None:  # noqa: N803  as in PyYAML
+    def add_representer(kind: type, representer: Any, Dumper: Any = dumper) -> None:
         Dumper.add_representer(kind, representer)
 
-    def dump(data: object, stream: Any = None, Dumper: Any = dumper, **options: Any) -> Any:  # noqa: N803
+    def dump(data: object, stream: Any = None, Dumper: Any = dumper, **options: Any) -> Any:
         return library.dump(data, stream, Dumper=Dumper, **options)
 
     return module("yaml", **(vars(library) | {"Dumper": dumper, "add_representer": add_representer, "dump": dump}))

@@ -13,13 +13,14 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from inspect import isfunction
 from pathlib import Path
 from typing import Any, cast
 
 import msgspec
 
-from artificer.core.canon import Json
+from artificer.core.canon import Json, digest
 from artificer.core.errors import SourceError
 from artificer.core.messages import ToolCall
 from artificer.core.tasks import Goal, Start, Task, Want
@@ -31,7 +32,7 @@ from artificer.worlds.imported.session import ImportedWorld, State
 from artificer.worlds.imported.shelves import Shelf
 from artificer.worlds.imported.tau2_data import DOMAINS, INSTALL, Assertion, Call, Criteria, Data, InitialData, Record, places
 from artificer.worlds.imported.tau2_kits import Kit, Toolkits, official, packaged
-from artificer.worlds.observe import Tables
+from artificer.worlds.observe import Tables, state_digest
 
 _OPTIONS = ("root", "split", "policy")
 ROOT = "TAU2_ROOT"
@@ -147,7 +148,7 @@ class Tau2:
         numbers: dict[str, int | float] = {}
         if "DB" in criteria.reward_basis:
             for action in criteria.actions or ():
-                before.attempt(action.requestor, action.name, action.arguments)
+                before.attempt(action.name, action.arguments)
             left, right = after.tables(), before.tables()
             wrong = sorted(name for name in {*left, *right} if left.get(name) != right.get(name))
             _note("DB", [f"{name} differs from gold's" for name in wrong], ErrorKind.wrong_value, evidence, kinds, numbers)
@@ -194,7 +195,7 @@ def _scenario(record: Record) -> tuple[str, str]:
 def _start(record: Record) -> dict[str, Json]:
     initial = record.initial_state
     data = msgspec.to_builtins(initial.initialization_data) if initial is not None and initial.initialization_data is not None else None
-    actions = msgspec.to_builtins(initial.initialization_actions or []) if initial is not None else []
+    actions: list[Json] = msgspec.to_builtins(initial.initialization_actions or []) if initial is not None else []
     return {"data": data, "actions": actions}
 
 
@@ -205,9 +206,10 @@ class Desk:
         self._kit = kit
         self.kits = kits
         self._sides = {tool.name: side for side, tools in kit.tools.items() for tool in tools}
+        self._reads = {tool.name for tools in kit.tools.values() for tool in tools if tool.effect == "read"}
 
     def run(self, name: str, arguments: dict[str, Json], reads: bool) -> object:
-        shelves = [value for kit in self.kits.values() for value in vars(kit.db).values() if isinstance(value, Shelf)]
+        shelves = [value for kit in self.kits.values() for value in _fields(kit.db).values() if isinstance(value, Shelf)]
         for shelf in shelves:
             shelf.reading = reads
         try:
@@ -219,14 +221,10 @@ class Desk:
         self._kit.sync(self.kits)
         return content
 
-    def attempt(self, side: str, name: str, arguments: dict[str, Json]) -> None:
+    def attempt(self, name: str, arguments: dict[str, Json]) -> None:
         """A gold call, which upstream lets fail."""
-        try:
-            self._kit.use(self.kits, side, name, copy.deepcopy(arguments))
-        except Exception:  # noqa: BLE001  the boundary, as upstream has it
-            return
-        finally:
-            self._kit.sync(self.kits)
+        with suppress(Exception):  # the boundary, as upstream has it
+            self.run(name, arguments, name in self._reads)
 
     def function(self, call: Call) -> object:
         """Runs a function of a toolkit that need not be a tool: only those its own class defines.
@@ -235,7 +233,7 @@ class Desk:
             LookupError: there is none of that name.
         """
         kit = self.kits.get(call.env_type)
-        own = vars(type(kit)).get(call.func_name)
+        own: Any = _fields(cast("object", type(kit))).get(call.func_name)
         if kit is None or call.func_name.startswith("_") or not isfunction(own):
             raise LookupError(f"the {call.env_type} side has no function {call.func_name!r}")
         result = own(kit, **copy.deepcopy(call.arguments))
@@ -251,53 +249,68 @@ class Desk:
         kit = self.kits[side]
         kit.db = type(kit.db).model_validate(_merged(kit.db.model_dump(), data))
 
+    def digest(self) -> str:
+        tables = self.tables()
+        for side, kit in self.kits.items():
+            marks = {name: value.marks() for name, value in _fields(kit.db).items() if isinstance(value, Shelf)}
+            tables |= {f"user.{name}" if side == "user" else name: mark for name, mark in marks.items()}
+        return state_digest(tables)
+
     def tables(self) -> Tables:
         tables: Tables = {}
         for side, kit in self.kits.items():
             prefix = "user." if side == "user" else ""
-            rest = {name for name, value in vars(kit.db).items() if not isinstance(value, Shelf)}
+            rest = {name for name, value in _fields(kit.db).items() if not isinstance(value, Shelf)}
             shown = cast("dict[str, Json]", kit.db.model_dump(mode="json", include=rest)) if rest else {}
             tables |= {f"{prefix}{name}": _rows(name, value) for name, value in shown.items()}
-            tables |= {f"{prefix}{name}": value.seen() for name, value in vars(kit.db).items() if isinstance(value, Shelf)}
+            tables |= {f"{prefix}{name}": value.seen() for name, value in _fields(kit.db).items() if isinstance(value, Shelf)}
         return tables
 
     def copy(self) -> Desk:
         return Desk(self._kit, {side: _copied(kit) for side, kit in self.kits.items()})
 
 
+def _fields(instance: object) -> dict[str, Any]:
+    """The attributes of an object, by reference."""
+    return vars(instance)
+
+
 def _copied(kit: Any) -> Any:
     """A toolkit over a copy of its database."""
     made = copy.copy(kit)
-    vars(made).update({name: copy.deepcopy(value) for name, value in vars(kit).items() if name != "db"})
-    vars(made)["db"] = _twin(kit.db, {name: value for name, value in vars(kit.db).items() if isinstance(value, Shelf)})
+    _fields(made).update({name: copy.deepcopy(value) for name, value in _fields(kit).items() if name != "db"})
+    _fields(made)["db"] = _twin(kit.db, {name: value for name, value in _fields(kit.db).items() if isinstance(value, Shelf)})
     return made
 
 
 def _shelved(database: Any) -> dict[str, Shelf]:
     """The tables of a database that are dictionaries of objects, as shelves."""
     shown = database.model_dump(mode="json")
-    return {
-        name: Shelf(value, shown[name], lambda entry: entry.model_dump(mode="json"))
-        for name, value in vars(database).items()
-        if isinstance(value, dict) and all(hasattr(entry, "model_dump") for entry in cast("dict[str, Any]", value).values())
-    }
+    shelves: dict[str, Shelf] = {}
+    for name, value in _fields(database).items():
+        entries = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+        if entries and all(hasattr(entry, "model_dump") for entry in entries.values()):
+            marks = {key: digest(entry) for key, entry in shown[name].items()}
+            shelves[name] = Shelf(entries, shown[name], marks, lambda entry: entry.model_dump(mode="json"))
+    return shelves
 
 
 def _twin(database: Any, shelves: dict[str, Shelf]) -> Any:
     """A copy of a database: its shelves by twins, the rest deeply."""
     made = copy.copy(database)
-    vars(made).update({name: copy.deepcopy(value) for name, value in vars(database).items() if name not in shelves})
-    vars(made).update({name: shelf.twin() for name, shelf in shelves.items()})
+    _fields(made).update({name: copy.deepcopy(value) for name, value in _fields(database).items() if name not in shelves})
+    _fields(made).update({name: shelf.twin() for name, shelf in shelves.items()})
     return made
 
 
 def _rows(name: str, value: Json) -> Json:
     """A list of objects that carry their table's own id, by that id (`lines` by `line_id`); else as it is."""
     key = f"{name.removesuffix('s')}_id"
-    if isinstance(value, list) and value and all(isinstance(item, dict) and isinstance(item.get(key), str) for item in cast("list[Any]", value)):
-        rows = {item[key]: item for item in cast("list[dict[str, Json]]", value)}
-        return rows if len(rows) == len(cast("list[Json]", value)) else value
-    return value
+    items = cast("list[dict[str, Json]]", value) if isinstance(value, list) else []
+    if items and all(isinstance(item, dict) and isinstance(item.get(key), str) for item in items):  # pyright: ignore[reportUnnecessaryIsInstance]
+        rows: dict[str, Json] = {item[key]: item for item in items}
+        return rows if len(rows) == len(items) else items
+    return cast("Json", value)
 
 
 def _data(result: object) -> object:

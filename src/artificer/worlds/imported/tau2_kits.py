@@ -43,7 +43,6 @@ class Kit(Struct, frozen=True):
         tools: the specifications of each side's tools.
         use: runs a tool of a side.
         sync: couples the sides, after every call.
-        dictionaries: data in the published order of folders that only one place has.
     """
 
     classes: dict[str, Any]
@@ -55,7 +54,7 @@ class Kit(Struct, frozen=True):
 
 
 def pydantic() -> Any:
-    """The library that the toolkits' databases are written in, loaded by name: nothing of ours is."""
+    """The library that upstream's databases are written in; loaded by name, since nothing of ours is."""
     try:
         return importlib.import_module("pydantic")
     except ImportError as error:
@@ -70,12 +69,13 @@ def packaged(domain: str, folder: Path) -> Kit:
     room = _packaged_room(folder)
     base = f"inspect_evals.tau2.{domain}"
     title = domain.capitalize()
+    coupled: Any = None
     lists = {"assistant": room.load(f"{base}.tools")}
     classes = {"assistant": getattr(room.load(f"{base}.{title}AgentTools"), f"{title}AgentTools")}
     if domain == "telecom":
         lists["user"] = room.load(f"{base}.user_tools")
-        classes["user"] = getattr(room.load(f"{base}.TelecomUserTools"), "TelecomUserTools")
-        environment = room.load(f"{base}.environment").Environment
+        classes["user"] = room.load(f"{base}.TelecomUserTools").TelecomUserTools
+        coupled = room.load(f"{base}.environment").Environment
     functions: dict[str, dict[str, Callable[..., Any]]] = {
         "assistant": {make.__name__: make() for make in getattr(lists["assistant"], f"all_{domain}{'_agent' if 'user' in lists else ''}_tools")}
     }
@@ -96,17 +96,13 @@ def packaged(domain: str, folder: Path) -> Kit:
             _STORE.reset(token)
 
     def sync(kits: Toolkits) -> None:
-        if "user" in kits:
-            environment(user_tools=kits["user"], tools=kits["assistant"])
+        if coupled is not None:
+            coupled(user_tools=kits["user"], tools=kits["assistant"])
 
     specs = {
-        side: tuple(_spec(name, function, models, declared(name, _WRITES), side) for name, function in named.items()) for side, named in functions.items()
+        side: tuple(_spec(name, function, models, declared(name), side) for name, function in named.items()) for side, named in functions.items()
     }
     return Kit(classes, {side: cls.model_fields["db"].annotation for side, cls in classes.items()}, make, specs, use, sync)
-
-
-_WRITES: frozenset[str] = frozenset()
-"""Tools whose name says that they read, though they write."""
 
 
 def _spec(name: str, function: Callable[..., Any], models: Any, effect: Any, side: str) -> ToolSpec:
