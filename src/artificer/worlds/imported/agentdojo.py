@@ -95,6 +95,8 @@ def room_of(folder: Path) -> Room:
 class AgentDojo:
     """A suite in one version."""
 
+    typed = True
+
     def __init__(self, name: str, suite: Any, room: Room, folder: Path, kind: str, version: str) -> None:
         self.name = name
         self.kind = kind

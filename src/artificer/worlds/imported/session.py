@@ -16,7 +16,7 @@ from artificer.core.canon import Json, rng
 from artificer.core.errors import SourceError
 from artificer.core.messages import ToolCall, ToolResult
 from artificer.core.tasks import Effect, Start, Task
-from artificer.core.tools import ToolSpec, compile_schema, validate_arguments
+from artificer.core.tools import ArgumentError, ToolSpec, compile_schema, validate_arguments
 from artificer.core.verdicts import CheckResult, ErrorKind
 from artificer.worlds.base import Forks, Played, Problem, Session, World
 from artificer.worlds.imported.standins import STREAM
@@ -55,6 +55,9 @@ class State(Protocol):
 class Source(Protocol):
     """What a set brings."""
 
+    typed: bool
+    """Whether arguments must fit the published schemas; else only their names must, and what a tool makes of a value of
+    another type is its own affair, as it is upstream."""
     setup: ToolSpec
     """The call that puts a session into a task's initial state; only `setup` may make it, before anything else."""
 
@@ -104,8 +107,10 @@ class ImportedWorld(World):
         self.by_name = {tool.name: tool for tool in (*tools, *user_tools)}
         self.agents = frozenset(tool.name for tool in tools)
         self.users = frozenset(tool.name for tool in user_tools)
-        checked = (*self.by_name.values(), source.setup)
-        self.validators = {tool.name: compile_schema(tool.parameters, f"{name} {tool.name}") for tool in checked}
+        self.published = {tool.name: compile_schema(tool.parameters, f"{name} {tool.name}") for tool in self.by_name.values()}
+        loose = {tool.name: compile_schema(_names_only(tool.parameters), f"{name} {tool.name}") for tool in self.by_name.values()}
+        self.validators = self.published if source.typed else loose
+        self.starts = compile_schema(source.setup.parameters, f"{name} {source.setup.name}")
 
     async def open(self, start: Start) -> ImportedSession:
         """A session in the world's own first state; a task's setup call then loads the task's."""
@@ -119,7 +124,8 @@ class ImportedWorld(World):
         """The set's own tasks; the goal's effects are those of its gold calls, executed.
 
         What is wrong with a set's gold stands in `Task.lineage`: `wrong_gold` says why there is none, `refused_gold`
-        lists gold calls that the set's own tools refuse (some mean to be: a look-up that finds nothing).
+        lists gold calls that the set's own tools refuse (some mean to be: a look-up that finds nothing),
+        `mistyped_gold` those that do not fit the set's own schemas.
 
         Raises:
             SourceError: the data cannot be read.
@@ -134,8 +140,12 @@ class ImportedWorld(World):
             results = [(call, session.perform(call, "gold")) for call in task.gold or ()]
             refused = [f"{call.name}: {result.detail}" for call, result in results if result.error is not None]
             goal = msgspec.structs.replace(task.goal, effects=session.effects(mark))
-            lineage = task.lineage | {"refused_gold": refused} if refused else task.lineage
-            yield msgspec.structs.replace(task, world=self.name, goal=goal, lineage=lineage)
+            wrong = [f"{call.name}{error.path}: {error.detail}" for call in task.gold or () if (error := self._unfit(call)) is not None]
+            notes = {name: found for name, found in (("refused_gold", refused), ("mistyped_gold", wrong)) if found}
+            yield msgspec.structs.replace(task, world=self.name, goal=goal, lineage=task.lineage | notes)
+
+    def _unfit(self, call: ToolCall) -> ArgumentError | None:
+        return validate_arguments(self.published[call.name], call.arguments)
 
     def judge(self, task: Task, played: Sequence[Played], says: Sequence[str]) -> CheckResult:
         """The set's own judgement of an episode: its calls are run again on a fresh state, and that is judged."""
@@ -169,16 +179,15 @@ class ImportedSession(Session):
     def perform(self, call: ToolCall, actor: str = "agent") -> ToolResult:
         """As `call`, outside an event loop."""
         self._calls += 1
-        setup = self._world.source.setup.name
         if call.name not in self._offered(actor):
             return ToolResult(call.id, None, ErrorKind.unknown_tool, f"there is no tool {call.name!r}")
-        wrong = validate_arguments(self._world.validators[call.name], call.arguments)
+        wrong = validate_arguments(self._world.starts if actor == "setup" else self._world.validators[call.name], call.arguments)
         if wrong is not None:
             return ToolResult(call.id, None, wrong.kind, f"{wrong.path or 'arguments'}: {wrong.detail}")
         garbled = not_json(call.arguments)
         if garbled is not None:
             return ToolResult(call.id, None, ErrorKind.invalid_argument, garbled)
-        return self._begin(call) if call.name == setup else self._run(call)
+        return self._begin(call) if actor == "setup" else self._run(call)
 
     def _offered(self, actor: str) -> frozenset[str]:
         """The tools an actor may call; gold calls are anybody's."""
@@ -236,6 +245,11 @@ class ImportedSession(Session):
 
     async def close(self) -> None:
         return None
+
+
+def _names_only(schema: dict[str, Json]) -> dict[str, Json]:
+    """A schema of arguments that takes any value under the right names."""
+    return {**schema, "properties": {name: {} for name in schema.get("properties", {})}}
 
 
 def _changed(before: Tables, after: Tables) -> tuple[Tables, Tables]:

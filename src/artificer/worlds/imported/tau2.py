@@ -70,6 +70,8 @@ def open_world(rest: str, **options: str) -> ImportedWorld:
 class Tau2:
     """A domain: its classes, databases and tasks."""
 
+    typed = True
+
     def __init__(self, domain: str, kit: Kit, data: Data, split: str) -> None:
         self.domain = domain
         self.kit = kit
