@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import math
+import os
 import platform
 import re
 import subprocess
@@ -60,7 +60,7 @@ class Audit:
     def __init__(self, source, **options):
         from artificer.worlds.base import World
 
-        self.source = source
+        self.name = " ".join([source, *(f"{key}={'CLONE' if key == 'root' else value}" for key, value in options.items())])
         began, cpu = time.perf_counter(), time.process_time()
         self.world = World.of(source, **options)
         self.open_seconds = time.perf_counter() - began
@@ -114,9 +114,8 @@ class Audit:
     def result(self):
         count = max(1, len(self.tasks))
         judged = max(1, sum(tally[0] for tally in self.agreed.values()))
-        print(
-            f"{self.source}: {self.replayed} of {len(self.tasks)} replay to upstream's state; {sum(t[1] for t in self.agreed.values())} of {judged} verdicts agree"
-        )
+        agree = sum(tally[1] for tally in self.agreed.values())
+        print(f"{self.name}: {self.replayed} of {len(self.tasks)} replay to upstream's state; {agree} of {judged} verdicts agree", flush=True)
         for line in self.differ[:10]:
             print(f"  {line}")
         return {
@@ -145,6 +144,17 @@ def played_of(turns, actor="agent"):
     return [Played(at, call, actor) for at, calls in enumerate(turns) for call in calls]
 
 
+def variants(turns):
+    """Gold turns, the same without the last call, and with the first made twice."""
+    busy = [at for at, calls in enumerate(turns) if calls]
+    first, last = busy[0], busy[-1]
+    return {
+        "gold": turns,
+        "without_last": [calls[:-1] if at == last else calls for at, calls in enumerate(turns)],
+        "first_twice": [[*calls[:1], *calls] if at == first else calls for at, calls in enumerate(turns)],
+    }
+
+
 def bfcl(source, site):
     audit = Audit(source)
     texts = audit.world.source.gold
@@ -152,17 +162,8 @@ def bfcl(source, site):
     for task in audit.tasks:
         written = texts[task.id].ground_truth
         turns = [list(want.gold) for want in task.goal.wants]
-        last = max(at for at, calls in enumerate(turns) if calls)
-        first = min(at for at, calls in enumerate(turns) if calls)
-        variants = {
-            "gold": lambda rows, at: rows,
-            "without_last": lambda rows, at: rows[:-1] if at == last else rows,
-            "first_twice": lambda rows, at: [*rows[:1], *rows] if at == first else rows,
-        }
-        answers[task.id] = {name: [change(list(rows), at) for at, rows in enumerate(written)] for name, change in variants.items()}
-        mine[task.id] = {
-            name: audit.judged(task, played_of([change(rows, at) for at, rows in enumerate(turns)]), []) for name, change in variants.items()
-        }
+        answers[task.id] = variants(written)
+        mine[task.id] = {name: audit.judged(task, played_of(made), []) for name, made in variants(turns).items()}
     theirs = audit.ask("run_bfcl.py", {"category": source.removeprefix("bfcl:"), "answers": answers}, site)
     for task in audit.tasks:
         found = theirs[task.id]
@@ -189,6 +190,8 @@ def text_of(result):
     if result.error is not None:
         return json.dumps({"error": result.detail})
     content = result.content
+    if isinstance(content, list):  # one of the lists of long_context holds a Python `...`
+        return str(content).replace("'<ellipsis>'", "Ellipsis")
     return content if isinstance(content, str) else json.dumps(content) if isinstance(content, dict) else str(content)
 
 
@@ -211,8 +214,8 @@ def agentdojo(source, site):
             for name, verdict in verdicts.items():
                 audit.compare(task, name, mine[name], verdict)
             audit.replay(task)
-            audit.replayed += task.gold is not None and mine["gold"] is True
-        found[source if kind == "user" else f"{source} tasks=injection"] = audit.result()
+            audit.replayed += task.gold is not None and mine["gold"] and verdicts["gold"]
+        found[audit.name] = audit.result()
     del found["theirs"]
     return found
 
@@ -221,7 +224,7 @@ def tau2(source, site, root):
     domain = source.removeprefix("tau2:")
     options = {"root": str(root)} if root else {}
     if domain == "telecom":
-        options["split"] = "full"
+        options["split"] = "base" if root else "full"
     audit = Audit(source, **options)
     data = audit.world.source._data
     path = data.file("tasks.json", "tasks.json.gz")
@@ -266,7 +269,7 @@ def tau2(source, site, root):
         audit.replayed += same
         if not same:
             audit.differ.append(f"{task.id}: the databases' hashes differ from upstream's")
-    return audit.result()
+    return audit
 
 
 def run(arguments, site):
@@ -281,9 +284,9 @@ def run(arguments, site):
             worlds |= agentdojo(source, site)
     for source in TAU2:
         if source in wanted:
-            worlds[source] = tau2(source, site, None)
-            if arguments.tau2_root:
-                worlds[f"{source} root=CLONE"] = tau2(source, site, arguments.tau2_root)
+            for root in [None, arguments.tau2_root] if arguments.tau2_root else [None]:
+                audit = tau2(source, site, root)
+                worlds[audit.name] = audit.result()
     return worlds
 
 

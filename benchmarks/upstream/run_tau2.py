@@ -89,7 +89,7 @@ def constructor(asked, root):
 # inspect-evals
 
 
-def packaged(asked):
+def packaged(asked):  # noqa: C901, PLR0915
     from pydantic import BaseModel, ConfigDict
 
     class StoreModel(BaseModel):

@@ -258,7 +258,7 @@ def _visible(value: Any, path: tuple[int, ...]) -> Any:
         return [_visible(part, path) for part in cast("Sequence[Any]", value)]
     fields: dict[str, Any] | None = getattr(value, "__dict__", None)
     if fields is None or callable(value) or isinstance(value, Set):
-        return jsonable(value)
+        return jsonable(cast("object", value))
     inside = (*path, id(value))
     return {name: _visible(part, inside) for name, part in fields.items() if not name.startswith("_") and id(part) not in inside}
 
