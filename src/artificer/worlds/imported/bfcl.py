@@ -202,6 +202,8 @@ class Bfcl:
         """Upstream's multi-turn check: after each turn with gold calls, the state is gold's, and every result of this
         turn's gold calls is among the agent's results so far.
         """
+        if "wrong_gold" in task.lineage:
+            return CheckResult("upstream", 0.0, False, (f"there is no gold to compare with: {task.lineage['wrong_gold']}",), mode="code")
         mine, gold = before, before.copy()
         results: list[Json] = []
         for at, want in enumerate(task.goal.wants):
