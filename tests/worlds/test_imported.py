@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -193,6 +194,19 @@ def test_a_library_that_is_missing_is_named(tmp_path):
     assert Room("far_away", package).load("far_away.e") is not room.load("far_away.e")
     with pytest.raises(SourceError, match="no module"):
         room.load("far_away.nowhere")
+
+
+def test_the_pages_examples_run(tmp_path):
+    """On the stand-ins: what is shown is how things are called, not what the published sets hold."""
+    page = (Path(__file__).parents[2] / "docs" / "worlds-imported.md").read_text("utf-8")
+    blocks = re.findall(r"^```(python|bash)\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    assert [language for language, _ in blocks] == ["bash", "python"]
+    path = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": os.pathsep.join([str(SITE), *sys.path])}
+    for language, block in blocks:
+        words = [sys.executable, "-c", block] if language == "python" else ["bash", "-euo", "pipefail", "-c", block]
+        done = subprocess.run(words, cwd=tmp_path, env={**os.environ, **path}, capture_output=True, text=True)
+        assert done.returncode == 0, f"{block}\n{done.stdout}\n{done.stderr}"
+    assert "multi_turn_base_0 3 effects True" in done.stdout
 
 
 # BFCL
