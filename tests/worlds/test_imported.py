@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+from decimal import getcontext
 from pathlib import Path
 
 import pytest
@@ -227,7 +228,9 @@ def test_bfcl_documents_become_schemas():
 def test_bfcl_results_and_failures():
     world = World.of("bfcl:multi_turn_base")
     session = started(world, named(world, "multi_turn_base_0"))
+    precision = getcontext().prec
     assert ask(session, "add", a=2, b=3).content == {"result": 5.0}
+    assert getcontext().prec == precision != 2
     assert ask(session, "get_day").content == {"day": "2024-09-01"}
     assert ask(session, "list_labels").content == ["alpha", "mu", "zeta"]
     refused = ask(session, "put_note", text="x")

@@ -13,8 +13,11 @@ from __future__ import annotations
 import copy
 import datetime
 import inspect
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence, Set
+from contextlib import contextmanager, nullcontext
+from decimal import localcontext
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -235,7 +238,8 @@ class _Classes:
         instance = self._instances.get(self._owner[name])
         if instance is None:
             raise LookupError(f"the tool {name!r} is not part of this task")
-        value = _numbers(getattr(instance, name)(**copy.deepcopy(arguments)))
+        with _precision_kept():
+            value = _numbers(getattr(instance, name)(**copy.deepcopy(arguments)))
         content = cast("dict[str, object]", value) if isinstance(value, dict) else {}
         if content.get("error"):
             raise Refused(str(content["error"]), jsonable(content))
@@ -263,6 +267,14 @@ def _visible(value: Any, path: tuple[int, ...]) -> Any:
         return jsonable(cast("object", value))
     inside = (*path, id(value))
     return {name: _visible(part, inside) for name, part in fields.items() if not name.startswith("_") and id(part) not in inside}
+
+
+@contextmanager
+def _precision_kept() -> Iterator[None]:
+    """Upstream's sums set the precision of `decimal` and of mpmath for the whole process: here, for the call alone."""
+    library: Any = sys.modules.get("mpmath")
+    with localcontext(), library.workdps(library.mp.dps) if library is not None else nullcontext():
+        yield
 
 
 def _numbers(value: Any) -> Any:
