@@ -66,7 +66,12 @@ class Session(Protocol):
         ...
 
     async def call(self, call: ToolCall, actor: str = "agent") -> ToolResult:
-        """Runs one call. A wrong call, a refusal or a failure is a result with `error` set, and has changed nothing."""
+        """Runs one call. A wrong call, a refusal or a failure is a result with `error` set, and has changed nothing.
+
+        Args:
+            actor: `agent`; `user`, who has `World.user_tools`; `setup`, before anybody speaks; `gold`, a task's own
+                calls, whose ever they are.
+        """
         ...
 
     async def fork(self) -> Session:

@@ -15,7 +15,7 @@ import datetime
 import inspect
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Generator, Iterator, Sequence, Set
 from contextlib import contextmanager, nullcontext
 from decimal import localcontext
 from functools import cache
@@ -270,7 +270,7 @@ def _visible(value: Any, path: tuple[int, ...]) -> Any:
 
 
 @contextmanager
-def _precision_kept() -> Iterator[None]:
+def _precision_kept() -> Generator[None]:
     """Upstream's sums set the precision of `decimal` and of mpmath for the whole process: here, for the call alone."""
     library: Any = sys.modules.get("mpmath")
     with localcontext(), library.workdps(library.mp.dps) if library is not None else nullcontext():
