@@ -288,19 +288,19 @@ def tau2(source, site, root):
 
 def run(arguments, site):
     sys.path.insert(0, str(site))
-    wanted = set(arguments.only or [*BFCL, *DOJO, *TAU2])
+    clones = [f"{source} root=CLONE" for source in TAU2] if arguments.tau2_root else []
     worlds = {}
-    for source in BFCL:
-        if source in wanted:
-            worlds[source] = bfcl(source, site)
-    for source in DOJO:
-        if source in wanted:
+    for name in [*BFCL, *DOJO, *TAU2, *clones]:
+        source, _, cloned = name.partition(" ")
+        if arguments.only and name not in arguments.only:
+            continue
+        if name in BFCL:
+            worlds[name] = bfcl(source, site)
+        elif name in DOJO:
             worlds |= agentdojo(source, site)
-    for source in TAU2:
-        if source in wanted:
-            for root in [None, arguments.tau2_root] if arguments.tau2_root else [None]:
-                audit = tau2(source, site, root)
-                worlds[audit.name] = audit.result()
+        else:
+            audit = tau2(source, site, arguments.tau2_root if cloned else None)
+            worlds[audit.name] = audit.result()
     return worlds
 
 
@@ -309,7 +309,7 @@ def main():
     parser.add_argument("--json", type=Path, help="also write the figures here")
     parser.add_argument("--site", type=Path, help="a folder that has the packages already")
     parser.add_argument("--tau2-root", type=Path, help="a clone of sierra-research/tau2-bench: compare with the official evaluator too")
-    parser.add_argument("--only", nargs="*", help="these sources alone")
+    parser.add_argument("--only", nargs="*", help='these sources alone (also "tau2:retail root=CLONE"); the file\'s other figures are kept')
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="artificer-parity-") as place:
         site = arguments.site or Path(place)
@@ -329,7 +329,8 @@ def main():
         "worlds": worlds,
     }
     if arguments.json:
-        arguments.json.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        kept = json.loads(arguments.json.read_text("utf-8"))["worlds"] if arguments.only and arguments.json.exists() else {}
+        arguments.json.write_text(json.dumps(told | {"worlds": kept | worlds}, indent=2, ensure_ascii=False) + "\n", "utf-8")
     wrong = [name for name, found in worlds.items() if found["differences"] or found["reads_that_write"]]
     print(
         f"{len(worlds)} worlds, {sum(found['tasks'] for found in worlds.values())} tasks"

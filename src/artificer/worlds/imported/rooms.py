@@ -70,7 +70,9 @@ class Room:
                 missing = (error.name or "").partition(".")[0]
                 if missing == self.top:
                     raise SourceError(
-                        f"{self.top!r} has no module {error.name!r}", where=str(self.folder), remedy="install the version that the docs name"
+                        f"{self.top!r} has no module {error.name!r}",
+                        where=str(self.folder),
+                        remedy="install the version that docs/worlds-imported.md names",
                     ) from error
                 raise MissingExtra(EXTRA, f"{self.top} ({missing})") from error
             except ImportError as error:
@@ -81,7 +83,7 @@ class Room:
                 raise SourceError(
                     f"{name!r} cannot be loaded: {type(error).__name__}: {str(error)[:300]}",
                     where=str(self.folder),
-                    remedy="install the version that the docs name",
+                    remedy="install the version that docs/worlds-imported.md names",
                 ) from error
 
     def _inside(self, name: str) -> ModuleType:
