@@ -15,7 +15,7 @@ import shlex
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import msgspec
 from msgspec import Struct
 
-from artificer.core.errors import ArtificerError, RunError
+from artificer.core.errors import ArtificerError, RunError, SourceError
 from artificer.core.tasks import Task
 from artificer.core.tools import ToolSpec
 from artificer.core.trace import Trace
@@ -68,6 +68,7 @@ class Described(Struct, frozen=True):
     problems: tuple[Problem, ...] = ()
     offers: tuple[Offer, ...] = ()
     notes: tuple[str, ...] = ()
+    user_tools: tuple[ToolSpec, ...] = ()
 
 
 def described(source: str, options: dict[str, str] | None = None) -> Described:
@@ -97,6 +98,7 @@ def _described(world: World) -> Described:
         tuple(world.problems),
         tuple(world.offers),
         tuple(world.notes),
+        tuple(world.user_tools),
     )
 
 
@@ -229,19 +231,37 @@ def rollout(
     """Plays the tasks of a run again with another agent, into a run folder of its own; continues the one that is there.
 
     Args:
-        tasks: a run folder.
+        tasks: a run folder, or a source that brings tasks, e.g. "bfcl:multi_turn_base".
         out: the folder to write.
-        agent: "scripted:oracle" or a model string.
+        agent: "scripted:oracle", "scripted:gold" or a model string.
         world, options: used instead of what the run names.
         n: only the first so many tasks.
         errors, trials, keep_failed: see `rollout.again.Rollout`.
     """
 
+    about = {"command": f"artificer rollout {tasks} --agent {agent} -o {out}", "engine": engine, "concurrency": concurrency}
+
+    async def play_own(source: str) -> Summary:
+        own = World.of(source, **(options or {}))
+        try:
+            rows = islice(own.tasks(), n)
+            first = next(rows, None)
+            if first is None:
+                raise SourceError(f"{source!r} brings no tasks", remedy="make some with `artificer synth`, and give the run folder")
+            knobs = Rollout(source if world is None else world, options or {}, agent, user, errors, trials, keep_failed)
+            asked = {"rollout": source, "n": n, "knobs": msgspec.to_builtins(knobs), "about": about}
+            with RunFolder.create_or_continue(out, asked) as folder:
+                if not folder.has("tools.json"):
+                    folder.put_json("tools.json", _described(own))
+                keyed = ((task.id, task) for task in chain((first,), rows))
+                return await execute(rollout_stages(knobs), keyed, folder, engine=engine, concurrency=concurrency, progress=progress, of=Task)
+        finally:
+            await own.close()
+
     async def play() -> Summary:
         with RunFolder.open(tasks) as given:
             source, chosen = world_of(given) if world is None else (world, {})
             knobs = Rollout(source, chosen if options is None else options, agent, user, errors, trials, keep_failed)
-            about = {"command": f"artificer rollout {tasks} --agent {agent} -o {out}", "engine": engine, "concurrency": concurrency}
             asked = {"rollout": given.manifest.get("recipe", ""), "n": n, "knobs": msgspec.to_builtins(knobs), "about": about}
             with RunFolder.create_or_continue(out, asked) as folder:
                 for name in ("tools.json", GRAPH):
@@ -252,7 +272,7 @@ def rollout(
                 rows = islice(given.read("tasks", Task, ordered=True), n)
                 return await execute(stages, rows, folder, engine=engine, concurrency=concurrency, progress=progress, of=Task)
 
-    return run_async(play())
+    return run_async(play_own(str(tasks)) if ":" in str(tasks) and not Path(tasks).is_dir() else play())
 
 
 def verify(

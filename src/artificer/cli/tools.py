@@ -51,6 +51,9 @@ def command(
         say("\n\n".join(_whole(tool) for tool in found.tools))
     else:
         say(table([(tool.name, tool.effect, shortened(_arguments(tool), 48), shortened(tool.description, 70)) for tool in found.tools]))
+    if found.user_tools:
+        say(f"\n{len(found.user_tools)} tools of the user's own, which no agent is offered:")
+        say(table([(tool.name, tool.effect, shortened(_arguments(tool), 48), shortened(tool.description, 70)) for tool in found.user_tools]))
     if found.policy:
         say(f"\npolicy: {shortened(found.policy, 160) if not full else found.policy}")
     if found.offers:

@@ -91,14 +91,13 @@ async def play(
         limits: when to give up.
     """
     seed_parts = (task.id, trial)
-    tools = offered(world.tools, task)
     session = await world.open(task.start)
     try:
         for call in task.start.setup:
             await session.call(call, actor="setup")
         before = session.calls
         record = _Record(session)
-        stop = await _converse(record, session, agent(task, world, trial), user(task, trial), tools, world.policy, limits)
+        stop = await _converse(record, session, agent(task, world, trial), user(task, trial), task, world, limits)
         leaf = len(record.nodes) - 1
         effects = session.effects(before)
         return Trace(
@@ -117,28 +116,40 @@ async def play(
         await session.close()
 
 
-def offered(tools: Sequence[ToolSpec], task: Task) -> Sequence[ToolSpec]:
-    """The tools a task offers: all, or those it names."""
-    if task.tools is None:
+def offered(tools: Sequence[ToolSpec], task: Task, turn: int | None = None) -> Sequence[ToolSpec]:
+    """The tools a task offers: all, or those it names; at a `turn` of the user's, less those that come later.
+
+    The constraint `withheld` says which: `{"until_turn": {"3": ["sort"]}}`.
+    """
+    late = {
+        name
+        for constraint in task.constraints
+        if constraint.name == "withheld" and turn is not None
+        for until, names in constraint.arguments["until_turn"].items()
+        if turn < int(until)
+        for name in names
+    }
+    if task.tools is None and not late:
         return tools
-    names = set(task.tools)
-    return [tool for tool in tools if tool.name in names]
+    names = None if task.tools is None else set(task.tools)
+    return [tool for tool in tools if (names is None or tool.name in names) and tool.name not in late]
 
 
-async def _converse(
-    record: _Record, session: Session, agent: Agent, user: User, tools: Sequence[ToolSpec], policy: str, limits: Limits
-) -> StopReason:
-    reads = {tool.name for tool in tools if tool.effect == "read"}
+async def _converse(record: _Record, session: Session, agent: Agent, user: User, task: Task, world: World, limits: Limits) -> StopReason:
+    reads = {tool.name for tool in world.tools if tool.effect == "read"}
+    turn = -1
     while True:
         spoken = await user.speak(View(record.spoken))
         if spoken is None:
             return StopReason.user_done
         record.add(spoken)
+        turn += 1
+        tools = offered(world.tools, task, turn)
         while True:
             if record.turns >= limits.turns:
                 return StopReason.max_turns
             shown = tools if record.attending is None else record.attending.shown(tools)
-            reply = await agent.act(View(record.messages, shown, policy, record.since))
+            reply = await agent.act(View(record.messages, shown, world.policy, record.since))
             record.turns += 1
             record.add(reply, sampled=True)
             if not reply.calls:

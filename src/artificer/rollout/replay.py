@@ -52,7 +52,7 @@ async def judged(task: Task, world: World, trace: Trace, checks: Sequence[Check]
     """The trace with a verdict for every leaf, and the digest of its content."""
     verdicts = {}
     for leaf, nodes in trace.branches():
-        episode = Episode(task, offered(world.tools, task), conversation(nodes), trace.effects[leaf], trace.stop[leaf], world.policy)
+        episode = Episode(task, offered(world.tools, task), conversation(nodes), trace.effects[leaf], trace.stop[leaf], world.policy, world.judge)
         verdicts[leaf] = await judge(episode, checks)
     return msgspec.structs.replace(trace, verdicts=verdicts, lineage=trace.lineage | {"content": content_digest(trace.nodes)})
 
@@ -73,7 +73,7 @@ async def replay(task: Task, world: World, trace: Trace, checks: Sequence[Check]
         if stop is None or effects is None or leaf not in trace.verdicts:
             differences.append(f"leaf {leaf}: no verdict, stop reason or effects")
             continue
-        verdict = await judge(Episode(task, offered(world.tools, task), conversation(nodes), effects, stop, world.policy), checks)
+        verdict = await judge(Episode(task, offered(world.tools, task), conversation(nodes), effects, stop, world.policy, world.judge), checks)
         if verdict != trace.verdicts[leaf]:
             differences.append(f"leaf {leaf}: the verdict is {verdict.score:g}, recorded {trace.verdicts[leaf].score:g}")
         failed += [f"{part.name}: {'; '.join(part.evidence[:3])}" for part in verdict.parts if not part.passed]

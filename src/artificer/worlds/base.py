@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import entry_points
 from typing import Literal, Protocol, runtime_checkable
 
@@ -18,29 +18,19 @@ from msgspec import Struct
 from artificer.core.canon import digest
 from artificer.core.errors import SourceError
 from artificer.core.messages import Message, ToolCall, ToolResult
-from artificer.core.tasks import Effect, Start
+from artificer.core.tasks import Effect, Start, Task
 from artificer.core.tools import ToolSpec
-from artificer.core.verdicts import Notes
+from artificer.core.verdicts import CheckResult, Notes
 from artificer.worlds.guide import Guide
 
 Forks = Literal["exact", "replay", "none"]
 TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 _BUILT_IN = {
-    "agentdojo": "imported.agentdojo",
-    "bfcl": "imported.bfcl",
-    "code": "code",
-    "domain": "domains",
-    "emulated": "emulated",
-    "enterprise": "enterprise",
-    "many": "many",
-    "mcp": "mcp",
-    "openapi": "openapi",
-    "postgres": "postgresql",
-    "postgresql": "postgresql",
-    "python": "python",
-    "sqlite": "sqlite",
-    "tau2": "imported.tau2",
+from artificer.core.messages import Message, ToolCall, ToolResult
+from artificer.core.tasks import Effect, Start, Task
+from artificer.core.tools import ToolSpec
+from artificer.core.verdicts import CheckResult, Notes
 }
 
 
@@ -59,6 +49,19 @@ class Offer(Struct, frozen=True):
     description: str = ""
 
 
+class Played(Struct, frozen=True):
+    """One call of an episode, as a world's own judgement needs it.
+
+    Args:
+        turn: how many user messages came before it, less one.
+        actor: `"agent"` or `"user"`.
+    """
+
+    turn: int
+    call: ToolCall
+    actor: str = "agent"
+
+
 class Session(Protocol):
     """One private copy of a world's state."""
 
@@ -68,7 +71,12 @@ class Session(Protocol):
         ...
 
     async def call(self, call: ToolCall, actor: str = "agent") -> ToolResult:
-        """Runs one call. A wrong call, a refusal or a failure is a result with `error` set, and has changed nothing."""
+        """Runs one call. A wrong call, a refusal or a failure is a result with `error` set, and has changed nothing.
+
+        Args:
+            actor: `agent`; `user`, who has `World.user_tools`; `setup`, before anybody speaks; `gold`, a task's own
+                calls, whose ever they are.
+        """
         ...
 
     async def fork(self) -> Session:
@@ -123,6 +131,8 @@ class World(Protocol):
     offers: Sequence[Offer] = ()
     notes: Sequence[str] = ()
     """What else a user should know of this world on this machine; never shown to an agent."""
+    user_tools: Sequence[ToolSpec] = ()
+    """Tools of the user's own (a phone, say): called with `actor="user"`, never offered to an agent."""
     guide: Guide | None = None
     """How a person who knows this world serves and invents requests, when the world knows; otherwise it is discovered
     by executing."""
@@ -135,6 +145,19 @@ class World(Protocol):
     def guided(self, guide: Guide) -> Guide:
         """The guide of this world, made of one that knows its tools: where tools must be found first, one that finds them."""
         return guide
+
+    def tasks(self) -> Iterator[Task]:
+        """Tasks that come with the world; most bring none."""
+        return iter(())
+
+    def judge(self, task: Task, played: Sequence[Played], says: Sequence[str]) -> CheckResult | None:
+        """The world's own judgement of an episode on one of its tasks, for worlds that bring one (a published benchmark).
+
+        Args:
+            played: the calls in order.
+            says: what the agent said, in order.
+        """
+        return None
 
     def toolset(self) -> str:
         """Digest of the tool specifications."""
