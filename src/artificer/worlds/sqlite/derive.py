@@ -83,18 +83,14 @@ class _Derived:
         self.tools.append(SqlTool(spec, run))
 
     def search(self, table: Table) -> None:
-        filters: dict[str, Filter] = {}
+        filters = search_filters(table)
         properties: dict[str, Json] = {}
-        for name, column in table.columns.items():
-            if column.kind != "blob":
-                filters[name] = Filter(name, "is")
-                properties[name] = _loose(parameter(self.schema, table, column, not column.not_null))
-        for name, column in table.columns.items():
-            for end, item in _more_filters(self.schema, table, column):
-                extra = f"{name}_{end}"
-                if extra not in properties:
-                    filters[extra] = item
-                    properties[extra] = _bound(self.schema, table, column, item)
+        for name, item in filters.items():
+            column = table.columns[item.column]
+            plain = item.compare == "is"
+            properties[name] = (
+                _loose(parameter(self.schema, table, column, not column.not_null)) if plain else _bound(self.schema, table, column, item)
+            )
         limit = unique_name("limit", properties)
         properties[limit] = _limit()
         many = self.many(table)
@@ -222,7 +218,16 @@ class _Derived:
         return {"type": "object", "properties": {"rows": rows, "total": {"type": "integer"}}, "required": ["rows", "total"]}
 
 
-def _more_filters(schema: Schema, table: Table, column: Column) -> Sequence[tuple[str, Filter]]:
+def search_filters(table: Table) -> dict[str, Filter]:
+    """What a table is searched by: the parameters' names, and what they compare."""
+    filters = {name: Filter(name, "is") for name, column in table.columns.items() if column.kind != "blob"}
+    for name, column in table.columns.items():
+        for end, item in _more_filters(table, column):
+            filters.setdefault(f"{name}_{end}", item)
+    return filters
+
+
+def _more_filters(table: Table, column: Column) -> Sequence[tuple[str, Filter]]:
     """Ranges for numbers and dates, containment for text; nothing for ids, choices and BLOBs."""
     if column.choices is not None or column.name in table.key or table.refers(column.name) is not None:
         return ()

@@ -10,7 +10,7 @@ from artificer.worlds.base import Session
 from artificer.worlds.guide import Demand, Desk, Dropped, Procedure, Request
 from artificer.worlds.sqlite.draws import Draws, Known, learn
 from artificer.worlds.sqlite.phrases import Phrases
-from artificer.worlds.sqlite.procedures import Toolbox, serve
+from artificer.worlds.sqlite.procedures import Rules, Toolbox, serve
 from artificer.worlds.sqlite.propose import Proposer
 from artificer.worlds.sqlite.schema import Schema
 from artificer.worlds.sqlite.session import SqlSession
@@ -32,9 +32,11 @@ class SqlGuide:
         schema: as `read_schema` found it.
         tools: the tools offered; hidden ones are neither used nor needed.
         labels: what people call tables and columns.
+        rules: what the world forbids besides what its database does.
     """
 
-    def __init__(self, schema: Schema, tools: Sequence[ToolSpec], labels: dict[str, str]) -> None:
+    def __init__(self, schema: Schema, tools: Sequence[ToolSpec], labels: dict[str, str], rules: Rules | None = None) -> None:
+        self._rules = rules
         self._schema = schema
         self._tools = list(tools)
         self._toolbox = Toolbox(self._tools)
@@ -43,11 +45,15 @@ class SqlGuide:
         self._known: Known | None = None
 
     def procedure(self, op: str, desk: Desk) -> Procedure:
-        return serve(self._toolbox, self._labels, op, desk)
+        return serve(self._toolbox, self._labels, op, desk, self._rules)
 
     def propose(self, session: Session, rng: Random, demand: Demand) -> AsyncIterator[Request | Dropped]:
+        return self.proposer(session, rng).requests(demand)
+
+    def proposer(self, session: Session, rng: Random) -> Proposer:
+        """Draws requests in the session's state."""
         assert isinstance(session, SqlSession)
         if self._known is None:  # the session is fresh: nothing was called in it yet
             self._known = learn(session.connection, self._schema, self._tools)
         draws = Draws(session.connection, self._schema, self._phrases, self._known, rng)
-        return Proposer(draws, self._toolbox).requests(demand)
+        return Proposer(draws, self._toolbox)

@@ -47,7 +47,7 @@ def open_world(path: str, *, tools: str | None = None, policy: str | None = None
         f"sqlite:{Path(path).name}",
         image,
         made,
-        _policy(policy),
+        policy_text(policy),
         clock,
         SqlGuide(schema, [tool.spec for tool in made], labels(schema)),
         schema=schema,
@@ -56,7 +56,12 @@ def open_world(path: str, *, tools: str | None = None, policy: str | None = None
     )
 
 
-def _policy(path: str | None) -> str:
+def policy_text(path: str | None) -> str:
+    """The policy in a text file; the usual one when there is none.
+
+    Raises:
+        SourceError: the file cannot be read.
+    """
     if path is None:
         return POLICY
     try:

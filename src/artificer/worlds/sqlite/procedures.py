@@ -9,7 +9,7 @@ the user is asked for more; when they know no more, the request ends with the re
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from artificer.core.canon import Json
 from artificer.core.tools import ToolSpec
@@ -24,6 +24,18 @@ class Lost(NamedTuple):
 
     reason: str
     label: str
+
+
+class Rules(Protocol):
+    """What a world forbids besides what its database does; each method gives the sentence that says why, or None."""
+
+    def op(self, op: str) -> str | None:
+        """What can be said of a kind of request before anything is looked up."""
+        ...
+
+    def record(self, verb: str, table: str, row: Mapping[str, Json] | None, values: Mapping[str, Json]) -> str | None:
+        """What can be said of a write when the row (None for a new one) and the new values are known."""
+        ...
 
 
 class Toolbox:
@@ -55,11 +67,14 @@ class Toolbox:
         return ref.rsplit(".", 1)[0] if ref else None
 
 
-def serve(tools: Toolbox, labels: Mapping[str, str], op: str, desk: Desk) -> Procedure:
+def serve(tools: Toolbox, labels: Mapping[str, str], op: str, desk: Desk, rules: Rules | None = None) -> Procedure:
     """The procedure of an op: `update:TABLE:COLUMNS`, `create:TABLE`, `delete:TABLE`, `read:TABLE:COLUMN` or
-    `read:TABLE:VIA.COLUMN`, `list:TABLE:VIA:COLUMN`, `count:TABLE:VIA`."""
+    `read:TABLE:VIA.COLUMN`, `list:TABLE:VIA:COLUMN`, `count:TABLE:VIA`. What `rules` forbid is refused with the reason."""
     verb, table, *rest = op.split(":")
-    served = _Served(tools, labels, desk)
+    why = rules.op(op) if rules is not None else None
+    if why is not None:
+        return _refused(why)
+    served = _Served(tools, labels, desk, rules)
     if verb == "update":
         return served.update(table, rest[0].split(","))
     if verb == "create":
@@ -71,8 +86,13 @@ def serve(tools: Toolbox, labels: Mapping[str, str], op: str, desk: Desk) -> Pro
     return served.children(table, rest[0], rest[1] if verb == "list" else None)
 
 
+def _refused(why: str) -> Procedure:
+    yield Tell(f"I cannot do that: {why}. I have not changed anything.")
+
+
 class _Served:
-    def __init__(self, tools: Toolbox, labels: Mapping[str, str], desk: Desk) -> None:
+    def __init__(self, tools: Toolbox, labels: Mapping[str, str], desk: Desk, rules: Rules | None = None) -> None:
+        self.rules = rules
         self.tools = tools
         self.labels = labels
         self.desk = desk
@@ -161,6 +181,10 @@ class _Served:
         if isinstance(changes, Lost):
             yield self.lost(changes)
             return
+        why = self.forbidden("update", table, row, changes)
+        if why is not None:
+            yield from _refused(why)
+            return
         arguments = {name: row[name] for name in self.key(table)} | changes
         what = self.listed(changes)
         yield Confirm(f"I will change {self.named(table, row)}: {what}.")
@@ -176,6 +200,10 @@ class _Served:
         if isinstance(values, Lost):
             yield self.lost(values)
             return
+        why = self.forbidden("create", table, None, values)
+        if why is not None:
+            yield from _refused(why)
+            return
         yield Confirm(f"I will add a new {label} with {self.listed(values)}.")
         missing = {name: value for name, value in values.items() if name != next(iter(tool.parameters.get("required", [])), None)}
         result = yield Call(tool.name, values, missing if len(missing) < len(values) else None)
@@ -186,6 +214,10 @@ class _Served:
         row = yield from self.find(table, table)
         if isinstance(row, Lost) or tool is None:
             yield self.lost(row if isinstance(row, Lost) else Lost("no_tool", label))
+            return
+        why = self.forbidden("delete", table, row, {})
+        if why is not None:
+            yield from _refused(why)
             return
         arguments = {name: row[name] for name in self.key(table)}
         yield Confirm(f"I will delete {self.named(table, row)}.")
@@ -232,6 +264,9 @@ class _Served:
             yield Tell(f"The number of entries is {result.content['total']}.")
         else:
             yield Tell("They are: " + "; ".join(spoken(child[column]) for child in result.content["rows"]) + ".")
+
+    def forbidden(self, verb: str, table: str, row: Mapping[str, Json] | None, values: Mapping[str, Json]) -> str | None:
+        return self.rules.record(verb, table, row, values) if self.rules is not None else None
 
     def values(self, tool: ToolSpec, needed: list[str]) -> Steps:
         """What is to be written, from facts under `set`; asks for what is needed and was not said."""

@@ -61,14 +61,17 @@ class Proposer:
         want = Want(draft.op, outcome="done" if draft.gold else "answered", tell=draft.tell, gold=draft.gold)
         return Request(want, draft.said, draft.entities, draft.lookups)
 
-    def update(self, table: Table, demand: Demand) -> Draft | Dropped:
+    def update(self, table: Table, demand: Demand, column: str | None = None) -> Draft | Dropped:
+        """A change of one or two columns; of `column` alone when it is given."""
         tool = self.tools.get("update", table.name)
         drawn = self.draws.draw(table, demand)
         if tool is None or isinstance(drawn, Dropped):
             return drawn if isinstance(drawn, Dropped) else Dropped("no tool")
         description, row = drawn
         names = [
-            name for name in tool.parameters["properties"] if name in table.columns and name not in table.key and self.draws.writable(table, name)
+            name
+            for name in tool.parameters["properties"]
+            if name in table.columns and name not in table.key and self.draws.writable(table, name) and column in (None, name)
         ]
         self.rng.shuffle(names)
         changes: dict[str, Json] = {}

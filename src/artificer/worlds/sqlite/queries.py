@@ -112,7 +112,8 @@ def create(schema: Schema, table: Table) -> Run:
     """Adds a row and returns it as it then stands (defaults, generated columns and triggers included)."""
     stored = {name for name, column in table.columns.items() if not column.generated}
     reread = f"SELECT {_columns(table)} FROM {quote(table.name)} WHERE "
-    by_key = f"{reread}{_equals(table.key)}" if table.key and not table.rowid_key else f"{reread}_rowid_ = ?"
+    keyed = table.without_rowid or "_rowid_" in {name.lower() for name in table.columns}  # else the rowid finds it, whatever made its key
+    by_key = f"{reread}{_equals(table.key)}" if keyed else f"{reread}_rowid_ = ?"
     show, convert = outgoing(table), incoming(table, stored)
 
     def run(connection: apsw.Connection, arguments: dict[str, Any]) -> Json:
@@ -123,7 +124,7 @@ def create(schema: Schema, table: Table) -> Run:
             connection.execute(f"INSERT INTO {quote(table.name)} {into}", tuple(values[name] for name in names))
         except apsw.ConstraintError as error:
             raise refused_write(connection, schema, table, values, error) from error
-        key = tuple(values.get(name) for name in table.key) if table.key and not table.rowid_key else (connection.last_insert_rowid(),)
+        key = tuple(values.get(name) for name in table.key) if keyed else (connection.last_insert_rowid(),)
         row = connection.execute(by_key, key).fetchone()
         return None if row is None else show(row)
 

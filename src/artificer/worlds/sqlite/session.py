@@ -30,7 +30,8 @@ _MAX_CELL = 32 << 20
 _IDLE = -(1 << 60)
 """Looks before what is done outside calls, by guides, would be stopped."""
 
-Run = Callable[[apsw.Connection, dict[str, Any]], Json]
+Connection = apsw.Connection
+Run = Callable[[Connection, dict[str, Any]], Json]
 
 
 class SqlTool(Struct, frozen=True):

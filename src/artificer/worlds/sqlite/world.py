@@ -116,7 +116,8 @@ def layout_of(table: Table) -> Layout | None:
     if table.view or (not table.key and "_rowid_" in {name.lower() for name in table.columns}):
         return None
     stored = tuple(name for name, column in table.columns.items() if not column.generated)
-    return Layout(stored, table.key, not table.key, table.rowid_key or not table.key)
+    made = len(table.key) == 1 and table.columns[table.key[0]].default is not None
+    return Layout(stored, table.key, not table.key, table.rowid_key or not table.key or made)
 
 
 def _clock(now: str):  # noqa: ANN202
