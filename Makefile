@@ -1,5 +1,6 @@
 # make demo    the whole loop on shipped inputs, offline      make test    all tests
 # make lint    style, types, import directions                make bench   the benchmarks
+# make parity  imported worlds against the packages they come from (installs these into a temporary folder)
 # make env     the development environment in .venv           make clean   removes .venv and caches
 # make postgres  PostgreSQL's programs, which tests need: installed when they are missing and one is root
 #
@@ -16,7 +17,7 @@ DEMO ?= runs/demo
 
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test lint bench env postgres clean
+.PHONY: demo test lint bench parity env postgres clean
 
 demo: $(VENV)/.demo
 	OMP_NUM_THREADS=2 $(BIN)/artificer demo -o $(DEMO) $(FLAGS)
@@ -31,7 +32,10 @@ lint: $(VENV)/.dev
 	$(BIN)/pyright
 
 bench: $(VENV)/.dev
-	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
+	for file in $(filter-out benchmarks/imported.py,$(wildcard benchmarks/*.py)); do $(BIN)/python $$file || exit 1; done
+
+parity: $(VENV)/.dev
+	$(BIN)/python benchmarks/imported.py $(FLAGS)
 
 env: $(VENV)/.dev
 

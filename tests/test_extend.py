@@ -16,6 +16,7 @@ from artificer.run.store import RunFolder
 
 PLUGIN = Path(__file__).parent / "plugin"
 PAGE = Path(__file__).parents[1] / "docs" / "extend.md"
+WRAPPERS = PAGE.with_name("wrappers.md")
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +30,9 @@ def installed(tmp_path_factory) -> dict[str, str]:
     about.mkdir()
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: lamp-shop\nVersion: 0.1.0\n")
     points = re.findall(r'\[project\.entry-points\."(.+?)"\]\n((?:\w.*\n)+)', (PLUGIN / "pyproject.toml").read_text("utf-8"))
-    assert len(points) == 2
+    assert {group for group, _ in points} == {"artificer.worlds", "artificer.wrappers", "artificer.recipes"}
     (about / "entry_points.txt").write_text("\n".join(f"[{group}]\n{lines.replace(chr(34), '')}" for group, lines in points))
-    return {**os.environ, "PYTHONPATH": str(place)}
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (str(place), os.environ.get("PYTHONPATH"))))}
 
 
 def artificer(installed: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
@@ -51,6 +52,32 @@ def test_a_world_and_a_recipe_from_outside(installed, tmp_path):
     assert all(trace.usage.turns <= 9 for trace in traces)
     proof = artificer(installed, "verify", str(tmp_path / "r"), "--quiet")
     assert "0 refuted" in proof.stdout
+
+
+def test_a_wrapper_from_outside(installed, tmp_path):
+    made = artificer(installed, "synth", "cove", "--world", "domain:retail | closed", "-n", "20", "--quiet", "-o", str(tmp_path / "r"))
+    assert made.returncode == 0, made.stderr
+    with RunFolder.open(tmp_path / "r") as run:
+        traces = [trace for _, trace in run.read("traces", Trace)]
+        refused = [node for row in run.rejects() for node in row.item["nodes"] if node.get("notes") == {"wrapper": {"closed": "refused"}}]
+    assert 0 < len(traces) < 20
+    assert not any(effects for trace in traces for effects in trace.effects.values())
+    assert {node["message"]["result"]["detail"] for node in refused} == {"the shop is closed"}
+    assert "0 refuted" in artificer(installed, "verify", str(tmp_path / "r"), "--quiet").stdout
+    unknown = artificer(installed, "tools", "lamps:1 | clozed").stderr
+    assert "there is no wrapper 'clozed'" in unknown
+    assert "closed" in unknown
+    assert "takes no option 'because'" in artificer(installed, "tools", "lamps:1 | closed:because=x").stderr
+
+
+def test_the_page_on_wrappers_shows_the_wrapper_of_this_package():
+    source = (PLUGIN / "lamp_shop" / "__init__.py").read_text("utf-8")
+    manifest = (PLUGIN / "pyproject.toml").read_text("utf-8")
+    own = WRAPPERS.read_text("utf-8").partition("## A wrapper of your own")[2]
+    blocks = re.findall(r"```(python|toml)\n(.*?)```", own, re.DOTALL)
+    assert {language for language, _ in blocks} == {"python", "toml"}
+    for language, block in blocks:
+        assert block.strip() in (source if language == "python" else manifest)
 
 
 def test_a_broken_recipe_says_so_when_named(installed, tmp_path):
@@ -78,7 +105,7 @@ def test_the_page_shows_this_package():
 
 
 def test_the_check_of_the_package_decides(installed, tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(installed["PYTHONPATH"])
+    monkeypatch.syspath_prepend(installed["PYTHONPATH"].partition(os.pathsep)[0])
     from lamp_shop import Brief  # type: ignore[import-not-found]
 
     from artificer.checks.base import Episode

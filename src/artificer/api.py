@@ -15,7 +15,7 @@ import shlex
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import msgspec
 from msgspec import Struct
 
-from artificer.core.errors import ArtificerError, RunError
+from artificer.core.errors import ArtificerError, RunError, SourceError
 from artificer.core.tasks import Task
 from artificer.core.tools import ToolSpec
 from artificer.core.trace import Trace
@@ -39,7 +39,8 @@ from artificer.run.summary import Summary
 from artificer.studio.gather import VERIFIED, Shown, Verified, gather
 from artificer.studio.report import Learned, page
 from artificer.synthesis.discovered import GRAPH, Stored, discovered, observing
-from artificer.worlds.base import Problem, World
+from artificer.worlds.base import Offer, Problem, World
+from artificer.worlds.env_refs import token_of
 
 if TYPE_CHECKING:
     from artificer.learn import curate as curate
@@ -65,6 +66,9 @@ class Described(Struct, frozen=True):
     policy: str
     tools: tuple[ToolSpec, ...]
     problems: tuple[Problem, ...] = ()
+    offers: tuple[Offer, ...] = ()
+    notes: tuple[str, ...] = ()
+    user_tools: tuple[ToolSpec, ...] = ()
 
 
 def described(source: str, options: dict[str, str] | None = None) -> Described:
@@ -85,7 +89,64 @@ def described(source: str, options: dict[str, str] | None = None) -> Described:
 
 
 def _described(world: World) -> Described:
-    return Described(world.name, world.toolset(), world.forks, world.policy, tuple(world.tools), tuple(world.problems))
+    return Described(
+        world.name,
+        world.toolset(),
+        world.forks,
+        world.policy,
+        tuple(world.tools),
+        tuple(world.problems),
+        tuple(world.offers),
+        tuple(world.notes),
+        tuple(world.user_tools),
+    )
+
+
+def serve(
+    source: str,
+    *,
+    options: dict[str, str] | None = None,
+    http: str | None = None,
+    token: str | None = None,
+    control: bool = False,
+    seed: int = 0,
+    told: Callable[[str], None] = print,
+) -> None:
+    """Offers a world to any MCP client, with a session for each, until it is interrupted (or the client on stdio leaves).
+
+    Args:
+        source: any source.
+        options: of the source.
+        http: HOST:PORT to serve many clients over streamable HTTP; None for one over standard input and output.
+        token: what HTTP clients must send; `env:NAME`.
+        control: whether to add tools that begin afresh and show what was changed.
+        seed: what sessions begin with.
+        told: called with the URL, with `http`, once clients can connect.
+
+    Raises:
+        SourceError: the source or the address cannot be used.
+        MissingExtra: the `mcp` extra is not installed.
+    """
+    from artificer.worlds.serve_mcp import offer_of
+
+    secret = token_of(token) if token is not None else None
+
+    async def run() -> None:
+        world = World.of(source, **(options or {}))
+        try:
+            offer = offer_of(world, control=control, seed=seed)
+            if http is None:
+                from artificer.worlds.serve_stdio import serve_stdio
+
+                await serve_stdio(offer)
+            else:
+                from artificer.worlds.serve_http import serve_http
+
+                await serve_http(offer, http, token=secret, told=told)
+        finally:
+            await world.close()
+
+    run_async(run())
 
 
 def synth(
@@ -170,19 +231,37 @@ def rollout(
     """Plays the tasks of a run again with another agent, into a run folder of its own; continues the one that is there.
 
     Args:
-        tasks: a run folder.
+        tasks: a run folder, or a source that brings tasks, e.g. "bfcl:multi_turn_base".
         out: the folder to write.
-        agent: "scripted:oracle" or a model string.
+        agent: "scripted:oracle", "scripted:gold" or a model string.
         world, options: used instead of what the run names.
         n: only the first so many tasks.
         errors, trials, keep_failed: see `rollout.again.Rollout`.
     """
 
+    about = {"command": f"artificer rollout {tasks} --agent {agent} -o {out}", "engine": engine, "concurrency": concurrency}
+
+    async def play_own(source: str) -> Summary:
+        own = World.of(source, **(options or {}))
+        try:
+            rows = islice(own.tasks(), n)
+            first = next(rows, None)
+            if first is None:
+                raise SourceError(f"{source!r} brings no tasks", remedy="make some with `artificer synth`, and give the run folder")
+            knobs = Rollout(source if world is None else world, options or {}, agent, user, errors, trials, keep_failed)
+            asked = {"rollout": source, "n": n, "knobs": msgspec.to_builtins(knobs), "about": about}
+            with RunFolder.create_or_continue(out, asked) as folder:
+                if not folder.has("tools.json"):
+                    folder.put_json("tools.json", _described(own))
+                keyed = ((task.id, task) for task in chain((first,), rows))
+                return await execute(rollout_stages(knobs), keyed, folder, engine=engine, concurrency=concurrency, progress=progress, of=Task)
+        finally:
+            await own.close()
+
     async def play() -> Summary:
         with RunFolder.open(tasks) as given:
             source, chosen = world_of(given) if world is None else (world, {})
             knobs = Rollout(source, chosen if options is None else options, agent, user, errors, trials, keep_failed)
-            about = {"command": f"artificer rollout {tasks} --agent {agent} -o {out}", "engine": engine, "concurrency": concurrency}
             asked = {"rollout": given.manifest.get("recipe", ""), "n": n, "knobs": msgspec.to_builtins(knobs), "about": about}
             with RunFolder.create_or_continue(out, asked) as folder:
                 for name in ("tools.json", GRAPH):
@@ -193,7 +272,7 @@ def rollout(
                 rows = islice(given.read("tasks", Task, ordered=True), n)
                 return await execute(stages, rows, folder, engine=engine, concurrency=concurrency, progress=progress, of=Task)
 
-    return run_async(play())
+    return run_async(play_own(str(tasks)) if ":" in str(tasks) and not Path(tasks).is_dir() else play())
 
 
 def verify(

@@ -21,7 +21,7 @@ def run(tmp_path_factory) -> str:
 def test_help_names_every_command_and_each_has_an_example(capsys):
     assert main(["--help"]) == 0
     shown = capsys.readouterr().out
-    for name in ("tools", "synth", "rollout", "verify", "curate", "convert", "stats", "train", "eval", "report", "recipes", "demo"):
+    for name in ("tools", "synth", "rollout", "verify", "curate", "convert", "stats", "train", "eval", "report", "recipes", "demo", "serve"):
         assert re.search(rf"\b{name}\b", shown)
         assert main([name, "--help"]) == 0
         assert f"artificer {name}" in capsys.readouterr().out.replace("\n", " ")

@@ -129,11 +129,11 @@ def repository() -> McpWorld:
 
 
 async def test_each_session_has_its_own_copy_of_the_template(repository: McpWorld) -> None:
-    template = Path(repository.target.command.template if repository.target.command else "")
+    template = Path(repository.source.template or "")
     before = sorted((path, path.read_bytes()) for path in template.rglob("*") if path.is_file())
     session = await repository.open(Start())
     assert "/workspace" in repository.policy
-    folder = Path(session._connection.scratch.path or "")
+    folder = Path(session._rig.scratch.path or "")
     made = await session.call(ToolCall("c", "git_create_branch", {"repo_path": "/workspace", "branch_name": "dev"}))
     assert made.content == "Created branch 'dev' from 'main'"
     assert [effect.columns for effect in session.effects()] == [{"value": (None, "  dev")}]
@@ -162,7 +162,7 @@ async def test_commits_are_the_same_in_every_session(repository: McpWorld) -> No
 
 async def test_a_server_whose_state_is_its_folder_is_used_again(repository: McpWorld) -> None:
     env = {f"env.{name}": value for name, value in GIT_ENV.items()}
-    template = str(repository.target.command.template if repository.target.command else "")
+    template = repository.source.template or ""
     world = World.of(f"mcp:{sys.executable} -m mcp_server_git --repository {{scratch}}", template=template, state="folder", **env)
     assert isinstance(world, McpWorld)
     world.probes = repository.probes
@@ -174,11 +174,11 @@ async def test_a_server_whose_state_is_its_folder_is_used_again(repository: McpW
     assert (fork.digest(), fork.effects(), fork.calls) == (session.digest(), session.effects(), 1)
     await fork.call(ToolCall("c", "git_checkout", {"repo_path": "/workspace", "branch_name": "dev"}))
     assert fork.digest() != session.digest()
-    connections = {session._connection, fork._connection}
+    connections = {session._rig, fork._rig}
     await asyncio.gather(session.close(), fork.close())
     assert (await session.call(ToolCall("c", "git_log", {"repo_path": "/workspace"}))).error is ErrorKind.transport
     again = await world.open(Start())
-    assert again._connection in connections
+    assert again._rig in connections
     assert again.digest() == fresh
     assert again.effects() == ()
     await again.close()

@@ -32,7 +32,7 @@ def plain() -> World:
 @pytest.mark.parametrize(
     ("tool", "kind", "words"),
     [
-        ("die", ErrorKind.transport, "losed"),
+        ("die", ErrorKind.transport, "closed the connection"),
         ("hang", ErrorKind.timeout, "3 s"),
         ("flood", ErrorKind.bad_output, "10000002 bytes"),
         ("shapeless", ErrorKind.bad_output, "no content"),
@@ -47,7 +47,7 @@ async def test_a_failing_call_is_a_result(plain: World, tool: str, kind: ErrorKi
     assert result.content is None
     assert words in (result.detail or "")
     after = await session.call(ToolCall("c2", "work", {}))
-    assert after.error is (ErrorKind.transport if tool == "die" else None)
+    assert after.error is None  # a server that has died was started again
     await session.close()
 
 
@@ -73,6 +73,28 @@ def test_invalid_schemas_leave_their_tools_out() -> None:
     assert "not an object" in problems["none"]
     assert "ignored" in problems["output"]
     assert {"5", "7"} <= set(problems)
+
+
+async def test_names_that_trick_the_eye_are_left_out_and_hidden_words_removed() -> None:
+    world = rogue("tricks")
+    assert [tool.name for tool in world.tools] == ["read_file_2", "read_file", "read_file_3", "x" * 64, "__proto__"]
+    assert {tool.description for tool in world.tools} == {"Read it."}
+    problems = "\n".join(f"{problem.where}: {problem.what}" for problem in world.problems)
+    assert problems.isascii()
+    for said in (r"r\u0435ad", r"\uff52ead", r"re\u200bad", r"\u202edaer", r"'read\n'", "16 invisible character(s)", "name 7"):
+        assert said in problems
+    session = await world.open(Start())
+    assert (await session.call(ToolCall("c", "read_file", {}))).error is None
+    assert (await session.call(ToolCall("c", "read.file", {}))).error is ErrorKind.unknown_tool
+    await session.close()
+
+
+async def test_a_server_without_a_handshake_is_spoken_to_in_its_own_way() -> None:
+    world = rogue("modern")
+    assert world.policy == "No greetings."
+    session = await world.open(Start())
+    assert (await session.call(ToolCall("c", "work", {}))).content == {"ok": True}
+    await session.close()
 
 
 async def test_an_answer_against_its_own_schema_is_bad_output() -> None:

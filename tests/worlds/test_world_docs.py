@@ -1,4 +1,4 @@
-"""The examples of the MCP and Python pages run and print what the pages say."""
+"""The examples of the MCP, Python and serving pages run and print what the pages say."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = re.compile(r"```python\n(.*?)```\n\nprints\n\n```text\n(.*?)```", re.DOTALL)
-PAGES = {page: (ROOT / "docs" / page).read_text() for page in ("worlds-python.md", "worlds-mcp.md")}
+PAGES = {page: (ROOT / "docs" / page).read_text() for page in ("worlds-python.md", "worlds-mcp.md", "serve.md")}
 CASES = [(page, at, *match) for page, text in PAGES.items() for at, match in enumerate(EXAMPLE.findall(text))]
 
 
@@ -22,5 +22,5 @@ def test_the_example_prints_what_the_page_says(code: str, printed: str) -> None:
     assert done.stdout == printed
 
 
-def test_both_pages_have_examples() -> None:
-    assert len(CASES) == 3
+def test_every_page_has_examples() -> None:
+    assert len(CASES) == 5

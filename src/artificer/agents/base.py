@@ -16,11 +16,14 @@ from artificer.core.tools import ToolSpec
 
 
 class View(Struct, frozen=True):
-    """What one side may see. `tools` are those it may call; `policy` is the rules it must obey (agents only)."""
+    """What one side may see. `tools` are those it may call; `policy` is the rules it must obey (agents only). The first
+    `since` messages stood there before the conversation began.
+    """
 
     messages: Sequence[Message]
     tools: Sequence[ToolSpec] = ()
     policy: str = ""
+    since: int = 0
 
 
 class Agent(Protocol):

@@ -1,7 +1,8 @@
 """The function-calling agent: shows a model the conversation and the tools, and passes on what it says.
 
 It has no memory and no plan of its own. What it adds to the view: the world's policy as the system message, tool
-results cut to what matters when asked to (`compact`), and distinct ids for calls. A call that cannot be read becomes
+results cut to what matters when asked to (`compact`), the time at which something was said where the world's clock
+tells it (`[2026-01-15T12:00:00] ` before the text), and distinct ids for calls. A call that cannot be read becomes
 a call of no tool, which the session refuses with a reason that the model then sees.
 """
 
@@ -13,7 +14,7 @@ from artificer.agents.base import View
 from artificer.core.messages import Message, ToolCall
 from artificer.core.verdicts import ErrorKind
 from artificer.models.base import Model, Request, Sampling
-from artificer.models.prompt import shortened
+from artificer.models.prompt import FULL, Style, shortened
 
 UNREADABLE = "unreadable_call"
 
@@ -26,22 +27,44 @@ class FunctionCalling:
         sampling: how.
         compact: about how many characters of each tool result are shown; None shows all.
         policy: show the world's policy.
+        times: show the times of messages that have one.
+        style: how much a text model is told of each tool that it is shown.
     """
 
-    def __init__(self, model: Model, sampling: Sampling | None = None, *, compact: int | None = None, policy: bool = True) -> None:
+    def __init__(
+        self,
+        model: Model,
+        sampling: Sampling | None = None,
+        *,
+        compact: int | None = None,
+        policy: bool = True,
+        times: bool = True,
+        style: Style = FULL,
+    ) -> None:
         self._model = model
         self._sampling = sampling or Sampling()
         self._compact = compact
         self._policy = policy
+        self._times = times
+        self._style = style
 
     async def act(self, view: View) -> Message:
         messages = list(view.messages) if self._compact is None else shortened(view.messages, self._compact)
+        if self._times:
+            messages = [timed(message) for message in messages]
         if self._policy and view.policy:
             messages.insert(0, Message("system", view.policy))
-        reply = await self._model.reply(Request(tuple(messages), tuple(view.tools), self._sampling))
+        reply = await self._model.reply(Request(tuple(messages), tuple(view.tools), self._sampling, style=self._style))
         message = reply.message
         made = sum(len(earlier.calls) for earlier in view.messages)
         calls = tuple(ToolCall(f"c{made + index}", call.name, call.arguments) for index, call in enumerate(message.calls, 1))
         if reply.error is ErrorKind.unparsable_call and not calls:
             calls = (ToolCall(f"c{made + 1}", UNREADABLE, {"text": message.text[:400]}),)
         return msgspec.structs.replace(message, calls=calls, author=self._model.name)
+
+
+def timed(message: Message) -> Message:
+    """A text with the time at which it was said before it; calls and results as they are."""
+    if message.at is None or message.calls or not isinstance(message.content, str) or not message.content:
+        return message
+    return msgspec.structs.replace(message, content=f"[{message.at}] {message.content}")

@@ -53,9 +53,9 @@ class Hearing:
         self.learned = False
         """Whether the last user message told anything new."""
 
-    def listen(self, messages: Sequence[Message]) -> None:
-        """Takes in the messages that came since the last time."""
-        for message in messages[self._read :]:
+    def listen(self, messages: Sequence[Message], since: int = 0) -> None:
+        """Takes in the messages that came since the last time; never the first `since`."""
+        for message in messages[max(self._read, since) :]:
             if message.role == "user":
                 self._take(message.text)
         self._read = len(messages)

@@ -5,7 +5,7 @@ A check is deterministic, reads an `Episode` and nothing else, and returns a `Ch
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -14,6 +14,7 @@ from artificer.core.tasks import Effect, Task
 from artificer.core.tools import ToolSpec
 from artificer.core.trace import Node
 from artificer.core.verdicts import CheckResult, StopReason
+from artificer.worlds.base import Played
 
 
 class Episode(Struct, frozen=True):
@@ -29,6 +30,8 @@ class Episode(Struct, frozen=True):
     effects: tuple[Effect, ...]
     stop: StopReason
     policy: str = ""
+    own: Callable[[Task, Sequence[Played], Sequence[str]], CheckResult | None] | None = None
+    """The judgement that the world itself brings, if it does (`World.judge`)."""
 
 
 class Check(Protocol):

@@ -73,14 +73,14 @@ def tools_by_name(episode: Episode) -> dict[str, ToolSpec]:
 
 
 class Rule:
-    """What a schema says of one argument: the id it must be, the values it names itself, and the rules of what it
-    contains.
+    """What a schema says of one argument: the id it must be, whether it is the agent's own words (`x-free`), the
+    values the schema names itself, and the rules of what it contains.
 
     Rules are shared by the parts of a schema they come from (`made`), so there are no more of them than parts,
     however deep the data.
     """
 
-    __slots__ = ("_children", "_items", "_made", "_root", "_schemas", "known", "ref")
+    __slots__ = ("_children", "_items", "_made", "_root", "_schemas", "free", "known", "ref")
 
     def __init__(self, schemas: Sequence[Schema], root: Schema, made: dict[tuple[int, ...], Rule]) -> None:
         self._schemas = tuple(schemas)
@@ -89,6 +89,7 @@ class Rule:
         self._children: dict[str, Rule] = {}
         self._items: Rule | None = None
         self.ref: str | None = next((s["x-ref"] for s in schemas if isinstance(s.get("x-ref"), str)), None)
+        self.free = any(schema.get("x-free") is True for schema in schemas)
         named: list[Json] = []
         for schema in schemas:
             named += [value for key in ("enum", "examples") if isinstance(schema.get(key), list) for value in schema[key]]

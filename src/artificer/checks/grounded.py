@@ -26,8 +26,8 @@ _SHOWN = 20
 class Grounded:
     """The check. `numbers`: `values` that had to be grounded and `ungrounded` ones. Kind: `ungrounded_argument`.
 
-    Free are true, false, null, and the empty string: they carry no knowledge that could be looked up. An empty list
-    or object has no values.
+    Free are true, false, null, and the empty string: they carry no knowledge that could be looked up; and what the
+    schema leaves to the agent's own words (`x-free`). An empty list or object has no values.
     """
 
     def __init__(self, name: str = "grounded") -> None:
@@ -81,7 +81,7 @@ def _ungrounded(call: ToolCall, tool: Knowledge, known: Known) -> tuple[int, lis
     counted = 0
     found: list[str] = []
     for rule, value, where in leaves(tool.rule, call.arguments):
-        if value is None or isinstance(value, bool) or value == "":
+        if value is None or isinstance(value, bool) or value == "" or rule.free:
             continue
         counted += 1
         if rule.ref is not None:

@@ -13,6 +13,7 @@ from artificer.checks.grounded import Grounded
 from artificer.checks.leaks import Leaks
 from artificer.checks.redundancy import Redundancy
 from artificer.checks.told import Told
+from artificer.checks.upstream import Upstream
 from artificer.core.errors import ArtificerError
 from artificer.core.verdicts import CheckResult, Verdict
 
@@ -28,7 +29,7 @@ def by_name(names: Iterable[str]) -> tuple[Check, ...]:
     Raises:
         ArtificerError: there is no check of a name.
     """
-    known = {check.name: check for check in standard()}
+    known = {check.name: check for check in (*standard(), Upstream())}
     wanted = list(names)
     for name in wanted:
         if name not in known:

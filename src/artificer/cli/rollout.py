@@ -33,11 +33,11 @@ def command(
     Parameters
     ----------
     tasks
-        A run folder that holds tasks.
+        A run folder that holds tasks, or a source that brings its own, e.g. bfcl:multi_turn_base.
     out
         The run folder to write.
     agent
-        scripted:oracle, or a model: openai:NAME@URL, local:NAME, hf:PATH.
+        scripted:oracle, scripted:gold (the tasks' own solutions), or a model: openai:NAME@URL, local:NAME, hf:PATH.
     user
         The simulated user.
     world

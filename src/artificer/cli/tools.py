@@ -26,7 +26,9 @@ def command(
     Parameters
     ----------
     source
-        What to read: sqlite:FILE, mcp:COMMAND, mcp:URL, python:MODULE or domain:NAME.
+        `domain:retail`, `openapi:FILE`, `postgresql://...`, `enterprise:SOURCE`, `code:python`, `emulated:FILE`, `many:FILE.toml`,
+        `bfcl:NAME`, `tau2:NAME`, `agentdojo:NAME`; with wrappers after bars, as in
+        `domain:retail | faults:rate=0.1 | budget:calls=20`.
     options
         Options of the source, KEY=VALUE, once for each.
     json
@@ -49,8 +51,16 @@ def command(
         say("\n\n".join(_whole(tool) for tool in found.tools))
     else:
         say(table([(tool.name, tool.effect, shortened(_arguments(tool), 48), shortened(tool.description, 70)) for tool in found.tools]))
+    if found.user_tools:
+        say(f"\n{len(found.user_tools)} tools of the user's own, which no agent is offered:")
+        say(table([(tool.name, tool.effect, shortened(_arguments(tool), 48), shortened(tool.description, 70)) for tool in found.user_tools]))
     if found.policy:
         say(f"\npolicy: {shortened(found.policy, 160) if not full else found.policy}")
+    if found.offers:
+        say(f"\n{len(found.offers)} thing(s) besides tools, which agents do not get:")
+        say(table([(offer.kind, shortened(offer.name, 80), shortened(offer.description, 70)) for offer in found.offers]))
+    if found.notes:
+        say("\n" + "\n".join(found.notes))
     if found.problems:
         say(f"\n{len(found.problems)} thing(s) that could not be used as they are:")
         say(table([(problem.where, problem.what) for problem in found.problems]))

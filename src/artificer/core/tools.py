@@ -1,12 +1,13 @@
 """Tool specifications, and the validation of a call's arguments against them.
 
-Validators are compiled once for each schema (jsonschema-rs, draft 2020-12) and shared. Two annotations of ours stand
+Validators are compiled once for each schema (jsonschema-rs, draft 2020-12) and shared. Three annotations of ours stand
 in schemas, ignored by validators, and are what grounding and the scripted oracle read:
 
 - `x-ref: "table.column"` marks a value that is a surrogate id: something no person knows and an agent must have been
   shown by a tool before it may use it (on parameters), or a place where such an id is shown (on properties of
   `returns`).
 - `x-label: "..."` is what people call the parameter or field.
+- `x-free: true` marks a value that an agent words itself (a query, a program): nothing that had to be looked up.
 """
 
 from __future__ import annotations

@@ -32,15 +32,19 @@ class Turn(Struct, frozen=True):
 
 
 class Style(Struct, frozen=True):
-    """How much is told of a tool: characters of its description, and how many of its optional parameters."""
+    """How much is told of a tool: characters of its description, and how many of its optional parameters; or with `page` all of it, on several
+    lines."""
 
     about: int = 120
     optional: int = 24
+    page: bool = False
 
 
 FULL = Style()
 BRIEF = Style(about=0, optional=6)
 """Names and parameters only: for a model that is trained on the tools it will use, and pays for every token."""
+PAGE = Style(page=True)
+"""Everything: for a model that must learn a tool from its documentation. (Levels between: `artificer.worlds.catalogue.docs`.)"""
 
 
 def plain(text: str) -> str:
@@ -71,16 +75,33 @@ def result_text(result: ToolResult) -> str:
 
 def signature(tool: ToolSpec, style: Style = FULL) -> str:
     """`name(required, optional?: type) - first sentence of the description`. Required parameters first; `...` stands for those left out."""
+    if style.page:
+        return _page(tool)
     names: set[str] = set(tool.parameters.get("required") or ())
     properties = record_of(tool.parameters.get("properties")) or {}
     required = [_parameter(name, schema, True) for name, schema in properties.items() if name in names]
     optional = [_parameter(name, schema, False) for name, schema in properties.items() if name not in names]
-    more = ["..."] if len(optional) > style.optional else []
+    untold = not properties and "properties" not in tool.parameters and tool.parameters.get("additionalProperties") is not False
+    more = ["..."] if len(optional) > style.optional or untold else []
     shown = f"{tool.name}({', '.join([*required, *optional[: style.optional], *more])})"
     if not style.about:
         return shown
     about = re.split(r"(?<=[.!?;:])\s|\n", tool.description.strip(), maxsplit=1)[0].rstrip(" .;:")
     return f"{shown} - {about[: style.about]}" if about else shown
+
+
+def _page(tool: ToolSpec) -> str:
+    """A tool's whole documentation: signature, description, each parameter's schema in words and JSON, what comes back."""
+    required: set[str] = set(tool.parameters.get("required") or ())
+    lines = [signature(tool, Style(about=0, optional=10**6)), *(f"  {line}" for line in tool.description.strip().splitlines())]
+    for name, schema in (record_of(tool.parameters.get("properties")) or {}).items():
+        fields = record_of(schema) or {}
+        about = str(fields.get("description") or "")
+        rest = {key: value for key, value in fields.items() if key != "description"}
+        lines.append(f"  - {name} ({'required' if name in required else 'optional'}): {about} {fast.encode(rest).decode() if rest else ''}".rstrip())
+    if tool.returns is not None:
+        lines.append(f"  returns {fast.encode(tool.returns).decode()}")
+    return "\n".join(lines)
 
 
 def record_of(value: Json) -> dict[str, Any] | None:

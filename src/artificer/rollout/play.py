@@ -20,6 +20,7 @@ from artificer.run.stage import Reject, RowFunction
 from artificer.worlds.base import World
 from artificer.worlds.guide import Guide
 
+SCRIPTED = ("scripted:oracle", "scripted:gold")
 GuideMaker = Callable[[World], Guide | None]
 """Finds a world's guide; picklable (a module-level function, or a partial of one)."""
 
@@ -62,8 +63,8 @@ class Play(Struct, frozen=True):
     @asynccontextmanager
     async def _made(self) -> AsyncGenerator[RowFunction]:
         world = World.of(self.source, **self.options)
-        model = None if self.agent == "scripted:oracle" else Model.of(self.agent)
-        agent = agent_maker(self.agent, self.guide(world) if model is None else None, model=model, error_rate=self.error_rate)
+        model = None if self.agent in SCRIPTED else Model.of(self.agent)
+        agent = agent_maker(self.agent, self.guide(world) if self.agent == "scripted:oracle" else None, model=model, error_rate=self.error_rate)
         user = user_maker(self.user)
 
         async def row(key: str, task: Task) -> Played | list[Played]:

@@ -2,7 +2,8 @@
 what happens.
 
 What is compared: the digest of its content, every tool result, every call's effects, the net effects and the state at
-the end, and the verdict of the same checks.
+the end, the verdict of the same checks, and all that the wrappers of a world did: what they put before the
+conversation, how they stamped messages, what they noted of calls.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from msgspec import Struct
 from artificer.checks.base import Check, Episode
 from artificer.checks.suite import judge
 from artificer.core.canon import canonical, digest
-from artificer.core.messages import ToolCall
+from artificer.core.messages import Message, ToolCall
 from artificer.core.tasks import Task
 from artificer.core.trace import Node, Trace
-from artificer.rollout.episode import offered
-from artificer.worlds.base import World
+from artificer.rollout.episode import BEFORE, WRAPPER, offered
+from artificer.worlds.base import Attending, World
 
 
 class Replay(Struct, frozen=True):
@@ -36,11 +37,23 @@ def content_digest(nodes: Sequence[Node]) -> str:
     return digest(list(nodes))
 
 
+def conversation(nodes: Sequence[Node]) -> Sequence[Node]:
+    """The nodes as checks see them: what a wrapper put before the conversation nobody said, so it is blanked out."""
+    since = _before(nodes)
+    return [*(Node(node.parent, Message("system", "...")) for node in nodes[:since]), *nodes[since:]] if since else nodes
+
+
+def _before(nodes: Sequence[Node]) -> int:
+    """How many messages stand before the conversation."""
+    return next((index for index, node in enumerate(nodes) if node.notes.get(WRAPPER) != BEFORE), len(nodes))
+
+
 async def judged(task: Task, world: World, trace: Trace, checks: Sequence[Check]) -> Trace:
     """The trace with a verdict for every leaf, and the digest of its content."""
     verdicts = {}
     for leaf, nodes in trace.branches():
-        verdicts[leaf] = await judge(Episode(task, offered(world.tools, task), nodes, trace.effects[leaf], trace.stop[leaf], world.policy), checks)
+        episode = Episode(task, offered(world.tools, task), conversation(nodes), trace.effects[leaf], trace.stop[leaf], world.policy, world.judge)
+        verdicts[leaf] = await judge(episode, checks)
     return msgspec.structs.replace(trace, verdicts=verdicts, lineage=trace.lineage | {"content": content_digest(trace.nodes)})
 
 
@@ -60,7 +73,7 @@ async def replay(task: Task, world: World, trace: Trace, checks: Sequence[Check]
         if stop is None or effects is None or leaf not in trace.verdicts:
             differences.append(f"leaf {leaf}: no verdict, stop reason or effects")
             continue
-        verdict = await judge(Episode(task, offered(world.tools, task), nodes, effects, stop, world.policy), checks)
+        verdict = await judge(Episode(task, offered(world.tools, task), conversation(nodes), effects, stop, world.policy, world.judge), checks)
         if verdict != trace.verdicts[leaf]:
             differences.append(f"leaf {leaf}: the verdict is {verdict.score:g}, recorded {trace.verdicts[leaf].score:g}")
         failed += [f"{part.name}: {'; '.join(part.evidence[:3])}" for part in verdict.parts if not part.passed]
@@ -76,10 +89,15 @@ async def _branch(task: Task, world: World, trace: Trace, leaf: int, nodes: Sequ
         for call in task.start.setup:
             await session.call(call, actor="setup")
         start = session.calls
-        for index, node in enumerate(nodes):
+        attending = session if isinstance(session, Attending) else None
+        since = _before(nodes)
+        if canonical(attending.before() if attending is not None else ()) != canonical([node.message for node in nodes[:since]]):
+            out.append("something else stands before the conversation now")
+        for index, node in enumerate(nodes[since:], since):
             waiting |= {call.id: call for call in node.message.calls}
             recorded = node.message.result
             if recorded is None:
+                out += _heard(attending, index, node)
                 continue
             call = waiting.pop(recorded.call_id, None)
             if call is None:
@@ -91,6 +109,9 @@ async def _branch(task: Task, world: World, trace: Trace, leaf: int, nodes: Sequ
                 out.append(f"message {index}: {call.name!r} now returns something else")
             if node.effects and canonical(session.effects(mark)) != canonical(node.effects):
                 out.append(f"message {index}: {call.name!r} now has other effects")
+            if attending is not None and canonical(attending.notes()) != canonical(node.notes.get(WRAPPER, {})):
+                out.append(f"message {index}: a wrapper now does something else to {call.name!r}")
+            out += _heard(attending, index, node)
         if canonical(session.effects(start)) != canonical(trace.effects.get(leaf)):
             out.append("the net effects differ")
         if session.digest() != trace.state.get(leaf):
@@ -100,3 +121,10 @@ async def _branch(task: Task, world: World, trace: Trace, leaf: int, nodes: Sequ
     if waiting:
         out.append(f"calls without a result: {', '.join(sorted(waiting))}")
     return out
+
+
+def _heard(attending: Attending | None, index: int, node: Node) -> list[str]:
+    """Lets a session hear a recorded message; whether it would be recorded otherwise now."""
+    if attending is None or canonical(attending.hear(node.message)) == canonical(node.message):
+        return []
+    return [f"message {index}: it would be recorded otherwise now"]

@@ -8,7 +8,7 @@ from artificer.core.canon import Json
 from artificer.core.messages import Message, ToolCall, ToolResult
 from artificer.core.tasks import Effect, Task
 from artificer.core.trace import Node, Trace
-from artificer.core.verdicts import CheckResult, Verdict
+from artificer.core.verdicts import CheckResult, Notes, Verdict
 from artificer.studio.html import Child, Html, h
 
 _LONG = 6000
@@ -36,13 +36,15 @@ def _turns(nodes: list[Node]) -> list[Child]:
     for node in nodes:
         message = node.message
         if message.role in ("user", "assistant") and message.text:
-            out.append(_said(message))
+            out.append(_said(message, node.notes))
         out += [_call(call, results.get(call.id)) for call in message.calls]
     return out
 
 
-def _said(message: Message) -> Html:
-    who = f"{message.role}" + (f" ({message.author})" if message.author else "")
+def _said(message: Message, notes: Notes) -> Html:
+    who = f"{message.role}" + (f" ({message.author})" if message.author else "") + (f" · {message.at}" if message.at else "")
+    if notes.get("wrapper") == {"before": True}:
+        who += " · put before the conversation"
     return h("div", {"class": f"say {message.role}"}, h("small", None, who), message.text)
 
 
@@ -56,6 +58,7 @@ def _call(call: ToolCall, answered: Node | None) -> Html:
         {"class": "call refused" if refused else "call"},
         h("details", None, h("summary", None, line), _result(result)),
         h("div", {"class": "fx bad"}, f"{outcome}: {result.detail or ''}" if result is not None else outcome) if outcome else None,
+        h("p", {"class": "meta"}, f"wrappers: {_json(answered.notes['wrapper'])}") if answered is not None and "wrapper" in answered.notes else None,
         _effects("", answered.effects) if answered is not None and answered.effects else None,
     )
 

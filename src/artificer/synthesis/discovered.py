@@ -21,7 +21,8 @@ class Stored(Struct, frozen=True):
     path: str
 
     def __call__(self, world: World) -> Guide | None:
-        return attach(world, load(self.path))
+        attach(world, load(self.path))
+        return world.guide
 
 
 async def discovered(world: World, folder: RunFolder, seed: int = 0) -> Stored:

@@ -9,30 +9,38 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import entry_points
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from msgspec import Struct
 
 from artificer.core.canon import digest
 from artificer.core.errors import SourceError
-from artificer.core.messages import ToolCall, ToolResult
-from artificer.core.tasks import Effect, Start
+from artificer.core.messages import Message, ToolCall, ToolResult
+from artificer.core.tasks import Effect, Start, Task
 from artificer.core.tools import ToolSpec
+from artificer.core.verdicts import CheckResult, Notes
 from artificer.worlds.guide import Guide
 
 Forks = Literal["exact", "replay", "none"]
 TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 _BUILT_IN = {
-    "sqlite": "sqlite",
-    "postgresql": "postgresql",
-    "postgres": "postgresql",
-    "enterprise": "enterprise",
-    "mcp": "mcp",
-    "python": "python",
+    "agentdojo": "imported.agentdojo",
+    "bfcl": "imported.bfcl",
+    "code": "code",
     "domain": "domains",
+    "emulated": "emulated",
+    "enterprise": "enterprise",
+    "many": "many",
+    "mcp": "mcp",
+    "openapi": "openapi",
+    "postgres": "postgresql",
+    "postgresql": "postgresql",
+    "python": "python",
+    "sqlite": "sqlite",
+    "tau2": "imported.tau2",
 }
 
 
@@ -48,6 +56,27 @@ class Problem(Struct, frozen=True):
     what: str
 
 
+class Offer(Struct, frozen=True):
+    """What a source offers besides tools: shown to people, not to agents."""
+
+    kind: Literal["resource", "template", "prompt"]
+    name: str
+    description: str = ""
+
+
+class Played(Struct, frozen=True):
+    """One call of an episode, as a world's own judgement needs it.
+
+    Args:
+        turn: how many user messages came before it, less one.
+        actor: `"agent"` or `"user"`.
+    """
+
+    turn: int
+    call: ToolCall
+    actor: str = "agent"
+
+
 class Session(Protocol):
     """One private copy of a world's state."""
 
@@ -57,7 +86,12 @@ class Session(Protocol):
         ...
 
     async def call(self, call: ToolCall, actor: str = "agent") -> ToolResult:
-        """Runs one call. A wrong call, a refusal or a failure is a result with `error` set, and has changed nothing."""
+        """Runs one call. A wrong call, a refusal or a failure is a result with `error` set, and has changed nothing.
+
+        Args:
+            actor: `agent`; `user`, who has `World.user_tools`; `setup`, before anybody speaks; `gold`, a task's own
+                calls, whose ever they are.
+        """
         ...
 
     async def fork(self) -> Session:
@@ -75,6 +109,32 @@ class Session(Protocol):
     async def close(self) -> None: ...
 
 
+@runtime_checkable
+class Attending(Protocol):
+    """A session that also follows the conversation, as sessions of wrapped worlds do. It may say more than a result:
+    what it did, what stood before the conversation, what time a message was sent, which tools are shown by now.
+    """
+
+    def before(self) -> tuple[Message, ...]:
+        """Messages that stand before the first words. Agents see them, users do not."""
+        ...
+
+    def hear(self, message: Message) -> Message:
+        """Takes in a message that is about to be recorded; what is returned is recorded instead. Called once for
+        each message, in order, those of `before` not included. On replay it hears what was recorded, so what it adds
+        to a message it must add only once.
+        """
+        ...
+
+    def shown(self, tools: Sequence[ToolSpec]) -> Sequence[ToolSpec]:
+        """Of the tools offered, those an agent sees now, as it sees them."""
+        ...
+
+    def notes(self) -> Notes:
+        """What was done to the last call, by the name of who did it. Recorded in the trace, never shown to an agent."""
+        ...
+
+
 class World(Protocol):
     """Tools, rules and a way to start. Subclass it; `World.of` makes one from a source string."""
 
@@ -83,6 +143,11 @@ class World(Protocol):
     policy: str
     forks: Forks
     problems: Sequence[Problem] = ()
+    offers: Sequence[Offer] = ()
+    notes: Sequence[str] = ()
+    """What else a user should know of this world on this machine; never shown to an agent."""
+    user_tools: Sequence[ToolSpec] = ()
+    """Tools of the user's own (a phone, say): called with `actor="user"`, never offered to an agent."""
     guide: Guide | None = None
     """How a person who knows this world serves and invents requests, when the world knows; otherwise it is discovered
     by executing."""
@@ -92,6 +157,23 @@ class World(Protocol):
     async def close(self) -> None:
         """Releases what the world holds (servers, files). Sessions must be closed before."""
 
+    def guided(self, guide: Guide) -> Guide:
+        """The guide of this world, made of one that knows its tools: where tools must be found first, one that finds them."""
+        return guide
+
+    def tasks(self) -> Iterator[Task]:
+        """Tasks that come with the world; most bring none."""
+        return iter(())
+
+    def judge(self, task: Task, played: Sequence[Played], says: Sequence[str]) -> CheckResult | None:
+        """The world's own judgement of an episode on one of its tasks, for worlds that bring one (a published benchmark).
+
+        Args:
+            played: the calls in order.
+            says: what the agent said, in order.
+        """
+        return None
+
     def toolset(self) -> str:
         """Digest of the tool specifications."""
         return digest(list(self.tools))
@@ -99,26 +181,31 @@ class World(Protocol):
     @staticmethod
     def of(source: str, **options: str) -> World:
         """The world of a source string: `sqlite:shop.db`, `mcp:COMMAND`, `mcp:http://...`, `python:pkg.module`,
-        `domain:retail`.
+        `domain:retail`, `openapi:FILE`, `postgresql://...`, `enterprise:SOURCE`, `code:python`, `emulated:FILE`, `many:FILE.toml`,
+        `bfcl:NAME`, `tau2:NAME`, `agentdojo:NAME`; with wrappers after bars, as in
+        `domain:retail | faults:rate=0.1 | budget:calls=20`.
 
         Args:
-            source: `SCHEME:REST`.
+            source: `SCHEME:REST`, or `SCHEME:REST | WRAPPER:key=value,key=value | ...`. Bars within quotes belong to
+                the source.
             options: what the scheme takes besides, e.g. `tools="tools.toml"`.
 
         Raises:
-            SourceError: no such scheme, or the source cannot be used.
+            SourceError: no such scheme or wrapper, or the source cannot be used.
         """
-        scheme, colon, rest = source.partition(":")
-        outside = {point.name: point for point in entry_points(group="artificer.worlds")} if scheme not in _BUILT_IN else {}
-        if not colon or not rest or (scheme not in _BUILT_IN and scheme not in outside):
-            known = ", ".join(f"{name}:..." for name in sorted({*_BUILT_IN, *outside}))
-            raise SourceError(f"{without_password(source)!r} is not a tool source.", remedy=f"write SCHEME:REST with one of {known}")
-        if scheme in outside:
-            return outside[scheme].load()(rest, **options)
-        module = importlib.import_module(f"artificer.worlds.{_BUILT_IN[scheme]}")
-        try:
-            return module.open_world(rest, **options)
-        except TypeError as error:
-            if "unexpected keyword" not in str(error):
-                raise
-            raise SourceError(f"{scheme}: worlds do not take that option: {error}", where=without_password(source)) from error
+_BUILT_IN = {
+    "agentdojo": "imported.agentdojo",
+    "bfcl": "imported.bfcl",
+    "code": "code",
+    "domain": "domains",
+    "emulated": "emulated",
+    "enterprise": "enterprise",
+    "many": "many",
+    "mcp": "mcp",
+    "openapi": "openapi",
+    "postgres": "postgresql",
+    "postgresql": "postgresql",
+    "python": "python",
+    "sqlite": "sqlite",
+    "tau2": "imported.tau2",
+}

@@ -6,19 +6,34 @@ Knows JSON and our nouns, not the SDK.
 from __future__ import annotations
 
 import re
-from typing import cast
+from typing import Literal, cast
 
 import jsonschema_rs
 import msgspec
+from msgspec import Struct
 
 from artificer.core.canon import Json, canonical
 from artificer.core.errors import SourceError
 from artificer.core.messages import ToolCall, ToolResult
 from artificer.core.tools import EffectKind, ToolSpec, compile_schema
 from artificer.core.verdicts import ErrorKind
-from artificer.worlds.base import TOOL_NAME, Problem
+from artificer.worlds.base import TOOL_NAME, Offer, Problem
+
+META_ATTRIBUTES = "artificer/attributes"
+META_EXAMPLES = "artificer/examples"
+META_RETURNS = "artificer/returns"
+META_WRAPPED = "artificer/wrapped"
+META_ERROR = "artificer/error"
+"""What our own server adds for our own client, so that a world that is served is the same at the other end."""
 
 _DETAIL = 500
+_MOST = 10_000
+"""Tools that are read of a server's list."""
+_RAW_NAME = re.compile(r"[A-Za-z0-9_./:-]{1,128}")
+_UNUSUAL = re.compile(r"[^A-Za-z0-9_-]")
+_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]")
+_HINTS = {"destructiveHint": "destructive", "idempotentHint": "idempotent", "openWorldHint": "open_world"}
+_KINDS = {str(kind): kind for kind in ErrorKind}
 _QUOTED = re.compile(r"'([\w.-]{1,30})'")
 
 _REFUSALS = (
@@ -43,17 +58,28 @@ def result(call: ToolCall, answer: Json, limit: int, returns: jsonschema_rs.Draf
         return ToolResult(call.id, None, ErrorKind.bad_output, "the answer holds no content")
     texts = [_text(block) for block in cast("list[Json]", blocks)]
     text = "\n".join(texts)
+    meta = _object(entry.get("_meta"))
     if entry.get("isError") is True:
-        return ToolResult(call.id, None, refusal(text, ErrorKind.constraint), text[:_DETAIL] or "the tool failed and did not say why")
+        kind = _KINDS.get(str(meta.get(META_ERROR))) or refusal(text, ErrorKind.constraint)
+        return ToolResult(call.id, None, kind, text[:_DETAIL] or "the tool failed and did not say why")
     content: Json = entry.get("structuredContent")
     if content is None:
         content = _parsed(text)
-    size = len(canonical(content))
+    elif meta.get(META_WRAPPED) is True:
+        content = _object(content).get("result")
+    try:
+        size = len(canonical(content))
+    except (ValueError, RecursionError) as error:
+        return ToolResult(call.id, None, ErrorKind.bad_output, f"the answer is not JSON: {type(error).__name__}")
     if size > limit:
         return ToolResult(call.id, None, ErrorKind.bad_output, f"the answer has {size} bytes, more than the {limit} allowed (option max_bytes)")
     if returns is not None and not returns.is_valid(content):
         return ToolResult(call.id, None, ErrorKind.bad_output, "the answer breaks the tool's own output schema")
     return ToolResult(call.id, content)
+
+
+def _object(value: Json) -> dict[str, Json]:
+    return cast("dict[str, Json]", value) if isinstance(value, dict) else {}
 
 
 def _text(block: Json) -> str:
@@ -78,41 +104,95 @@ def _parsed(text: str) -> Json:
     return text
 
 
-def specs(offered: list[Json], where: str) -> tuple[list[ToolSpec], list[Problem]]:
-    """Usable tools in the order listed, and why the others are not."""
-    found: list[ToolSpec] = []
+class Offered(Struct, frozen=True):
+    """A usable tool: the name its server knows it by, and its specification, whose name is one for agents."""
+
+    raw: str
+    spec: ToolSpec
+
+
+def specs(offered: list[Json], where: str) -> tuple[list[Offered], list[Problem]]:
+    """Usable tools in the order listed, and why the others are not, or not as they are."""
+    found: dict[str, Offered] = {}
     problems: list[Problem] = []
-    for index, raw in enumerate(offered):
-        entry = cast("dict[str, Json]", raw) if isinstance(raw, dict) else {}
+    names = {name for raw in offered[:_MOST] if isinstance(name := _object(raw).get("name"), str) and TOOL_NAME.fullmatch(name)}
+    for index, raw in enumerate(offered[:_MOST]):
+        entry = _object(raw)
         name: Json = entry.get("name")
-        if not isinstance(name, str) or not TOOL_NAME.fullmatch(name):
-            problems.append(Problem(f"{where} tool {index}", f"its name {name!r:.80} is not a tool name; left out"))
-        elif any(spec.name == name for spec in found):
+        if not isinstance(name, str) or not _RAW_NAME.fullmatch(name):
+            problems.append(Problem(f"{where} tool {index}", f"its name {ascii(name)[:80]} is not a tool name; left out"))
+        elif name in found:
             problems.append(Problem(name, "listed twice; the second is left out"))
         else:
             fault = _fault(entry.get("inputSchema"), name, needs_object=True)
             if fault is not None:
                 problems.append(Problem(name, f"{fault}; left out"))
                 continue
-            returns = entry.get("outputSchema")
-            fault = None if returns is None else _fault(returns, name, needs_object=False)
-            if fault is not None:
-                problems.append(Problem(name, f"output: {fault}; ignored"))
-                returns = None
-            found.append(_spec(name, entry, returns))
-    return found, problems
+            given = name if name in names else _usual(name, names)
+            if given != name:
+                names.add(given)
+                problems.append(Problem(name, f"offered as {given!r}, since its own name is not one for agents"))
+            found[name] = Offered(name, _spec(given, name, entry, problems))
+    if len(offered) > _MOST:
+        problems.append(Problem(where, f"it lists {len(offered)} tools; those after the first {_MOST} are left out"))
+    return list(found.values()), problems
 
 
-def _spec(name: str, entry: dict[str, Json], returns: Json) -> ToolSpec:
-    described = entry.get("description")
-    hints: Json = entry.get("annotations")
+def _usual(name: str, taken: set[str]) -> str:
+    """A name for agents for a tool with an unusual one, that no other tool has."""
+    base = _UNUSUAL.sub("_", name)
+    candidates = (base[:64], *(f"{base[:58]}_{number}" for number in range(2, _MOST)))
+    return next(candidate for candidate in candidates if candidate not in taken)
+
+
+def _spec(given: str, name: str, entry: dict[str, Json], problems: list[Problem]) -> ToolSpec:
+    meta, hints = _object(entry.get("_meta")), _object(entry.get("annotations"))
+    returns: Json = meta.get(META_RETURNS, entry.get("outputSchema"))
+    fault = None if returns is None else _fault(returns, name, needs_object=False)
+    if fault is not None:
+        problems.append(Problem(name, f"output: {fault}; ignored"))
+        returns = None
+    if hints.get("readOnlyHint") is True and hints.get("destructiveHint") is True:
+        problems.append(Problem(name, "says that it only reads and that it destroys; taken as unknown"))
+    ours = META_ATTRIBUTES in meta
+    examples: Json = meta.get(META_EXAMPLES)
+    listed = cast("list[Json]", examples) if isinstance(examples, list) else []
     return ToolSpec(
-        name=name,
-        description=described.strip() if isinstance(described, str) and described.strip() else name.replace("_", " "),
-        parameters=_with_examples(entry["inputSchema"]),
+        name=given,
+        description=_described(name, entry.get("description"), problems),
+        parameters=entry["inputSchema"] if ours else _with_examples(entry["inputSchema"]),
         returns=returns,
-        effect=_effect(cast("dict[str, Json]", hints) if isinstance(hints, dict) else {}),
+        effect=_effect(hints),
+        attributes=_object(meta.get(META_ATTRIBUTES)) if ours else _hints(hints),
+        examples=tuple(cast("dict[str, Json]", example) for example in listed if isinstance(example, dict)),
     )
+
+
+def _described(name: str, text: Json, problems: list[Problem]) -> str:
+    """A description without characters that a person does not see and a model reads."""
+    if not isinstance(text, str) or not text.strip():
+        return name.replace("_", " ")
+    seen, hidden = _INVISIBLE.subn("", text)
+    if hidden:
+        problems.append(Problem(name, f"its description holds {hidden} invisible character(s); removed"))
+    return seen.strip() or name.replace("_", " ")
+
+
+def _hints(hints: dict[str, Json]) -> dict[str, Json]:
+    """What a server says of a tool besides reading or writing, where it says it."""
+    return {ours: hints[theirs] for theirs, ours in _HINTS.items() if isinstance(hints.get(theirs), bool)}
+
+
+def others(kind: Literal["resource", "template", "prompt"], listed: list[Json]) -> list[Offer]:
+    """Resources, templates and prompts as they are shown to a person."""
+    found: list[Offer] = []
+    for raw in listed[:_MOST]:
+        entry = _object(raw)
+        name = entry.get("uri") or entry.get("uriTemplate") or entry.get("name")
+        if isinstance(name, str):
+            described = entry.get("description") or entry.get("title") or entry.get("name")
+            found.append(Offer(kind, _INVISIBLE.sub("", name)[:500], _INVISIBLE.sub("", str(described or ""))[:500]))
+    return found
 
 
 def _with_examples(schema: dict[str, Json]) -> dict[str, Json]:
@@ -131,6 +211,8 @@ def _with_examples(schema: dict[str, Json]) -> dict[str, Json]:
 
 
 def _effect(hints: dict[str, Json]) -> EffectKind:
+    if hints.get("readOnlyHint") is True and hints.get("destructiveHint") is True:
+        return "unknown"
     if hints.get("readOnlyHint") is True:
         return "read"
     return "write" if hints.get("readOnlyHint") is False or hints.get("destructiveHint") is True else "unknown"

@@ -13,15 +13,15 @@ import re
 import shutil
 import signal
 import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
-from typing import cast
 
 from msgspec import Struct
 
 from artificer.core.canon import Json
 from artificer.core.errors import SourceError
+from artificer.worlds.env_refs import changed
 
 WORKSPACE = "/workspace"
 SCRATCH = "{scratch}"
@@ -34,36 +34,36 @@ _VIRTUAL = re.compile(r"(?<![\w./-])/workspace(?![\w.-])")
 
 
 class Command(Struct, frozen=True):
-    """How a server is started. `{scratch}` in `words` and `env` stands for the session's own folder, a copy of `template` if there is one."""
+    """How a server is started. `{scratch}` in `words`, `env` and `cwd` stands for the session's own folder, a copy of `template` if there is one."""
 
     words: tuple[str, ...]
     env: dict[str, str] = {}
     template: str | None = None
+    cwd: str | None = None
 
     @property
     def needs_scratch(self) -> bool:
-        return self.template is not None or any(SCRATCH in part for part in (*self.words, *self.env.values()))
+        return self.template is not None or any(SCRATCH in part for part in (*self.words, *self.env.values(), self.cwd or ""))
 
 
 class Scratch:
-    """A private folder, removed by `remove`. Without one (`path` None) nothing is translated."""
+    """A private folder with a copy of `source` (None: empty), removed by `remove`. When none is `wanted` (`path` None) nothing is translated."""
 
-    def __init__(self, command: Command) -> None:
+    def __init__(self, source: str | None, *, wanted: bool) -> None:
         self.path: str | None = None
-        if not command.needs_scratch:
+        if not wanted:
             return
         self._parent = tempfile.mkdtemp(prefix="artificer-")
         self.path = str(Path(self._parent, "workspace").resolve())
         try:
-            if command.template is None:
+            if source is None:
                 Path(self.path).mkdir()
             else:
-                shutil.copytree(command.template, self.path, symlinks=True)
+                shutil.copytree(source, self.path, symlinks=True)
         except OSError as error:
             self.remove()
-            raise SourceError(
-                f"the template {command.template!r} cannot be copied: {error}", remedy="give a readable folder and free some disk space"
-            ) from error
+            remedy = "give a readable folder and free some disk space"
+            raise SourceError(f"the template {source!r} cannot be copied: {error}", remedy=remedy) from error
 
     def fill(self, text: str) -> str:
         """`text` with `{scratch}` replaced by the folder."""
@@ -72,12 +72,12 @@ class Scratch:
     def inward(self, value: Json) -> Json:
         """Arguments with `/workspace` replaced by the folder."""
         path = self.path
-        return value if path is None else _strings(value, lambda text: _VIRTUAL.sub(lambda _: path, text) if WORKSPACE in text else text)
+        return value if path is None else changed(value, lambda text: _VIRTUAL.sub(lambda _: path, text) if WORKSPACE in text else text)
 
     def outward(self, value: Json) -> Json:
         """Results with the folder replaced by `/workspace`."""
         path = self.path
-        return value if path is None else _strings(value, lambda text: text.replace(path, WORKSPACE))
+        return value if path is None else changed(value, lambda text: text.replace(path, WORKSPACE))
 
     def refill(self, source: str | None) -> None:
         """Makes the folder, in place, a copy of `source` (empty when None).
@@ -103,16 +103,6 @@ class Scratch:
             shutil.rmtree(self._parent, ignore_errors=True)
 
 
-def _strings(value: Json, change: Callable[[str], str]) -> Json:
-    if isinstance(value, str):
-        return change(value)
-    if isinstance(value, dict):
-        return {change(key): _strings(part, change) for key, part in cast("dict[str, Json]", value).items()}
-    if isinstance(value, list):
-        return [_strings(part, change) for part in cast("list[Json]", value)]
-    return value
-
-
 class Server:
     """A running server. `lines()` must be read by one task, for otherwise a full pipe stops the server."""
 
@@ -122,18 +112,23 @@ class Server:
         self._errors = asyncio.create_task(self._read_errors())
 
     @classmethod
-    async def start(cls, command: Command, scratch: Scratch) -> Server:
-        """Raises: SourceError: there is no such program, or it cannot be run."""
-        env = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-        env |= {name: scratch.fill(value) for name, value in command.env.items()}
-        words = [scratch.fill(word) for word in command.words]
+    async def start(cls, command: Command, where: str) -> Server:
+        """A running server of a command whose words and values are filled in.
+
+        Raises:
+            SourceError: there is no such program, or it cannot be run.
+        """
+        env = {name: os.environ[name] for name in _INHERITED if name in os.environ} | command.env
         pipe = asyncio.subprocess.PIPE
         try:
-            process = await asyncio.create_subprocess_exec(*words, stdin=pipe, stdout=pipe, stderr=pipe, env=env, start_new_session=True)
+            process = await asyncio.create_subprocess_exec(
+                *command.words, stdin=pipe, stdout=pipe, stderr=pipe, env=env, cwd=command.cwd, start_new_session=True
+            )
         except (OSError, ValueError) as error:
+            what = error.strerror if isinstance(error, OSError) else str(error)
             raise SourceError(
-                f"the server {words[0]!r} cannot be started: {error}",
-                where=" ".join(command.words),
+                f"the server {command.words[0]!r} cannot be started: {what}",
+                where=where,
                 remedy="install it, or write the command as you would type it in a terminal",
             ) from error
         return cls(process)
@@ -205,18 +200,3 @@ class Server:
         while self._process.returncode is None and loop.time() < until:
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, 0.05)
-
-
-def command_of(words: Sequence[str], options: Mapping[str, str], where: str) -> Command:
-    """A command from a source string's words and its options `template` and `env.NAME`.
-
-    Raises:
-        SourceError: no word, or the template is not a folder.
-    """
-    if not words:
-        raise SourceError("there is no command.", where=where, remedy="write mcp:COMMAND, e.g. mcp:python -m mcp_server_git --repository {scratch}")
-    template = options.get("template")
-    if template is not None and not Path(template).is_dir():
-        raise SourceError(f"the template {template!r} is not a folder.", where=where, remedy="give the folder that each session gets a copy of")
-    env = {name.removeprefix("env."): value for name, value in options.items() if name.startswith("env.")}
-    return Command(tuple(words), env, template)

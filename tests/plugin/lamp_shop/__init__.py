@@ -1,17 +1,19 @@
-"""An outside package: a world (`lamps:2`), a recipe made of CoVe's stages and one check of its own."""
+"""An outside package: a world (`lamps:2`), a wrapper, a recipe made of CoVe's stages and one check of its own."""
 
 from __future__ import annotations
 
 from msgspec import Struct
 
 from artificer.checks.base import Episode
+from artificer.core.messages import ToolCall, ToolResult
 from artificer.core.tasks import Start, Task
 from artificer.core.trace import Trace
-from artificer.core.verdicts import CheckResult
+from artificer.core.verdicts import CheckResult, ErrorKind
 from artificer.recipes import Anchor, Recipe
 from artificer.recipes.synthesis import cove
 from artificer.run.stage import Reject, each
 from artificer.worlds.base import Session, World
+from artificer.worlds.wrappers.base import Wrapped, WrappedSession
 
 
 class LampShop(World):
@@ -27,6 +29,30 @@ class LampShop(World):
 
 def open_world(rest: str, **options: str) -> World:
     return LampShop(World.of("sqlite:chinook", **options))
+
+
+class Closed(Wrapped):
+    """`| closed`: nothing can be changed, and the agent is told so when it tries."""
+
+    def __init__(self, inner: World, why: str) -> None:
+        super().__init__(inner, "closed", {"why": why})
+        self.why = why
+        self.writes = {tool.name for tool in inner.tools if tool.effect != "read"}
+
+    def session(self, inner: Session, start: Start) -> WrappedSession:
+        return ClosedSession(self, inner, start)
+
+
+class ClosedSession(WrappedSession):
+    async def answer(self, call: ToolCall, actor: str) -> ToolResult:
+        if call.name not in self.world.writes:
+            return await self.pass_on(call, actor)
+        self.note("refused")
+        return ToolResult(call.id, None, ErrorKind.forbidden, self.world.why)
+
+
+def closed(world: World, *, why: str = "the shop is closed") -> World:
+    return Closed(world, why)
 
 
 class Brief(Struct, frozen=True):

@@ -27,6 +27,7 @@ from artificer.synthesis.dataflow.views import Row, machine_like, sayable, table
 from artificer.synthesis.dataflow.words import READS, common_prefix, invent, label_of, noun_for, path_of, phrases_for, resolved, schema_of, words_of
 from artificer.worlds.base import Session, World
 from artificer.worlds.observe import Probe, Probed
+from artificer.worlds.wrappers.base import innermost, innermost_call
 
 _TRIES = 40
 _PROBES = 16
@@ -345,15 +346,16 @@ class _Explorer:
 
     async def _probe(self) -> tuple[Probe, ...]:
         """Gives a world that cannot observe itself the read calls that do: closed ones first."""
-        if not isinstance(self.world, Probed):
+        world = innermost(self.world)
+        if not isinstance(world, Probed):
             return ()
-        if not self.world.probes:
+        if not world.probes:
             ordered = sorted(self.reads, key=lambda read: not read.closed)
-            self.world.probes = tuple(Probe(read.tool, read.arguments) for read in ordered if canonical((read.tool, read.arguments)) in self.steady)[
-                :_PROBES
-            ]
+            steady = [ToolCall("", read.tool, read.arguments) for read in ordered if canonical((read.tool, read.arguments)) in self.steady]
+            calls = [innermost_call(self.world, call) for call in steady[:_PROBES]]
+            world.probes = tuple(Probe(call.name, call.arguments) for call in calls)
         await self.renew()
-        return self.world.probes
+        return world.probes
 
     def _settle(self) -> None:
         """Once all is known: what reads answer, and sources less what is volatile."""

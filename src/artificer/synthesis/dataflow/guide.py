@@ -17,6 +17,7 @@ from artificer.synthesis.dataflow.serve import serve
 from artificer.worlds.base import Session, World
 from artificer.worlds.guide import Demand, Desk, Dropped, Procedure, Request
 from artificer.worlds.observe import Probed
+from artificer.worlds.wrappers.base import innermost
 
 
 class DataflowGuide:
@@ -60,9 +61,10 @@ def attach(world: World, graph: DataflowGraph) -> DataflowGuide:
         SourceError: the world's tools are not those of the graph.
     """
     guide = DataflowGuide.from_graph(graph, world.tools)
-    if isinstance(world, Probed):
-        world.probes = graph.probes
-    world.guide = guide
+    within = innermost(world)
+    if isinstance(within, Probed):
+        within.probes = graph.probes
+    world.guide = world.guided(guide)
     return guide
 
 

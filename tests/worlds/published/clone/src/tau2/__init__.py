@@ -1,0 +1,1 @@
+raise ImportError("a framework is needed")

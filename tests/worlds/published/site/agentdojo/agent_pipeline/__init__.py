@@ -1,0 +1,1 @@
+raise ImportError("six model clients are needed")

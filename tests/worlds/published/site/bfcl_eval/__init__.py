@@ -1,0 +1,1 @@
+raise ImportError("the top of the package needs a hundred others")

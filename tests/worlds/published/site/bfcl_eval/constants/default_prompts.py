@@ -1,0 +1,1 @@
+DEFAULT_USER_PROMPT_FOR_ADDITIONAL_FUNCTION_FC = "More functions are there now."

@@ -1,0 +1,1 @@
+PADDING = "and so on " * 3
