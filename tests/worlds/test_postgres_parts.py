@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from decimal import Decimal
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from artificer.core.errors import SourceError
+from artificer.core.errors import MissingExtra, SourceError
 from artificer.worlds.base import World, without_password
 from artificer.worlds.postgresql.address import read_address
 from artificer.worlds.postgresql.expressions import Names, constant, translated
@@ -79,6 +80,8 @@ def test_a_password_in_a_url_is_refused_and_never_repeated(secret, shape):
 def test_other_messages_do_not_repeat_it_either():
     for source, options in (
         ("postgresqll://me:hunter2@h/d", {}),
+        ("postgresql://me:hunter2@h/d | nothing:x=1", {}),
+        ("postgresql://me:hunter2@h/d | faults:rate=much", {}),
         ("enterprise:postgresql://me:hunter2@h/d", {"no": "x"}),
         ("sqlite://me:hunter2@h/d", {"no": "x"}),
     ):
@@ -164,3 +167,9 @@ def test_numbers():
     ]
     assert [(number(Decimal(text)), rounded(Decimal(text))) for text, _, _ in table] == [(value, lost) for _, value, lost in table]
     assert number(None) is None
+
+
+def test_without_the_driver_the_message_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(MissingExtra, match=r"needs the optional part 'postgres'"):
+        World.of("postgresql://h/d")

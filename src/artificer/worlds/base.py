@@ -193,19 +193,34 @@ class World(Protocol):
         Raises:
             SourceError: no such scheme or wrapper, or the source cannot be used.
         """
-_BUILT_IN = {
-    "agentdojo": "imported.agentdojo",
-    "bfcl": "imported.bfcl",
-    "code": "code",
-    "domain": "domains",
-    "emulated": "emulated",
-    "enterprise": "enterprise",
-    "many": "many",
-    "mcp": "mcp",
-    "openapi": "openapi",
-    "postgres": "postgresql",
-    "postgresql": "postgresql",
-    "python": "python",
-    "sqlite": "sqlite",
-    "tau2": "imported.tau2",
-}
+        if " | " not in source:
+            return _opened(source, options)
+        wrappers = importlib.import_module("artificer.worlds.wrappers")
+        shown = without_password(source)
+        first, *rest = wrappers.split(source)
+        pipes = [wrappers.pipe_of(text, shown) for text in rest]
+        wraps = [wrappers.checked(pipe, shown) for pipe in pipes]  # before anything is opened
+        world = _opened(first, options)
+        name = first
+        for pipe, wrap in zip(pipes, wraps, strict=True):
+            world = wrap(world, **pipe.options)
+            name = world.name = f"{name} | {pipe.text}"  # what makes this world again
+        return world
+
+
+def _opened(source: str, options: dict[str, str]) -> World:
+    """The world of a source without wrappers."""
+    scheme, colon, rest = source.partition(":")
+    outside = {point.name: point for point in entry_points(group="artificer.worlds")} if scheme not in _BUILT_IN else {}
+    if not colon or not rest or (scheme not in _BUILT_IN and scheme not in outside):
+        known = ", ".join(f"{name}:..." for name in sorted({*_BUILT_IN, *outside}))
+        raise SourceError(f"{without_password(source)!r} is not a tool source.", remedy=f"write SCHEME:REST with one of {known}")
+    if scheme in outside:
+        return outside[scheme].load()(rest, **options)
+    module = importlib.import_module(f"artificer.worlds.{_BUILT_IN[scheme]}")
+    try:
+        return module.open_world(rest, **options)
+    except TypeError as error:
+        if "unexpected keyword" not in str(error):
+            raise
+        raise SourceError(f"{scheme}: worlds do not take that option: {error}", where=without_password(source)) from error
