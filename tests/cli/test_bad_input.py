@@ -163,7 +163,7 @@ def test_ctrl_c_ends_with_130_and_the_same_command_continues(tmp_path):
 
 def test_names_that_nothing_answers_to(capsys, tmp_path):
     refused(capsys, ["synth", "covet", "--world", "domain:retail", "-o", str(tmp_path / "r")], "'covet'", "cove")
-    for source in ("retail", "domain:retial", "sqlite:", "postgres:x", "mcp:/no/such/program", "python:no_such_module"):
+    for source in ("retail", "domain:retial", "sqlite:", "oracle:x", "mcp:/no/such/program", "python:no_such_module"):
         refused(capsys, ["tools", source], source.partition(":")[2] or source)
         refused(capsys, synth(source, tmp_path / "r"))
     refused(capsys, synth("domain:retail", tmp_path / "r", "--agent", "gpt"), "gpt")
