@@ -13,7 +13,7 @@ task is made and proven; they pass, with names mapped, and are not counted.
 from __future__ import annotations
 
 import copy
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from random import Random
 from typing import Any, Self, cast
 
@@ -22,10 +22,10 @@ import msgspec
 from artificer.core.canon import Json, rng, seed_of
 from artificer.core.errors import SourceError
 from artificer.core.messages import Message, ToolCall, ToolResult
-from artificer.core.tasks import Effect, Start
+from artificer.core.tasks import Effect, Start, Task
 from artificer.core.tools import ToolSpec
-from artificer.core.verdicts import Notes
-from artificer.worlds.base import Attending, Forks, Problem, Session, World
+from artificer.core.verdicts import CheckResult, Notes
+from artificer.worlds.base import Attending, Forks, Played, Problem, Session, World
 from artificer.worlds.guide import Call, Demand, Desk, Dropped, Guide, Procedure, Request, Step
 
 PARTIES = frozenset({"agent", "user"})
@@ -52,6 +52,9 @@ class Wrapped(World):
         self.policy = inner.policy
         self.forks: Forks = inner.forks
         self.problems: Sequence[Problem] = inner.problems
+        self.offers = inner.offers
+        self.notes = inner.notes
+        self.user_tools = inner.user_tools
         self.guide: Guide | None = WrappedGuide(self, inner.guide) if inner.guide is not None else None
 
     def session(self, inner: Session, start: Start) -> WrappedSession:
@@ -60,6 +63,16 @@ class Wrapped(World):
 
     def guided(self, guide: Guide) -> Guide:
         return self.inner.guided(guide)
+
+    def tasks(self) -> Iterator[Task]:
+        """The inner world's tasks, their setup and gold calls in this world's names."""
+        for task in self.inner.tasks():
+            setup = tuple(self.outward(call) for call in task.start.setup)
+            gold = None if task.gold is None else tuple(self.outward(call) for call in task.gold)
+            yield msgspec.structs.replace(task, world=self.name, start=msgspec.structs.replace(task.start, setup=setup), gold=gold)
+
+    def judge(self, task: Task, played: Sequence[Played], says: Sequence[str]) -> CheckResult | None:
+        return self.inner.judge(task, [msgspec.structs.replace(one, call=self.inward(one.call)) for one in played], says)
 
     def inward(self, call: ToolCall) -> ToolCall:
         """A call in this world's names, in the inner world's."""
