@@ -78,7 +78,7 @@ class Player:
                 return Played(fault, tuple(repairs))
             answer, mended, problem = read_answer(raw)
             repairs += [mended] if mended else []
-            outcome, problems = (None, [problem]) if problem else world.judge(plan, call.arguments, met).judged(answer)
+            outcome, problems = (None, [problem]) if problem else world.judging(plan, call.arguments, met).judged(answer)
             if outcome is not None:
                 return Played(outcome, tuple(repairs), meant=True)
             repairs.append("asked again: " + problems[0][:200])

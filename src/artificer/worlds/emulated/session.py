@@ -166,7 +166,7 @@ class EmulatedSession:
         outcome = self._world.records.get(key := self.record_key(call))
         if outcome is None:
             return None
-        checked = self._world.judge(plan, call.arguments, self._situation(plan)).judged(answer_of(plan, outcome))[0]
+        checked = self._world.judging(plan, call.arguments, self._situation(plan)).judged(answer_of(plan, outcome))[0]
         if checked is None:
             self._world.records.refuse(key, call.name)
         return checked

@@ -96,7 +96,7 @@ class EmulatedWorld(World):
         """What of the file cannot be used as it is, and what befell the records."""
         return (*self._problems, *self.records.problems)
 
-    def judge(self, plan: Plan, arguments: Row, met: Situation) -> Judge:
+    def judging(self, plan: Plan, arguments: Row, met: Situation) -> Judge:
         """Who decides whether an answer to a call can stand."""
         return Judge(plan, self.plans, arguments, met, self._results, self._bounds)
 
