@@ -167,9 +167,9 @@ def refers(world: World, call: ToolCall) -> bool:
 class _LastFirst(Hearing):
     """Takes up the wants of a message in reverse order: another right path."""
 
-    def listen(self, messages) -> None:
+    def listen(self, messages, since: int = 0) -> None:
         before = len(self.wants)
-        super().listen(messages)
+        super().listen(messages, since)
         self.wants[before:] = self.wants[before:][::-1]
 
 
