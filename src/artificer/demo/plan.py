@@ -45,7 +45,7 @@ class Size(Struct, frozen=True):
     held_out: int = 100
     server: int = 16
     rows: int = 1500
-    examined: int = 36
+    examined: int = 24
     longest: int = 1000
     minutes: float = 4.0
 
