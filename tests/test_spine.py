@@ -18,7 +18,8 @@ from artificer.core.tasks import Task
 from artificer.core.trace import Node, Trace
 from artificer.core.verdicts import StopReason, Verdict
 from artificer.recipes.synthesis.cove import Knobs, source, stages
-from artificer.rollout.episode import episode_rng, offered, play
+from artificer.rollout.episode import episode_rng, play
+from artificer.rollout.line import offered
 from artificer.rollout.parties import user_maker
 from artificer.rollout.replay import judged, replay
 from artificer.run.engine import execute

@@ -15,7 +15,8 @@ from artificer.core.tasks import Task
 from artificer.core.trace import Trace
 from artificer.core.verdicts import ErrorKind, StopReason
 from artificer.rollout.collect import collect
-from artificer.rollout.episode import Limits, play
+from artificer.rollout.episode import play
+from artificer.rollout.line import Limits
 from artificer.rollout.parties import agent_maker, user_maker
 from artificer.run.stage import Reject
 from artificer.synthesis.goals import GoalSpec, sample

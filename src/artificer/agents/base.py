@@ -1,18 +1,20 @@
 """What a side may see, and what it must be able to do.
 
 A `View` is all that an agent or a user gets: visible messages, tools, rules. Goals, gold and checks are in none. Who
-sees what is decided in one place, `artificer.rollout.episode`.
+sees what is decided in one place, `artificer.rollout.line`.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, Self
 
 from msgspec import Struct
 
 from artificer.core.messages import Message
 from artificer.core.tools import ToolSpec
+from artificer.models.base import Reply
 
 
 class View(Struct, frozen=True):
@@ -27,16 +29,29 @@ class View(Struct, frozen=True):
 
 
 class Agent(Protocol):
-    """Acts for the user. One object serves one episode."""
+    """Acts for the user. One object serves one episode. Subclass it."""
 
-    async def act(self, view: View) -> Message:
-        """The next assistant message: calls (with or without text), or text for the user."""
+    async def act(self, view: View) -> Message | Reply:
+        """The next assistant message: calls (with or without text), or text for the user. A `Reply` where there is
+        something to record besides: tokens, repairs, notes; with the error `transport` or `timeout` when the model
+        behind the agent is gone.
+        """
         ...
+
+    def fork(self) -> Self:
+        """A copy that goes on by itself. Models, worlds and guides are shared between copies."""
+        return copy.deepcopy(self)
 
 
 class User(Protocol):
-    """A person, or a simulated one. One object serves one episode."""
+    """A person, or a simulated one. One object serves one episode. Subclass it."""
 
-    async def speak(self, view: View) -> Message | None:
-        """The next user message, or None when the user is done."""
+    async def speak(self, view: View) -> Message | Reply | None:
+        """The next user message, or None when the user is done. A message with calls makes these with the user's own
+        tools (`view.tools`), and the user is asked again.
+        """
         ...
+
+    def fork(self) -> Self:
+        """A copy that goes on by itself."""
+        return copy.deepcopy(self)

@@ -8,18 +8,20 @@ a call of no tool, which the session refuses with a reason that the model then s
 
 from __future__ import annotations
 
+from typing import Self
+
 import msgspec
 
-from artificer.agents.base import View
+from artificer.agents.base import Agent, View
 from artificer.core.messages import Message, ToolCall
 from artificer.core.verdicts import ErrorKind
-from artificer.models.base import Model, Request, Sampling
+from artificer.models.base import Model, Reply, Request, Sampling
 from artificer.models.prompt import FULL, Style, shortened
 
 UNREADABLE = "unreadable_call"
 
 
-class FunctionCalling:
+class FunctionCalling(Agent):
     """See the module docstring.
 
     Args:
@@ -48,7 +50,7 @@ class FunctionCalling:
         self._times = times
         self._style = style
 
-    async def act(self, view: View) -> Message:
+    async def act(self, view: View) -> Reply:
         messages = list(view.messages) if self._compact is None else shortened(view.messages, self._compact)
         if self._times:
             messages = [timed(message) for message in messages]
@@ -60,7 +62,11 @@ class FunctionCalling:
         calls = tuple(ToolCall(f"c{made + index}", call.name, call.arguments) for index, call in enumerate(message.calls, 1))
         if reply.error is ErrorKind.unparsable_call and not calls:
             calls = (ToolCall(f"c{made + 1}", UNREADABLE, {"text": message.text[:400]}),)
-        return msgspec.structs.replace(message, calls=calls, author=self._model.name)
+        message = msgspec.structs.replace(message, calls=calls, author=self._model.name)
+        return msgspec.structs.replace(reply, message=message, raw="")
+
+    def fork(self) -> Self:
+        return self  # it remembers nothing
 
 
 def timed(message: Message) -> Message:

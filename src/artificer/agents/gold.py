@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from artificer.agents.base import View
+from artificer.agents.base import Agent, View
 from artificer.core.messages import Message
 from artificer.core.tasks import Task
 
 
-class GoldAgent:
+class GoldAgent(Agent):
     """Makes the gold calls of each want when the user brings it up. It is handed the goal: use it to test worlds and
     checks."""
 

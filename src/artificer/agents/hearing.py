@@ -45,6 +45,7 @@ class Hearing:
     """Follows a conversation and keeps the facts heard so far, by want."""
 
     def __init__(self, facts: Sequence[Fact]) -> None:
+        self.facts = facts
         self._unheard = list(facts)
         self._read = 0
         self.wants: list[int] = []

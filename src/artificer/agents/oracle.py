@@ -17,7 +17,9 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
-from artificer.agents.base import View
+import msgspec
+
+from artificer.agents.base import Agent, View
 from artificer.agents.hearing import Hearing, affirms
 from artificer.core.canon import Json
 from artificer.core.errors import SourceError
@@ -70,7 +72,7 @@ class _Desk:
         return self._memory
 
 
-class Oracle:
+class Oracle(Agent):
     """See the module docstring.
 
     Args:
@@ -104,8 +106,24 @@ class Oracle:
         """What tools answered last, where that was not as promised."""
         self._strange = False
         """Whether an unpromised answer was ever taken."""
+        self._chance = rng.getstate()
+        self._seen: list[tuple[View, int]] = []
+        """What it acted on: views, and how many messages they held then."""
 
     async def act(self, view: View) -> Message:
+        return self._decide(view)
+
+    def fork(self) -> Oracle:
+        """Procedures cannot be copied under way, so the copy lives through the same conversation."""
+        chance = Random()
+        chance.setstate(self._chance)
+        other = Oracle(self._guide, Hearing(self._hearing.facts), self._ops, chance, self._error_rate)
+        for view, count in self._seen:
+            other._decide(msgspec.structs.replace(view, messages=view.messages[:count]))
+        return other
+
+    def _decide(self, view: View) -> Message:
+        self._seen.append((view, len(view.messages)))
         self._hearing.listen(view.messages, view.since)
         if self._retry is not None:
             return self._correct(view)

@@ -20,6 +20,7 @@ from msgspec import Struct
 
 from artificer.core.canon import Json, canonical
 from artificer.core.errors import SourceError
+from artificer.core.messages import ToolCall, ToolResult
 from artificer.core.verdicts import ErrorKind
 
 EffectKind = Literal["read", "write", "unknown"]
@@ -91,3 +92,32 @@ def validate_arguments(validator: jsonschema_rs.Draft202012Validator, arguments:
     path = "".join(f"/{step}" for step in error.instance_path)
     keyword = str(error.schema_path[-1]) if error.schema_path else ""
     return ArgumentError(_KINDS.get(keyword, ErrorKind.invalid_argument), path, error.message[:500])
+
+
+def not_json(value: Json) -> str | None:
+    """Why a value that fits a schema still cannot be written as JSON (lone surrogates, endless nesting); None when it can."""
+    try:
+        canonical(value)
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        return f"the arguments are not JSON: {type(error).__name__}"
+    return None
+
+
+def unfit(call: ToolCall, validator: jsonschema_rs.Draft202012Validator) -> ToolResult | None:
+    """The answer to a call whose arguments break the schema, or None when they keep it."""
+    wrong = validate_arguments(validator, call.arguments)
+    return None if wrong is None else ToolResult(call.id, None, wrong.kind, f"{wrong.path or 'arguments'}: {wrong.detail}")
+
+
+def refusal(call: ToolCall, validator: jsonschema_rs.Draft202012Validator | None) -> ToolResult | None:
+    """The answer to a call that cannot be made, whatever the state; None when it can.
+
+    There is no such tool (no validator), the arguments break its schema, or they cannot be written as JSON.
+    """
+    if validator is None:
+        return ToolResult(call.id, None, ErrorKind.unknown_tool, f"there is no tool {call.name!r}")
+    wrong = unfit(call, validator)
+    if wrong is not None:
+        return wrong
+    garbled = not_json(call.arguments)
+    return None if garbled is None else ToolResult(call.id, None, ErrorKind.invalid_argument, garbled)

@@ -51,6 +51,7 @@ class StopReason(StrEnum):
     agent_done = "agent_done"
     max_turns = "max_turns"
     max_calls = "max_calls"
+    max_tokens = "max_tokens"
     too_many_errors = "too_many_errors"
     agent_error = "agent_error"
     user_error = "user_error"

@@ -43,7 +43,7 @@ class Size(Struct, frozen=True):
 
     traces: int = 1000
     held_out: int = 100
-    server: int = 16
+    server: int = 8
     rows: int = 1500
     examined: int = 24
     longest: int = 1000

@@ -10,7 +10,7 @@ import asyncio
 import importlib
 from collections.abc import Sequence
 from importlib.metadata import entry_points
-from typing import Protocol
+from typing import Protocol, Self
 
 from msgspec import Struct
 
@@ -18,7 +18,8 @@ from artificer.core.canon import Json
 from artificer.core.errors import ArtificerError
 from artificer.core.messages import Message
 from artificer.core.tools import ToolSpec
-from artificer.core.verdicts import ErrorKind
+from artificer.core.trace import Tokens
+from artificer.core.verdicts import ErrorKind, Notes
 from artificer.models.prompt import FULL, Style
 
 _BUILT_IN = {"hf": "hf", "local": "local", "openai": "openai", "scripted": "scripted"}
@@ -71,6 +72,8 @@ class Reply(Struct, frozen=True, omit_defaults=True):
         repairs: what had to be mended to read the calls.
         error: set when a call was meant but could not be read (`unparsable_call`), or the engine failed (`transport`, `timeout`).
         detail: what was wrong, in words.
+        tokens: ids and log-probabilities of what was written, where the engine tells them.
+        notes: what else should stand beside the message in a trace.
     """
 
     message: Message
@@ -79,6 +82,8 @@ class Reply(Struct, frozen=True, omit_defaults=True):
     repairs: tuple[str, ...] = ()
     error: ErrorKind | None = None
     detail: str | None = None
+    tokens: Tokens | None = None
+    notes: Notes = {}
 
 
 class Model(Protocol):
@@ -104,6 +109,10 @@ class Model(Protocol):
 
     async def close(self) -> None:
         """Releases what the model holds."""
+
+    def __deepcopy__(self, memo: object) -> Self:
+        """Models are shared by the copies of what holds them."""
+        return self
 
     @staticmethod
     def of(text: str) -> Model:

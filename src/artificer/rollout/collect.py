@@ -14,7 +14,8 @@ from artificer.checks.base import Check
 from artificer.checks.suite import standard
 from artificer.core.tasks import Task
 from artificer.core.trace import Trace
-from artificer.rollout.episode import AgentMaker, Limits, UserMaker, play
+from artificer.rollout.episode import AgentMaker, UserMaker, play
+from artificer.rollout.line import Limits
 from artificer.rollout.replay import judged
 from artificer.worlds.base import World
 

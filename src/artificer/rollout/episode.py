@@ -1,28 +1,18 @@
-"""The episode loop: one task, one agent, one user, one private session, until the user is done or a limit is reached.
-
-Visibility is decided here and nowhere else: the agent gets the messages, the tools its task offers and the world's
-policy; the user gets the messages without tool traffic and without what stood before the conversation; checks get the
-finished `Episode`. A model's or tool's mistake is recorded and the episode goes on.
-
-Sessions of wrapped worlds follow the conversation (`worlds.base.Attending`): they may stamp messages, show fewer
-tools, and say what they did, which is kept in the notes of nodes under `wrapper`.
-"""
+"""An episode: one task, one agent, one user, one private session, played out by a search (one line, by default)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from random import Random
+from typing import Protocol
 
-from msgspec import Struct
-
-from artificer.agents.base import Agent, User, View
+from artificer.agents.base import Agent, User
 from artificer.core.canon import rng, stable_id
-from artificer.core.messages import Message
 from artificer.core.tasks import Task
-from artificer.core.tools import ToolSpec
-from artificer.core.trace import Node, Trace, Usage
+from artificer.core.trace import Trace
 from artificer.core.verdicts import StopReason
-from artificer.worlds.base import Attending, Session, World
+from artificer.rollout.line import Limits, Line, Tree
+from artificer.worlds.base import World
 
 AgentMaker = Callable[[Task, World, int], Agent]
 """Makes the agent of one episode from the task, the world and the episode's seed. It hands the agent nothing
@@ -30,47 +20,43 @@ private."""
 UserMaker = Callable[[Task, int], User]
 
 
-class Limits(Struct, frozen=True):
-    """When an episode is stopped: assistant messages, tool calls, and tool errors in a row."""
+class Search(Protocol):
+    """How an episode is explored."""
 
-    turns: int = 60
-    calls: int = 60
-    errors: int = 10
-
-
-WRAPPER = "wrapper"
-"""The key of a node's notes under which wrappers say what they did."""
-BEFORE = {"before": True}
-"""What stands there on the messages before the conversation."""
+    async def explore(self, line: Line) -> None:
+        """Plays the line and those it forks until every one of them is ended or dropped."""
+        ...
 
 
-class _Record:
-    """The nodes of a linear episode as they come."""
+class Linear:
+    """One line to its end: a conversation."""
 
-    def __init__(self, session: Session) -> None:
-        self.attending = session if isinstance(session, Attending) else None
-        self.nodes: list[Node] = []
-        self.messages: list[Message] = []
-        self.spoken: list[Message] = []
-        self.turns = 0
-        self.calls = 0
-        self.errors = 0
-        self.errors_in_row = 0
-        for message in self.attending.before() if self.attending is not None else ():
-            self._append(message, notes={WRAPPER: BEFORE})
-        self.since = len(self.messages)
+    async def explore(self, line: Line) -> None:
+        await line.end(await conversed(line))
 
-    def add(self, message: Message, **fields: object) -> None:
-        if self.attending is not None:
-            message = self.attending.hear(message)
-        self._append(message, **fields)
-        if message.role == "user" or (message.role == "assistant" and message.content):
-            self.spoken.append(message)
 
-    def _append(self, message: Message, **fields: object) -> None:
-        parent = len(self.nodes) - 1 if self.nodes else None
-        self.nodes.append(Node(parent, message, **fields))  # pyright: ignore[reportArgumentType]
-        self.messages.append(message)
+async def conversed(line: Line) -> StopReason:
+    """Plays a line on until the user is done or a limit is reached."""
+    while (over := await line.hear()) is None:
+        stop = await answered(line)
+        if stop is not None:
+            return stop
+    return over
+
+
+async def answered(line: Line) -> StopReason | None:
+    """The agent's part of a turn: it calls until it speaks. A reason when the line ends here."""
+    if line.turns >= line.limits.turns:
+        return StopReason.max_turns
+    while True:
+        message = await line.act()
+        if message is None:
+            return StopReason.agent_error
+        if not message.calls:
+            return None
+        await line.run(message)
+        if (over := line.exceeded()) is not None:
+            return over
 
 
 async def play(
@@ -81,6 +67,7 @@ async def play(
     *,
     trial: int = 0,
     limits: Limits = Limits(),  # noqa: B008
+    search: Search = Linear(),  # noqa: B008
 ) -> Trace:
     """Plays one task once and returns its trace, not yet judged.
 
@@ -89,90 +76,30 @@ async def play(
         world: where it is played; a fresh session is opened from `task.start`.
         trial: number of the attempt; with the task's id it seeds everything random.
         limits: when to give up.
+        search: how lines are played and forked.
     """
-    seed_parts = (task.id, trial)
     session = await world.open(task.start)
+    tree = Tree()
     try:
         for call in task.start.setup:
             await session.call(call, actor="setup")
-        before = session.calls
-        record = _Record(session)
-        stop = await _converse(record, session, agent(task, world, trial), user(task, trial), task, world, limits)
-        leaf = len(record.nodes) - 1
-        effects = session.effects(before)
+        await search.explore(Line(tree, task, world, session, agent(task, world, trial), user(task, trial), limits))
         return Trace(
-            id=stable_id("trace", *seed_parts),
+            id=stable_id("trace", task.id, trial),
             task_id=task.id,
             world=world.name,
             tools=world.toolset(),
-            nodes=tuple(record.nodes),
-            stop={leaf: stop},
-            effects={leaf: effects},
-            state={leaf: session.digest()},
-            usage=Usage(turns=record.turns, calls=record.calls, errors=record.errors),
+            nodes=tuple(tree.nodes),
+            stop=tree.stop,
+            effects=tree.effects,
+            state=tree.state,
+            usage=tree.usage(),
             seed=trial,
         )
     finally:
+        for line in list(tree.open):
+            await line.drop()
         await session.close()
-
-
-def offered(tools: Sequence[ToolSpec], task: Task, turn: int | None = None) -> Sequence[ToolSpec]:
-    """The tools a task offers: all, or those it names; at a `turn` of the user's, less those that come later.
-
-    The constraint `withheld` says which: `{"until_turn": {"3": ["sort"]}}`.
-    """
-    late = {
-        name
-        for constraint in task.constraints
-        if constraint.name == "withheld" and turn is not None
-        for until, names in constraint.arguments["until_turn"].items()
-        if turn < int(until)
-        for name in names
-    }
-    if task.tools is None and not late:
-        return tools
-    names = None if task.tools is None else set(task.tools)
-    return [tool for tool in tools if (names is None or tool.name in names) and tool.name not in late]
-
-
-async def _converse(record: _Record, session: Session, agent: Agent, user: User, task: Task, world: World, limits: Limits) -> StopReason:
-    reads = {tool.name for tool in world.tools if tool.effect == "read"}
-    turn = -1
-    while True:
-        spoken = await user.speak(View(record.spoken))
-        if spoken is None:
-            return StopReason.user_done
-        record.add(spoken)
-        turn += 1
-        tools = offered(world.tools, task, turn)
-        while True:
-            if record.turns >= limits.turns:
-                return StopReason.max_turns
-            shown = tools if record.attending is None else record.attending.shown(tools)
-            reply = await agent.act(View(record.messages, shown, world.policy, record.since))
-            record.turns += 1
-            record.add(reply, sampled=True)
-            if not reply.calls:
-                break
-            await _run_calls(record, session, reply, reads)
-            if record.calls >= limits.calls:
-                return StopReason.max_calls
-            if record.errors_in_row >= limits.errors:
-                return StopReason.too_many_errors
-
-
-async def _run_calls(record: _Record, session: Session, reply: Message, reads: set[str]) -> None:
-    for call in reply.calls:
-        mark = session.calls
-        result = await session.call(call)
-        record.calls += 1
-        failed = result.error is not None
-        record.errors += failed
-        record.errors_in_row = record.errors_in_row + 1 if failed else 0
-        notes = record.attending.notes() if record.attending is not None else {}
-        unchanged = call.name in reads or (failed and not notes)  # a wrapper may lose the answer to a write that was made
-        effects = () if unchanged else session.effects(mark)
-        record.add(Message("tool", result=result), effects=effects, notes={WRAPPER: notes} if notes else {})
 
 
 def episode_rng(task: Task, trial: int, side: str) -> Random:

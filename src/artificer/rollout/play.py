@@ -13,7 +13,8 @@ from artificer.checks.suite import by_name
 from artificer.core.tasks import Task
 from artificer.core.trace import Trace
 from artificer.models.base import Model
-from artificer.rollout.episode import Limits, play
+from artificer.rollout.episode import play
+from artificer.rollout.line import Limits
 from artificer.rollout.parties import agent_maker, user_maker
 from artificer.rollout.replay import judged
 from artificer.run.stage import Reject, RowFunction

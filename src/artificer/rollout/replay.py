@@ -19,7 +19,7 @@ from artificer.core.canon import canonical, digest
 from artificer.core.messages import Message, ToolCall
 from artificer.core.tasks import Task
 from artificer.core.trace import Node, Trace
-from artificer.rollout.episode import BEFORE, WRAPPER, offered
+from artificer.rollout.line import BEFORE, WRAPPER, offered
 from artificer.worlds.base import Attending, World
 
 

@@ -17,14 +17,14 @@ from artificer.core.canon import canonical, digest
 from artificer.core.errors import SourceError
 from artificer.core.messages import ToolCall, ToolResult
 from artificer.core.tasks import Effect, Start
-from artificer.core.tools import validate_arguments
+from artificer.core.tools import refusal
 from artificer.core.verdicts import ErrorKind
 from artificer.worlds.base import Session
 from artificer.worlds.mcp_link import Refused
 from artificer.worlds.mcp_listing import change_between, mark_of, tools_of
 from artificer.worlds.mcp_rig import Rig
 from artificer.worlds.mcp_wire import result
-from artificer.worlds.observe import Tables, differences, not_json, state_digest, without
+from artificer.worlds.observe import Tables, differences, state_digest, without
 
 if TYPE_CHECKING:
     from artificer.worlds.mcp import McpWorld
@@ -81,16 +81,8 @@ class McpSession(Session):
 
     def _checked(self, call: ToolCall) -> ToolResult | None:
         """Why a call is not sent at all."""
-        validator = self._world.validators.get(call.name)
-        if validator is None:
-            return ToolResult(call.id, None, ErrorKind.unknown_tool, f"there is no tool {call.name!r}")
-        wrong = validate_arguments(validator, call.arguments)
-        if wrong is not None:
-            return ToolResult(call.id, None, wrong.kind, f"{wrong.path or 'arguments'}: {wrong.detail}")
-        garbled = not_json(call.arguments)
-        if garbled is not None:
-            return ToolResult(call.id, None, ErrorKind.invalid_argument, garbled)
-        return ToolResult(call.id, None, ErrorKind.transport, "the session is closed") if self._closed else None
+        refused = refusal(call, self._world.validators.get(call.name))
+        return ToolResult(call.id, None, ErrorKind.transport, "the session is closed") if refused is None and self._closed else refused
 
     async def _answered(self, call: ToolCall) -> ToolResult:
         if self._spoilt or not all(link.alive for link in self._rig.links):

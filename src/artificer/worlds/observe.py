@@ -155,15 +155,6 @@ def _less(value: Json, steps: list[str]) -> Json:
     return value
 
 
-def not_json(arguments: dict[str, Json]) -> str | None:
-    """Why arguments that fit a schema still cannot be written as JSON (lone surrogates, endless nesting); None when they can."""
-    try:
-        canonical(arguments)
-    except (ValueError, TypeError, OverflowError, RecursionError) as error:
-        return f"the arguments are not JSON: {type(error).__name__}"
-    return None
-
-
 def jsonable(value: object, depth: int = 0) -> Json:
     """Any Python value as JSON, deterministically: public attributes of objects, sorted sets, ISO dates.
 

@@ -21,11 +21,11 @@ from artificer.core.canon import Json
 from artificer.core.errors import SourceError
 from artificer.core.messages import ToolCall, ToolResult
 from artificer.core.tasks import Effect, Start
-from artificer.core.tools import EffectKind, ToolSpec, compile_schema, validate_arguments
+from artificer.core.tools import EffectKind, ToolSpec, compile_schema, refusal
 from artificer.core.verdicts import ErrorKind
 from artificer.worlds.base import Forks, Problem, Session, World
 from artificer.worlds.modules import EFFECT, Method, copier_of, load, offers
-from artificer.worlds.observe import Tables, differences, jsonable, not_json, state_digest
+from artificer.worlds.observe import Tables, differences, jsonable, state_digest
 
 F = TypeVar("F", bound=Callable[..., Any])
 _DETAIL = 500
@@ -108,16 +108,8 @@ class PythonSession(Session):
 
     async def call(self, call: ToolCall, actor: str = "agent") -> ToolResult:
         self._calls += 1
-        method = self._world.methods.get(call.name)
-        if method is None:
-            return ToolResult(call.id, None, ErrorKind.unknown_tool, f"there is no tool {call.name!r}")
-        wrong = validate_arguments(self._world.validators[call.name], call.arguments)
-        if wrong is not None:
-            return ToolResult(call.id, None, wrong.kind, f"{wrong.path or 'arguments'}: {wrong.detail}")
-        garbled = not_json(call.arguments)
-        if garbled is not None:
-            return ToolResult(call.id, None, ErrorKind.invalid_argument, garbled)
-        return await self._run(call, method)
+        refused = refusal(call, self._world.validators.get(call.name))
+        return refused or await self._run(call, self._world.methods[call.name])
 
     async def _run(self, call: ToolCall, method: Method) -> ToolResult:
         reads = method.spec.effect == "read" or method.owner is None

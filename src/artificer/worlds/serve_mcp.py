@@ -20,7 +20,7 @@ from artificer.core.canon import Json, canonical
 from artificer.core.errors import MissingExtra, SourceError
 from artificer.core.messages import ToolCall, ToolResult
 from artificer.core.tasks import Start
-from artificer.core.tools import ArgumentError, ToolSpec, compile_schema, validate_arguments
+from artificer.core.tools import ToolSpec, compile_schema, unfit
 from artificer.core.verdicts import ErrorKind
 from artificer.worlds.base import Session, World
 from artificer.worlds.mcp_wire import META_ATTRIBUTES, META_ERROR, META_EXAMPLES, META_RETURNS, META_WRAPPED
@@ -98,9 +98,9 @@ class Client:
 
     async def _controlled(self, call: ToolCall) -> ToolResult:
         tool = self._offer.control[call.name]
-        wrong = validate_arguments(compile_schema(tool.parameters, call.name), call.arguments)
-        if isinstance(wrong, ArgumentError):
-            return ToolResult(call.id, None, wrong.kind, f"{wrong.path or 'arguments'}: {wrong.detail}")
+        wrong = unfit(call, compile_schema(tool.parameters, call.name))
+        if wrong is not None:
+            return wrong
         if tool.name == "reset":
             self._seed = call.arguments.get("seed", self._seed)
             await self._leave()

@@ -186,8 +186,8 @@ class Echo(Model):
 
 async def test_agents_are_shown_the_time():
     messages = (Message("user", "Hi", at="2026-01-15T12:00:00"), Message("assistant", "", calls=(GENRE,), at="2026-01-15T12:00:20"))
-    assert (await FunctionCalling(Echo()).act(View(messages))).text == "[2026-01-15T12:00:00] Hi|"
-    assert (await FunctionCalling(Echo(), times=False).act(View(messages))).text == "Hi|"
+    assert (await FunctionCalling(Echo()).act(View(messages))).message.text == "[2026-01-15T12:00:00] Hi|"
+    assert (await FunctionCalling(Echo(), times=False).act(View(messages))).message.text == "Hi|"
 
 
 @pytest.mark.parametrize(

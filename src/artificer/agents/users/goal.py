@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from random import Random
 
-from artificer.agents.base import View
+from artificer.agents.base import User, View
 from artificer.agents.hearing import says
 from artificer.core.messages import Message
 from artificer.core.tasks import Fact, Goal
@@ -26,7 +26,7 @@ _CONFIRM = re.compile(
 _ELSE = re.compile(r"\b(anything|something) else\b|\b(help|assist) (you )?(with anything|further)\b", re.IGNORECASE)
 
 
-class GoalUser:
+class GoalUser(User):
     """See the module docstring. `rng` chooses among a line's variants."""
 
     def __init__(self, goal: Goal, rng: Random) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from artificer.agents.base import View
+from artificer.agents.base import User, View
 from artificer.core.messages import Message
 from artificer.core.tasks import Goal
 
 
-class LinesUser:
+class LinesUser(User):
     """Opens each want of the goal in turn (`Goal.script["open:<want>"]`), then ends."""
 
     def __init__(self, goal: Goal) -> None:

@@ -11,7 +11,7 @@ from artificer.core.canon import Json, digest, seed_of
 from artificer.core.errors import SourceError
 from artificer.core.messages import ToolCall, ToolResult
 from artificer.core.tasks import Effect, Start
-from artificer.core.tools import ToolSpec, compile_schema, validate_arguments
+from artificer.core.tools import ToolSpec, compile_schema, refusal
 from artificer.core.verdicts import ErrorKind
 from artificer.worlds.base import Forks, Problem, Session, World
 from artificer.worlds.code.content import RETURNS, mime_of, shown, tables, text_of
@@ -20,7 +20,7 @@ from artificer.worlds.code.program import Lost, Outcome
 from artificer.worlds.code.protections import Protections
 from artificer.worlds.code.sandbox import Sandbox
 from artificer.worlds.code.settings import Limits, Settings
-from artificer.worlds.observe import differences, not_json
+from artificer.worlds.observe import differences
 
 RUN, LIST, READ = "run_python", "list_files", "read_file"
 Files = dict[str, bytes]
@@ -83,15 +83,9 @@ class CodeSession(Session):
 
     async def _answer(self, call: ToolCall) -> ToolResult:
         self._calls += 1
-        validator = self._world.validators.get(call.name)
-        if validator is None:
-            return ToolResult(call.id, None, ErrorKind.unknown_tool, f"there is no tool {call.name!r}")
-        wrong = validate_arguments(validator, call.arguments)
-        if wrong is not None:
-            return ToolResult(call.id, None, wrong.kind, f"{wrong.path or 'arguments'}: {wrong.detail}")
-        garbled = not_json(call.arguments)
-        if garbled is not None:
-            return ToolResult(call.id, None, ErrorKind.invalid_argument, garbled)
+        refused = refusal(call, self._world.validators.get(call.name))
+        if refused is not None:
+            return refused
         if call.name == LIST:
             return ToolResult(call.id, [{"path": path, "mime": mime_of(path, data), "bytes": len(data)} for path, data in self.files.items()])
         if call.name == READ:

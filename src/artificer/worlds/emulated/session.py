@@ -16,7 +16,7 @@ from msgspec import Struct
 from artificer.core.canon import canonical, digest
 from artificer.core.messages import ToolCall, ToolResult
 from artificer.core.tasks import Effect
-from artificer.core.tools import validate_arguments
+from artificer.core.tools import not_json, validate_arguments
 from artificer.core.verdicts import ErrorKind
 from artificer.worlds.emulated.consistency import answer_of, unsound
 from artificer.worlds.emulated.offline import Situation
@@ -24,7 +24,6 @@ from artificer.worlds.emulated.plans import Plan
 from artificer.worlds.emulated.rows import applied, key_text
 from artificer.worlds.emulated.rules import dangling, derived, learned, worded
 from artificer.worlds.emulated.spec import Change, Outcome, State, refused
-from artificer.worlds.observe import not_json
 
 if TYPE_CHECKING:
     from artificer.worlds.emulated.world import EmulatedWorld

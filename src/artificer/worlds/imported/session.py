@@ -16,11 +16,11 @@ from artificer.core.canon import Json, rng
 from artificer.core.errors import SourceError
 from artificer.core.messages import ToolCall, ToolResult
 from artificer.core.tasks import Effect, Start, Task
-from artificer.core.tools import ArgumentError, ToolSpec, compile_schema, validate_arguments
+from artificer.core.tools import ArgumentError, ToolSpec, compile_schema, refusal, validate_arguments
 from artificer.core.verdicts import CheckResult, ErrorKind
 from artificer.worlds.base import Forks, Played, Problem, Session, World
 from artificer.worlds.imported.standins import STREAM
-from artificer.worlds.observe import Tables, differences, jsonable, not_json
+from artificer.worlds.observe import Tables, differences, jsonable
 from artificer.worlds.python import explain, kind_of
 
 
@@ -181,13 +181,8 @@ class ImportedSession(Session):
         self._calls += 1
         if call.name not in self._offered(actor):
             return ToolResult(call.id, None, ErrorKind.unknown_tool, f"there is no tool {call.name!r}")
-        wrong = validate_arguments(self._world.starts if actor == "setup" else self._world.validators[call.name], call.arguments)
-        if wrong is not None:
-            return ToolResult(call.id, None, wrong.kind, f"{wrong.path or 'arguments'}: {wrong.detail}")
-        garbled = not_json(call.arguments)
-        if garbled is not None:
-            return ToolResult(call.id, None, ErrorKind.invalid_argument, garbled)
-        return self._begin(call) if actor == "setup" else self._run(call)
+        refused = refusal(call, self._world.starts if actor == "setup" else self._world.validators[call.name])
+        return refused or (self._begin(call) if actor == "setup" else self._run(call))
 
     def _offered(self, actor: str) -> frozenset[str]:
         """The tools an actor may call; gold calls are anybody's."""

@@ -11,10 +11,8 @@ from artificer.core.canon import Json
 from artificer.core.errors import SourceError
 from artificer.core.messages import ToolCall, ToolResult
 from artificer.core.tasks import Start
-from artificer.core.tools import ToolSpec, compile_schema, validate_arguments
-from artificer.core.verdicts import ErrorKind
+from artificer.core.tools import ToolSpec, compile_schema, refusal
 from artificer.worlds.base import Forks, Problem, Session, World
-from artificer.worlds.observe import not_json
 from artificer.worlds.openapi.document import Document, text_of
 from artificer.worlds.openapi.names import clean
 from artificer.worlds.openapi.operations import Operation, Operations
@@ -49,16 +47,9 @@ class Api:
 
     def refusal(self, call: ToolCall) -> ToolResult | None:
         """Why a call cannot be made, whatever the state; None when it can."""
-        spec = self.specs.get(call.name)
-        if spec is None:
-            return ToolResult(call.id, None, ErrorKind.unknown_tool, f"there is no tool {call.name!r}")
-        if call.name not in self._parameters:
-            self._parameters[call.name] = compile_schema(spec.parameters, call.name)
-        wrong = validate_arguments(self._parameters[call.name], call.arguments)
-        if wrong is not None:
-            return ToolResult(call.id, None, wrong.kind, f"{wrong.path or 'arguments'}: {wrong.detail}")
-        garbled = not_json(call.arguments)
-        return None if garbled is None else ToolResult(call.id, None, ErrorKind.invalid_argument, garbled)
+        if call.name in self.specs and call.name not in self._parameters:
+            self._parameters[call.name] = compile_schema(self.specs[call.name].parameters, call.name)
+        return refusal(call, self._parameters.get(call.name))
 
     def accepts(self, name: str, content: Json) -> bool:
         """Whether a result fits its tool's schema."""

@@ -19,7 +19,7 @@ from artificer.core.canon import Json, digest, seed_of
 from artificer.core.errors import SourceError
 from artificer.core.messages import ToolCall, ToolResult
 from artificer.core.tasks import Effect, Start
-from artificer.core.tools import ToolSpec, compile_schema, validate_arguments
+from artificer.core.tools import ToolSpec, compile_schema, not_json, refusal
 from artificer.core.verdicts import ErrorKind
 from artificer.worlds.base import Forks, Problem, Session, World
 from artificer.worlds.code.content import shown, tables
@@ -29,7 +29,6 @@ from artificer.worlds.code.program import Lost, Outcome
 from artificer.worlds.code.sandbox import Sandbox
 from artificer.worlds.code.settings import settings_of
 from artificer.worlds.code.world import RUN, ended, policy_of, problems_of
-from artificer.worlds.observe import not_json
 
 _PARTIES = frozenset({"agent", "user"})
 _SHOWN = 100
@@ -101,12 +100,9 @@ class CodeActionSession(Session):
             if actor in _PARTIES:
                 return ToolResult(call.id, None, ErrorKind.unknown_tool, f"there is no tool {call.name!r}; call it as a function in {RUN}")
             return await self._inner.call(call, actor)
-        wrong = validate_arguments(self._world.validator, call.arguments)
-        if wrong is not None:
-            return ToolResult(call.id, None, wrong.kind, f"{wrong.path or 'arguments'}: {wrong.detail}")
-        garbled = not_json(call.arguments)
-        if garbled is not None:
-            return ToolResult(call.id, None, ErrorKind.invalid_argument, garbled)
+        refused = refusal(call, self._world.validator)
+        if refused is not None:
+            return refused
         async with self._turn:
             return await self._act(call, actor)
 

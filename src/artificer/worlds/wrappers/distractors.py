@@ -20,7 +20,7 @@ from artificer.core.canon import Json, rng
 from artificer.core.errors import SourceError
 from artificer.core.messages import ToolCall, ToolResult
 from artificer.core.tasks import Start
-from artificer.core.tools import ToolSpec, compile_schema, validate_arguments
+from artificer.core.tools import ToolSpec, compile_schema, unfit
 from artificer.core.verdicts import ErrorKind
 from artificer.worlds.base import Session, World
 from artificer.worlds.wrappers._areas import catalogue
@@ -124,9 +124,9 @@ class _Session(WrappedSession):
         if tool is None:
             return await self.pass_on(call, actor)
         self.note("distractor")
-        wrong = validate_arguments(self._distractors.validators[call.name], call.arguments)
+        wrong = unfit(call, self._distractors.validators[call.name])
         if wrong is not None:
-            return ToolResult(call.id, None, wrong.kind, f"{wrong.path or 'arguments'}: {wrong.detail}")
+            return wrong
         if self._distractors.refused:
             return ToolResult(call.id, None, ErrorKind.forbidden, f"{call.name!r} is not available to you")
         return ToolResult(call.id, plausible(tool.returns, self.luck(call)))

@@ -24,7 +24,7 @@ import msgspec
 from artificer.core.canon import Json, rng
 from artificer.core.messages import ToolCall, ToolResult
 from artificer.core.tasks import Start
-from artificer.core.tools import ToolSpec, compile_schema, validate_arguments
+from artificer.core.tools import ToolSpec, compile_schema, unfit
 from artificer.core.verdicts import ErrorKind
 from artificer.worlds.base import Session, World
 from artificer.worlds.wrappers.base import PARTIES, Wrapped, WrappedSession, choices, whole
@@ -186,8 +186,7 @@ class _Session(WrappedSession):
         if gone in call.arguments:
             return ToolResult(call.id, None, ErrorKind.extra_argument, f"arguments: {gone!r} was unexpected")
         schema = cast("dict[str, Json]", self._names.schema(tool.parameters))  # deeper down it may also be a key of free data
-        wrong = validate_arguments(compile_schema(schema, call.name), call.arguments)
-        return None if wrong is None else ToolResult(call.id, None, wrong.kind, f"{wrong.path or 'arguments'}: {wrong.detail}")
+        return unfit(call, compile_schema(schema, call.name))
 
     def shown(self, tools: Sequence[ToolSpec]) -> Sequence[ToolSpec]:
         if self._attending is None:

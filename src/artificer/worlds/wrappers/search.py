@@ -16,7 +16,7 @@ from artificer.core.canon import Json
 from artificer.core.errors import SourceError
 from artificer.core.messages import ToolCall, ToolResult
 from artificer.core.tasks import Start
-from artificer.core.tools import ToolSpec, compile_schema, validate_arguments
+from artificer.core.tools import ToolSpec, compile_schema, refusal
 from artificer.core.verdicts import ErrorKind
 from artificer.worlds.base import Session, World
 from artificer.worlds.catalogue.catalogue import MODES, Catalogue, Mode
@@ -24,7 +24,6 @@ from artificer.worlds.catalogue.docs import Level, documented, level_of
 from artificer.worlds.catalogue.filters import Where, read_where
 from artificer.worlds.catalogue.words import words
 from artificer.worlds.guide import Call, Demand, Desk, Dropped, Guide, Procedure, Request, Step
-from artificer.worlds.observe import not_json
 from artificer.worlds.wrappers.base import Wrapped, WrappedGuide, WrappedSession, whole
 
 SEARCH = "search_tools"
@@ -127,12 +126,9 @@ class SearchedSession(WrappedSession):
         return await self.pass_on(call, actor)
 
     def _search(self, call: ToolCall) -> ToolResult:
-        wrong = validate_arguments(self.world.validator, call.arguments)
-        if wrong is not None:
-            return ToolResult(call.id, None, wrong.kind, f"{wrong.path or 'arguments'}: {wrong.detail}")
-        garbled = not_json(call.arguments)
-        if garbled is not None:
-            return ToolResult(call.id, None, ErrorKind.invalid_argument, garbled)
+        refused = refusal(call, self.world.validator)
+        if refused is not None:
+            return refused
         hits = self.world.found(call.arguments["query"], int(call.arguments.get("limit", self.world.k)))
         told = self.shown_as(hits)
         self.found.extend(tool.name for tool in told if tool.name not in self.found)
