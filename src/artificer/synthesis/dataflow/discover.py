@@ -1,7 +1,8 @@
 """Discovery: which calls work, and which results feed which parameters, found by making calls.
 
 Read tools first: those that schema constants satisfy, then those that values seen in results satisfy. A parameter that
-takes such a value and refuses an invented one is a reference; one that takes an invented one is free. Then each write
+takes such a value and refuses an invented one is a reference; one that takes an invented one is free. What its schema
+calls an id (`x-ref`) is always a reference, to where results show that id. Then each write
 tool, in a private session each time it has succeeded. Everything read is read again in a second session from the same
 start: what differs there (times, random ids) is never used.
 """
@@ -17,6 +18,7 @@ from typing import Any, cast
 import msgspec
 from msgspec import Struct
 
+from artificer.checks.episodes import LIBRARY
 from artificer.core.canon import Json, canonical, rng
 from artificer.core.messages import ToolCall, ToolResult
 from artificer.core.tasks import Start
@@ -77,6 +79,7 @@ class _Explorer:
         self.rng = rng("dataflow", world.name, seed)
         self.left = budget
         self.budget = budget
+        self.specs = {tool.name: tool for tool in world.tools}
         self.prefix = common_prefix(world.tools)
         self.reads: list[Read] = []
         self.uses: dict[str, Use] = {}
@@ -217,7 +220,7 @@ class _Explorer:
         free = msgspec.structs.replace(param, kind="free", value=None, form=cast("Any", chosen.form), least=least, most=most)
         if chosen.source is None:
             return free
-        for form in _forms(schema):
+        for form in () if "x-ref" in (schema.get("items", schema) if many else schema) else _forms(schema):
             made = _wrap(self._made(schema, form), many)
             result, changed = await self.call(tool.name, {**arguments, name: made})
             if changed:
@@ -286,7 +289,7 @@ class _Explorer:
         fixed = [Candidate(_wrap(value, many), "fixed") for value in self.constants if item.get("type") != "integer" and item.get("type") != "number"]
         quoted = [Candidate(_wrap(value, many), "choice") for value in _named_in(schema)] if item.get("type") == "string" else []
         fed = self._fed(tool, name)
-        made = [Candidate(_wrap(self._made(schema, form), many), "free", None, form) for form in _forms(schema)]
+        made = [Candidate(_wrap(self._made(schema, form), many), "free", None, form) for form in _forms(schema) if "x-ref" not in item]
         near = [one for one in fed if _affinity(name, one)]
         far = [one for one in fed if not _affinity(name, one)]
         is_path = bool({"path", "dir", "directory", "folder", "root", "repo"}.intersection(words_of(name)))
@@ -302,9 +305,10 @@ class _Explorer:
         for read in self.reads:
             if not read.closed or read.tool == tool.name:
                 continue
+            fields = self._fields(read.tool, item.get("x-ref"))
             for table, rows in tables(read.content).items():
                 for column in sorted({column for row in rows for column in row}):
-                    if (read.tool, table, column) in self.volatile:
+                    if (read.tool, table, column) in self.volatile or (fields is not None and column.rpartition(".")[2] not in fields):
                         continue
                     values = [row[column] for row in rows if column in row and _fits(row[column], item)]
                     source = Source(read.tool, read.arguments, table, column, _describing(rows, column), bool(values) and not machine_like(values[0]))
@@ -316,6 +320,11 @@ class _Explorer:
                         else:
                             places[place] = candidate
         return sorted([*places.values(), *extra], key=lambda one: -_affinity(name, one))
+
+    def _fields(self, tool: str, ref: str | None) -> frozenset[str | None] | None:
+        """The fields of a tool's results that show ids of the kind `ref`; None when any field may be used."""
+        shows = None if ref is None else LIBRARY.of(self.specs[tool]).shows
+        return None if shows is None else frozenset(path[-1] for path in shows.get(ref or "", ()) if path)
 
     def _made(self, schema: dict[str, Any], form: str) -> Json:
         if form in ("integer", "number"):
