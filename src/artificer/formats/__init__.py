@@ -1,1 +1,63 @@
-"""Formats: one module each, to write and to read."""
+"""What others write traces in: one module a format, found by name and loaded when it is used; outsiders through the entry points `artificer.formats`.
+
+`base` says what a format is, `convert` reads and writes files with one, `source` opens files, `account` says what became of them.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from artificer.core.errors import ArtificerError
+from artificer.formats.base import Format
+
+_BUILT_IN = {
+    "chat": "chat",
+}
+"""The module of each format's name."""
+
+ALIASES = {"openai": "chat", "messages": "chat"}
+LEAST = 0.3
+"""A guess needs this much; see `guess`."""
+
+
+def names() -> list[str]:
+    """The names of all formats."""
+    return [*_BUILT_IN, *sorted({point.name for point in entry_points(group="artificer.formats")} - set(_BUILT_IN))]
+
+
+def format_named(name: str) -> Format:
+    """The format called `name`.
+
+    Raises:
+        ArtificerError: there is none, or it does not load.
+    """
+    name = ALIASES.get(name, name)
+    if name in _BUILT_IN:
+        module, _, attribute = _BUILT_IN[name].partition(":")
+        return getattr(importlib.import_module(f"artificer.formats.{module}"), attribute or "FORMAT")
+    for point in entry_points(group="artificer.formats", name=name):
+        try:
+            return point.load()
+        except Exception as error:  # an outsider's code: whatever it raises is its own fault
+            raise ArtificerError(f"the format {name!r} does not load: {error}", remedy="mend or uninstall the package it comes from") from error
+    raise ArtificerError(f"there is no format {name!r}", remedy=f"use one of: {', '.join(names())}")
+
+
+def guess(path: str | Path) -> tuple[Format, Mapping[str, float]]:
+    """The format that a file's first rows look like most, and how much they look like each.
+
+    Raises:
+        ArtificerError: it looks like none, or cannot be read.
+    """
+    from artificer.formats.convert import sample, sniff
+
+    values: list[Any] = sample(Path(path))
+    marks = {name: sniff(values, format_named(name)) for name in _BUILT_IN}
+    best = max(marks, key=lambda name: marks[name])
+    if marks[best] < LEAST:
+        raise ArtificerError("this looks like no format known here", where=str(path), remedy=f"name it: --from {'|'.join(names())}")
+    return format_named(best), marks

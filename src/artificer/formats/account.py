@@ -1,0 +1,80 @@
+"""What became of a file: every event that went in came out, or was dropped for a reason that is named.
+
+An *event* is what somebody did: said something, thought, called a tool, was answered. The number of events in a raw row is counted by its format's
+`count`, which looks at the row alone; the number that came out is counted on the traces (`artificer.formats.base.events`). The two are made by
+different code, so that an account which does not balance means that something was lost in silence: a bug, and reported as one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from msgspec import Struct, field
+
+SHOWN = 3
+"""Places named for each reason."""
+
+
+class Account(Struct):
+    """The account of one conversion; `where` is the row under way.
+
+    Args:
+        rows_in, rows_out: rows read, and traces or rows made of them.
+        rows_dropped: rows of which nothing came out.
+        events_in, events_out: see the module.
+        shared: events written more than once, since several branches go through them.
+        dropped: events that were dropped, by reason. `places`: the first places of each reason, and of each loss.
+        lost: what the traces (or rows) no longer have although no event is missing, e.g. a verdict; how many times.
+    """
+
+    rows_in: int = 0
+    rows_out: int = 0
+    rows_dropped: int = 0
+    events_in: int = 0
+    events_out: int = 0
+    shared: int = 0
+    dropped: Counter[str] = field(default_factory=Counter[str])
+    lost: Counter[str] = field(default_factory=Counter[str])
+    places: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    where: str = ""
+
+    def drop(self, reason: str, events: int) -> None:
+        """Names events that do not come out."""
+        if events:
+            self.dropped[reason] += events
+            self.place(reason)
+
+    def lose(self, what: str, times: int = 1) -> None:
+        """Names what is left out of an event that does come out."""
+        self.lost[what] += times
+        self.place(what)
+
+    def drop_row(self, reason: str, events: int = 0) -> None:
+        """Names a row of which nothing comes out: `events` is 0 where it could not even be counted."""
+        self.rows_dropped += 1
+        self.dropped[reason] += events
+        self.place(reason)
+
+    def place(self, reason: str) -> None:
+        known = self.places.setdefault(reason, [])
+        if len(known) < SHOWN and self.where and self.where not in known:
+            known.append(self.where)
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every event is accounted for."""
+        return self.events_in + self.shared == self.events_out + self.dropped.total()
+
+    def lines(self) -> list[str]:
+        """The account for people."""
+        shown = [f"events in {self.events_in:,}{f' + shared by branches {self.shared:,}' if self.shared else ''} = out {self.events_out:,} + dropped {self.dropped.total():,}"]
+        if not self.balanced:
+            missing = self.events_in + self.shared - self.events_out - self.dropped.total()
+            shown.append(f"NOT ACCOUNTED FOR: {missing:+,} events. This is a defect of the format's reader or writer; please report it.")
+        if self.rows_dropped:
+            shown.append(f"rows of which nothing came out: {self.rows_dropped:,}")
+        for name, counts in (("dropped", self.dropped), ("not kept", self.lost)):
+            for reason, times in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])):
+                places = self.places.get(reason, [])
+                shown.append(f"{name}: {reason} ({times:,})" + (f", e.g. {', '.join(places)}" if places else ""))
+        return shown

@@ -1,0 +1,126 @@
+"""What a format is: how its rows are told, counted, read and written, and what they can hold.
+
+A format's module has one `FORMAT`. Rows are JSON values; files, compression, encodings and accounts are the work of `source` and `convert`, so that a
+format is a handful of pure functions. `HOLDS` names all there is to hold; a format names those of them that come back when a trace is written and
+read again. What it does not name is declared lost: `artificer.formats.holding` says for a given trace what that is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from artificer.core.canon import Json, digest
+from artificer.core.messages import Image, Message, Text
+from artificer.core.tools import ToolSpec
+from artificer.core.trace import Trace
+from artificer.formats.account import Account
+
+HOLDS: dict[str, str] = {
+    "id": "the trace's id",
+    "task": "task, world, seed and usage",
+    "branches": "several branches in one row",
+    "sampled": "which assistant messages a model produced",
+    "played": "which messages of users a model produced",
+    "verdicts": "verdicts and stop reasons",
+    "effects": "effects and states of the world",
+    "tokens": "token ids, log-probabilities and weights",
+    "notes": "notes of messages other than fields of the format",
+    "lineage": "lineage other than fields of the format",
+    "reasoning": "reasoning apart from the text",
+    "author": "authors of messages",
+    "at": "the world's clock",
+    "images": "images in messages of the user",
+    "parts": "the borders between pieces of a text, files, images elsewhere",
+    "call_ids": "ids of calls",
+    "parallel": "several calls in one message",
+    "beside": "text beside calls",
+    "errors": "that a call failed, and how",
+    "results": "results that are not text",
+    "user_calls": "calls made by the user",
+    "system": "system messages anywhere",
+    "empty": "messages with nothing in them",
+    "tools": "names, descriptions and parameters of tools",
+    "tool_details": "returns, effects, attributes and examples of tools",
+}
+"""What a trace has that a format may hold."""
+
+ALL = frozenset(HOLDS)
+
+
+class Item(Struct, frozen=True):
+    """A trace and the tools there were."""
+
+    trace: Trace
+    tools: tuple[ToolSpec, ...] = ()
+
+
+def _as_it_is(document: Any) -> Iterator[tuple[str, Any]]:
+    yield "", document
+
+
+class Format(Struct, frozen=True):
+    """One format.
+
+    Args:
+        name: what people type.
+        title: what it is, in a line.
+        fits: how much a row looks like this format, from 0 to 1.
+        count: the events of a row.
+        parse: the traces of a row. It names in the account whatever it leaves out; raises ValueError, KeyError, TypeError or AttributeError where the
+            row is not of the format.
+        render: the rows of a trace with one branch (or with all, when the format holds `branches`); None where a format is only read.
+        holds: what comes back, of `HOLDS`.
+        losses: what does not, in words, beyond what `holds` says.
+        opened: the rows inside a document that holds several, each with its name.
+        file: how rows are written: a row a line, one JSON array, or Parquet.
+        whole: whether `render` is given whole traces rather than one branch at a time.
+        closing: makes one document of all rows, for formats that are one.
+    """
+
+    name: str
+    title: str
+    fits: Callable[[Any], float]
+    count: Callable[[Any], int]
+    parse: Callable[[Any, Account], Iterable[Item]]
+    render: Callable[[Item, Account], Iterable[Json]] | None = None
+    holds: frozenset[str] = frozenset()
+    losses: tuple[str, ...] = ()
+    opened: Callable[[Any], Iterator[tuple[str, Any]]] = _as_it_is
+    file: Literal["lines", "array", "parquet"] = "lines"
+    whole: bool = False
+
+
+def message_events(message: Message) -> int:
+    """The events of one message: its result, or its calls, its thought and its text (also an empty one that stands alone)."""
+    if message.role == "tool":
+        return 1
+    found = len(message.calls) + (message.reasoning is not None)
+    return found + 1 if not found or _speaks(message) else found
+
+
+def _speaks(message: Message) -> bool:
+    """Whether there is text, or something that a user shows."""
+    if isinstance(message.content, str):
+        return message.content != ""
+    return any([part.text for part in message.content if isinstance(part, Text)]) or (
+        message.role == "user" and any([isinstance(part, Image) for part in message.content])
+    )
+
+
+def events(trace: Trace) -> int:
+    """The events of a trace, each message once however many branches go through it."""
+    return sum([message_events(node.message) for node in trace.nodes])
+
+
+def content_id(item: Item) -> str:
+    """An id that depends on what was said and done, and on the tools; not on names, files or order."""
+    plain = [(node.parent, node.message) for node in item.trace.nodes]
+    return f"trace-{digest(plain, [tool.name for tool in item.tools], size=12)}"
+
+
+def toolset_digest(tools: Iterable[ToolSpec]) -> str:
+    """The digest by which a trace names its tools."""
+    return digest(list(tools))

@@ -1,0 +1,205 @@
+"""OpenAI's chat format as data sets have it: one JSON object a line with `messages` and, where there are any, `tools`.
+
+Read besides: `conversation` for `messages`, tools as text, arguments as objects, functions (`function_call`, `functions`, role `function`) of the old
+API, reasoning under `reasoning_content`, `reasoning` or `thinking`, `developer` as system, text in parts. Fields that the format does not name are kept
+in notes and lineage under `extra` and are written again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, cast
+
+from artificer.core.canon import Json
+from artificer.core.messages import Message, Role, Text, ToolCall
+from artificer.core.trace import Node
+from artificer.formats.account import Account
+from artificer.formats.base import Format, Item
+from artificer.formats.parts import arguments_text, call_of, extra, extras, linear, node, openai_parts, openai_tool, plain, result_of, result_text, tools_of
+
+_ROW = frozenset({"messages", "conversation", "tools", "functions", "id"})
+_ASSISTANT = frozenset({"role", "content", "tool_calls", "reasoning_content", "name", "weight"})
+_TOOL = frozenset({"role", "content", "tool_call_id", "name"})
+_OTHER = frozenset({"role", "content", "name"})
+_ROLES: dict[str, Role] = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "assistant": "assistant",
+    "tool": "tool",
+    "function": "tool",
+}
+THOUGHTS = ("reasoning_content", "reasoning", "thinking")
+
+
+def fits(row: Any) -> float:
+    """Messages with roles."""
+    messages = row.get("messages", row.get("conversation"))
+    if not isinstance(messages, list) or not messages or not all("role" in message for message in cast("list[Any]", messages)):
+        return 0.0
+    return 0.9 if all(isinstance(message.get("content"), str | None) for message in cast("list[Any]", messages)) else 0.6
+
+
+def count(row: Any) -> int:
+    """Results, calls, thoughts, and texts (or messages with nothing in them)."""
+    return sum([count_message(message) for message in row.get("messages", row.get("conversation"))])
+
+
+def count_message(message: Any) -> int:
+    """The events of one message."""
+    if message.get("role") in ("tool", "function"):
+        return 1
+    found = len(message.get("tool_calls") or ()) + (message.get("function_call") is not None)
+    found += any(message.get(name) is not None for name in THOUGHTS)
+    return found + 1 if not found or speaks(message.get("content"), message.get("role") == "user") else found
+
+
+def speaks(content: Any, user: bool) -> bool:
+    """Whether content has text, or something that a user shows."""
+    if isinstance(content, list):
+        return any([part.get("text") or (user and part.get("type") == "image_url") for part in cast("list[Any]", content)])
+    return bool(content)
+
+
+def parse(row: Any, account: Account) -> Iterable[Item]:
+    """The conversation of a row."""
+    tools = tools_of(row.get("tools", row.get("functions")), account)
+    nodes = messages_of(row.get("messages", row.get("conversation")), account)
+    kept = extra(row, _ROW)
+    yield linear(nodes, tools, name=row.get("id"), lineage={"extra": kept} if kept else None)
+
+
+def messages_of(messages: Sequence[Any], account: Account) -> list[Node]:
+    """Messages as nodes behind each other."""
+    nodes: list[Node] = []
+    last_call = ""
+    for index, record in enumerate(messages):
+        role = _ROLES.get(record["role"])
+        if role is None:
+            account.drop(f"a message of the role {str(record['role'])[:40]!r}", count_message(record))
+            continue
+        if role == "tool":
+            answered = record.get("tool_call_id")
+            call_id = answered if isinstance(answered, str) else last_call
+            message = Message("tool", result=result_of(call_id, plain(record.get("content"))), author=_name(record, role))
+            nodes.append(node(len(nodes) - 1, message, notes=extra(record, _TOOL)))
+            continue
+        content = record.get("content")
+        shown = openai_parts(cast("list[Any]", content), account) if isinstance(content, list) else plain(content)
+        calls = _calls(record, index, account)
+        if calls:
+            last_call = calls[0].id
+        thought, at = _thought(record)
+        sampled = role == "assistant" and record.get("weight") != 0
+        known = _ASSISTANT if role == "assistant" else _OTHER
+        kept = extra(record, known)
+        for used in (at, "function_call", "tool_calls"):
+            kept.pop(used, None)
+        message = Message(role, shown, thought, calls, author=_name(record, role))
+        nodes.append(node(len(nodes) - 1, message, sampled=sampled, notes=kept))
+    return nodes
+
+
+def _name(record: Any, role: Role) -> str | None:
+    name = record.get("name")
+    if not isinstance(name, str | None):
+        raise TypeError("a name is text")
+    return name or None
+
+
+def _thought(record: Any) -> tuple[str | None, str]:
+    for name in THOUGHTS:
+        found = record.get(name)
+        if found is not None:
+            if not isinstance(found, str):
+                raise TypeError("reasoning is text")
+            return found, name
+    return None, ""
+
+
+def _calls(record: Any, index: int, account: Account) -> tuple[ToolCall, ...]:
+    given = record.get("tool_calls")
+    if given:
+        return tuple([_call(entry, f"c{index}.{at}", account) for at, entry in enumerate(given)])
+    old = record.get("function_call")
+    return (call_of(f"c{index}", _text(old["name"]), old.get("arguments"), account),) if old is not None else ()
+
+
+def _call(entry: Any, otherwise: str, account: Account) -> ToolCall:
+    function = entry.get("function", entry)
+    call_id = entry.get("id")
+    return call_of(call_id if isinstance(call_id, str) and call_id else otherwise, _text(function["name"]), function.get("arguments"), account)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("a name is text")
+    return value
+
+
+def render(item: Item, account: Account) -> Iterable[Json]:
+    """The row of a branch."""
+    trace = item.trace
+    record: dict[str, Json] = {"id": trace.id, "messages": [message_record(one) for one in trace.nodes]}
+    if item.tools:
+        record["tools"] = [openai_tool(tool) for tool in item.tools]
+    yield record | extras(trace.lineage, _ROW) if trace.lineage else record
+
+
+def message_record(one: Node) -> dict[str, Json]:
+    """A message as the format has it."""
+    message = one.message
+    record: dict[str, Json]
+    if message.role == "tool":
+        result = message.result
+        record = {"role": "tool", "content": message.text if result is None else result_text(result)}
+        if result is not None:
+            record["tool_call_id"] = result.call_id
+        known = _TOOL
+    else:
+        record = {"role": message.role, "content": _content(message)}
+        if message.reasoning is not None:
+            record["reasoning_content"] = message.reasoning
+        if message.calls:
+            record["content"] = record["content"] or None
+            record["tool_calls"] = [
+                {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments_text(call)}} for call in message.calls
+            ]
+        known = _OTHER
+        if message.role == "assistant":
+            known = _ASSISTANT
+            if not one.sampled:
+                record["weight"] = 0
+    if message.author:
+        record["name"] = message.author
+    return record | extras(one.notes, known) if one.notes else record
+
+
+def _content(message: Message) -> Json:
+    if isinstance(message.content, str):
+        return message.content
+    if not any(part for part in message.content if not isinstance(part, Text)):
+        return message.text
+    from artificer.core.messages import Image
+
+    shown: list[Json] = []
+    for part in message.content:
+        if isinstance(part, Text):
+            shown.append({"type": "text", "text": part.text})
+        elif isinstance(part, Image) and message.role == "user":
+            shown.append({"type": "image_url", "image_url": {"url": part.uri}})
+    return shown if any(isinstance(part, Image) for part in message.content) and message.role == "user" else message.text
+
+
+FORMAT = Format(
+    "chat",
+    "OpenAI chat messages with tools, as most trainers and endpoints read them",
+    fits,
+    count,
+    parse,
+    render,
+    frozenset(
+        {"id", "sampled", "reasoning", "author", "images", "call_ids", "parallel", "beside", "errors", "results", "user_calls", "system", "empty", "tools"}
+    ),
+    ("white space and the order of keys in arguments and results", "a result that is text but reads as JSON is read as JSON"),
+)

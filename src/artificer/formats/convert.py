@@ -1,0 +1,164 @@
+"""Files to traces and traces to files: the one place where rows are decoded, counted, read by a format, and accounted for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+
+from artificer.core.errors import ArtificerError
+from artificer.formats.account import Account
+from artificer.formats.base import HOLDS, Format, Item, events
+from artificer.formats.holding import branches, lost
+from artificer.formats.jsontext import Unreadable, loads
+from artificer.formats.source import Row, rows
+
+SAMPLE = 12
+"""Rows that are looked at to guess a format."""
+NOT_OF_IT = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, OverflowError, msgspec.MsgspecError, ArtificerError)
+"""What formats raise on rows that are not theirs."""
+
+
+def sample(path: Path) -> list[Any]:
+    """The first rows of a file that can be read at all."""
+    found: list[Any] = []
+    looked = Account()
+    for row in rows(path):
+        try:
+            found.append(loads(row.raw, looked) if row.raw else row.value)
+        except Unreadable:
+            pass
+        looked.rows_in += 1
+        if len(found) >= SAMPLE or looked.rows_in >= 4 * SAMPLE:
+            break
+    return [value for value in found if value is not None]
+
+
+def sniff(values: Iterable[Any], form: Format) -> float:
+    """How much rows look like a format: the mean over them, from 0 to 1."""
+    marks = [_fit(form, value) for value in values]
+    return sum(marks) / len(marks) if marks else 0.0
+
+
+def _fit(form: Format, value: Any) -> float:
+    try:
+        return form.fits(value)
+    except NOT_OF_IT:
+        return 0.0
+
+
+def read(path: Path, form: Format, account: Account) -> Iterator[Item]:
+    """The traces of a file.
+
+    Raises:
+        ArtificerError: the file cannot be read at all. What is wrong with single rows stands in the account.
+    """
+    return parse(rows(path), form, account)
+
+
+def parse(given: Iterable[Row], form: Format, account: Account) -> Iterator[Item]:
+    """The traces of rows."""
+    for row in given:
+        account.where = row.where
+        try:
+            value = loads(row.raw, account) if row.raw else row.value
+        except Unreadable as error:
+            account.rows_in += 1
+            account.drop_row(str(error))
+            continue
+        if row.wrong:
+            account.rows_in += 1
+            account.drop_row(row.wrong)
+            continue
+        try:
+            inner = form.opened(value)
+            for name, one in inner:
+                account.where = row.where + name
+                yield from _row(one, form, account)
+        except NOT_OF_IT:
+            account.rows_in += 1
+            account.drop_row(f"not of the format {form.name}")
+
+
+def _row(value: Any, form: Format, account: Account) -> list[Item]:
+    """The traces of one row; none, by name, when it is not of the format. A row is read whole before anything of it is given."""
+    account.rows_in += 1
+    try:
+        found = form.count(value)
+    except NOT_OF_IT:
+        account.drop_row(f"not of the format {form.name}")
+        return []
+    account.events_in += found
+    dropped, lost_before = account.dropped.copy(), account.lost.copy()
+    try:
+        items = list(form.parse(value, account))
+        out = sum([events(item.trace) for item in items])
+    except NOT_OF_IT as error:
+        account.dropped, account.lost = dropped, lost_before
+        account.drop_row(_reason(form, error), found)
+        return []
+    if not items:
+        account.rows_dropped += 1
+        if account.dropped == dropped:
+            account.drop("rows without a conversation", found)
+            account.place("rows without a conversation")
+    account.events_out += out
+    account.rows_out += len(items)
+    return items
+
+
+def _reason(form: Format, error: Exception) -> str:
+    """Why a row could not be read, in words that are the same for the same reason."""
+    if isinstance(error, KeyError):
+        return f"not of the format {form.name}: no {str(error.args[0])[:40]!r}"
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    said = error.what if isinstance(error, ArtificerError) else str(error)
+    ours = type(error) in (ValueError, TypeError, ArtificerError) and "object" not in said[:12]
+    return f"not of the format {form.name}" + (f": {said[:80]}" if ours else "")
+
+
+def render(items: Iterable[Item], form: Format, account: Account) -> Iterator[Any]:
+    """The rows of traces.
+
+    Raises:
+        ArtificerError: the format is only read.
+    """
+    if form.render is None:
+        raise ArtificerError(f"{form.name} is only read", remedy="choose another format: artificer convert --help")
+    make = form.render
+    for item in items:
+        account.rows_in += 1
+        account.events_in += events(item.trace)
+        account.where = item.trace.id
+        for one in [item] if form.whole else branches(item, account):
+            for loss in lost(one, form):
+                account.lose(HOLDS[loss])
+            had, before = events(one.trace), account.dropped.copy()
+            try:
+                made = list(make(one, account))
+                encoded = [msgspec.json.encode(row) for row in made]
+            except NOT_OF_IT as error:
+                account.dropped = before
+                account.drop_row(f"{form.name} cannot hold it: {str(error)[:80]}", had)
+                continue
+            account.rows_out += len(made)
+            account.events_out += sum([form.count(row) for row in made])
+            yield from encoded
+
+
+def write(items: Iterable[Item], out: BinaryIO, form: Format, account: Account) -> int:
+    """Writes traces; how many rows."""
+    count = 0
+    if form.file == "array":
+        for row in render(items, form, account):
+            out.write((b",\n" if count else b"[\n") + row)
+            count += 1
+        out.write(b"\n]\n" if count else b"[]\n")
+        return count
+    for row in render(items, form, account):
+        out.write(row + b"\n")
+        count += 1
+    return count

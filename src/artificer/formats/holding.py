@@ -1,0 +1,173 @@
+"""What a format cannot hold of a given trace: named (`lost`), and taken away (`held`), so that "identity for what the format can hold" is a sentence
+with a meaning: reading what was written gives `held(item, format)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from artificer.core.messages import Image, Message, Part, Text
+from artificer.core.tools import ToolSpec
+from artificer.core.trace import Node, Trace, Usage
+from artificer.formats.account import Account
+from artificer.formats.base import HOLDS, Format, Item, message_events, toolset_digest
+
+
+def chosen(trace: Trace) -> list[int]:
+    """The leaves whose branches are written where each is a row: the passed ones, all where nothing was judged."""
+    leaves = trace.leaves()
+    return [leaf for leaf in leaves if leaf in trace.verdicts and trace.verdicts[leaf].passed] if trace.verdicts else leaves
+
+
+def branches(item: Item, account: Account) -> Iterator[Item]:
+    """The chosen branches, each as an item of its own; what belongs to no chosen branch is dropped by name."""
+    trace = item.trace
+    leaves = chosen(trace)
+    if len(leaves) == 1 and len(trace.path(leaves[0])) == len(trace.nodes):
+        yield item
+        return
+    taken = {index for leaf in leaves for index in trace.path(leaf)}
+    account.drop("branches that did not pass", sum(message_events(node.message) for index, node in enumerate(trace.nodes) if index not in taken))
+    seen = set[int]()
+    for leaf in leaves:
+        path = trace.path(leaf)
+        account.shared += sum(message_events(trace.nodes[index].message) for index in path if index in seen)
+        seen.update(path)
+        nodes = tuple(msgspec.structs.replace(trace.nodes[index], parent=at - 1 if at else None) for at, index in enumerate(path))
+        name = trace.id if len(leaves) == 1 else f"{trace.id}/{leaf}"
+        last = len(nodes) - 1
+        yield Item(
+            msgspec.structs.replace(
+                trace,
+                id=name,
+                nodes=nodes,
+                verdicts={last: trace.verdicts[leaf]} if leaf in trace.verdicts else {},
+                stop={last: trace.stop[leaf]} if leaf in trace.stop else {},
+                effects={last: trace.effects[leaf]} if leaf in trace.effects else {},
+                state={last: trace.state[leaf]} if leaf in trace.state else {},
+            ),
+            item.tools,
+        )
+
+
+def lost(item: Item, form: Format) -> list[str]:
+    """Which of `HOLDS` a trace has and the format does not hold."""
+    holds = form.holds
+    if len(holds) == len(HOLDS):
+        return []
+    trace = item.trace
+    had: list[str] = []
+    if trace.world or trace.seed or trace.task_id != trace.id or trace.usage != Usage():
+        had.append("task")
+    if trace.verdicts or trace.stop:
+        had.append("verdicts")
+    if trace.effects or trace.state:
+        had.append("effects")
+    if trace.lineage and set(trace.lineage) != {"extra"}:
+        had.append("lineage")
+    for node in trace.nodes:
+        _had(node, had)
+    for tool in item.tools:
+        had.append("tools")
+        if tool.returns is not None or tool.effect != "unknown" or tool.attributes or tool.examples:
+            had.append("tool_details")
+    return [name for name in dict.fromkeys(had) if name not in holds]
+
+
+def _had(node: Node, had: list[str]) -> None:
+    message = node.message
+    if node.tokens is not None:
+        had.append("tokens")
+    if node.state is not None or node.effects:
+        had.append("effects")
+    if node.notes and set(node.notes) != {"extra"}:
+        had.append("notes")
+    if node.sampled != (message.role == "assistant"):
+        had.append("sampled" if message.role == "assistant" else "played")
+    if message.reasoning is not None:
+        had.append("reasoning")
+    if message.author is not None:
+        had.append("author")
+    if message.at is not None:
+        had.append("at")
+    if message.calls:
+        had.append("call_ids")
+        if len(message.calls) > 1:
+            had.append("parallel")
+        if message.content:
+            had.append("beside")
+        if message.role == "user":
+            had.append("user_calls")
+    if not isinstance(message.content, str):
+        user = message.role == "user"
+        had += ["images" if user and isinstance(part, Image) else "parts" for part in message.content if not isinstance(part, Text)]
+        if not any(isinstance(part, Image) for part in message.content):
+            had.append("parts")
+    elif not message.content and not message.calls and message.role != "tool":
+        had.append("empty")
+    if message.result is not None:
+        if message.result.error is not None:
+            had.append("errors")
+        elif not isinstance(message.result.content, str):
+            had.append("results")
+
+
+def held(item: Item, form: Format) -> Item:
+    """The trace as the format can hold it. Only for items with one branch, or formats that hold several."""
+    holds, trace = form.holds, item.trace
+    tools = tuple(_tool(tool, holds) for tool in item.tools) if "tools" in holds else ()
+    task = "task" in holds
+    verdicts, effects = "verdicts" in holds, "effects" in holds
+    return Item(
+        Trace(
+            id=trace.id,
+            task_id=trace.task_id if task else trace.id,
+            world=trace.world if task else "",
+            tools=toolset_digest(tools),
+            nodes=tuple(_node(node, holds) for node in trace.nodes),
+            verdicts=trace.verdicts if verdicts else {},
+            stop=trace.stop if verdicts else {},
+            effects=trace.effects if effects else {},
+            state=trace.state if effects else {},
+            lineage=trace.lineage if "lineage" in holds else {key: value for key, value in trace.lineage.items() if key == "extra"},
+            **({"usage": trace.usage, "seed": trace.seed} if task else {}),
+        ),
+        tools,
+    )
+
+
+def _tool(tool: ToolSpec, holds: frozenset[str]) -> ToolSpec:
+    return tool if "tool_details" in holds else ToolSpec(tool.name, tool.description, tool.parameters)
+
+
+def _node(node: Node, holds: frozenset[str]) -> Node:
+    effects, assistant = "effects" in holds, node.message.role == "assistant"
+    return Node(
+        node.parent,
+        _message(node.message, holds),
+        node.state if effects else None,
+        node.sampled if ("sampled" if assistant else "played") in holds else assistant,
+        node.effects if effects else (),
+        node.tokens if "tokens" in holds else None,
+        node.notes if "notes" in holds else {key: value for key, value in node.notes.items() if key == "extra"},
+    )
+
+
+def _message(message: Message, holds: frozenset[str]) -> Message:
+    changed: dict[str, Any] = {}
+    for name in ("reasoning", "author", "at"):
+        if name not in holds and getattr(message, name) is not None:
+            changed[name] = None
+    if not isinstance(message.content, str) and "parts" not in holds:
+        changed["content"] = _content(message, "images" in holds)
+    return msgspec.structs.replace(message, **changed) if changed else message
+
+
+def _content(message: Message, images: bool) -> str | tuple[Part, ...]:
+    assert not isinstance(message.content, str)
+    if not images or message.role != "user" or not any(isinstance(part, Image) for part in message.content):
+        return message.text
+    return tuple(part for part in message.content if isinstance(part, Text | Image))

@@ -1,0 +1,68 @@
+"""JSON from strangers: read strictly, with what the standard leaves open said aloud (keys that come twice)."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, cast
+
+import msgspec
+
+from artificer.formats.account import Account
+
+TWICE = "a key that comes twice in an object: the last value is kept"
+_SPACED = re.compile(rb'"\s+:|\\\\"')
+
+
+class Unreadable(ValueError):
+    """The text is not JSON; the message says why."""
+
+
+def loads(raw: bytes, account: Account) -> Any:
+    """The value of a JSON text.
+
+    Raises:
+        Unreadable: it is not JSON (NaN, lone surrogates and other encodings than UTF-8 included), or nested too deeply.
+    """
+    try:
+        value = msgspec.json.decode(raw)
+    except UnicodeDecodeError as error:
+        raise Unreadable("not UTF-8") from error
+    except RecursionError as error:
+        raise Unreadable("nested too deeply") from error
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise Unreadable("not JSON") from error
+    if b":" in raw and _doubtful(raw, value):
+        found = _twice(raw)
+        if found:
+            account.lose(TWICE, found)
+    return value
+
+
+def _doubtful(raw: bytes, value: Any) -> bool:
+    """Whether some key may have come twice: as many keys as there are unescaped quotes before colons, or not."""
+    try:
+        return raw.count(b'":') - raw.count(b'\\":') != _keys(value) or _SPACED.search(raw) is not None
+    except RecursionError:
+        return True
+
+
+def _keys(value: Any) -> int:
+    if isinstance(value, dict):
+        inner = cast("dict[str, Any]", value)
+        return len(inner) + sum([_keys(one) for one in inner.values() if isinstance(one, dict | list)])
+    return sum([_keys(one) for one in cast("list[Any]", value) if isinstance(one, dict | list)]) if isinstance(value, list) else 0
+
+
+def _twice(raw: bytes) -> int:
+    found = 0
+
+    def pairs(items: list[tuple[str, Any]]) -> None:
+        nonlocal found
+        found += len(items) - len({key for key, _ in items})
+
+    try:
+        json.loads(raw, object_pairs_hook=pairs)
+    except (ValueError, RecursionError):
+        return 0
+    return found

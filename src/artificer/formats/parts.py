@@ -1,0 +1,248 @@
+"""Pieces that several formats share: results and arguments as text, tools, content in parts, unknown fields."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any, cast
+
+import msgspec
+
+from artificer.core.canon import Json
+from artificer.core.messages import File, Image, Message, Part, Text, ToolCall, ToolResult
+from artificer.core.tools import ToolSpec
+from artificer.core.trace import Node, Trace
+from artificer.core.verdicts import ErrorKind
+from artificer.formats.account import Account
+from artificer.formats.base import Item, content_id, toolset_digest
+from artificer.formats.jsontext import Unreadable, loads
+
+NO_PARAMETERS: dict[str, Json] = {"type": "object", "properties": {}}
+_ERROR = re.compile(r"error: ([a-z_]{1,40})(?:: (.*))?", re.DOTALL)
+_JSON_BEGINS = frozenset('{["-0123456789tfn \t\r\n')
+_encode = msgspec.json.encode
+
+
+def text_of(value: Json) -> str:
+    """A value as JSON text."""
+    return _encode(value).decode()
+
+
+# results
+
+
+def result_text(result: ToolResult) -> str:
+    """A result as text, of which `result_of` makes the same result: bare text where that is clear, else JSON; `error: KIND: detail`."""
+    if result.error is not None:
+        return f"error: {result.error.value}" + (f": {result.detail}" if result.detail is not None else "")
+    content = result.content
+    if isinstance(content, str) and ((content[:1] not in _JSON_BEGINS and not content.startswith("error: ")) or result_of("", content).content == content):
+        return content
+    return text_of(content)
+
+
+def result_of(call_id: str, text: str) -> ToolResult:
+    """A result from its text: an error where it says so, JSON objects, lists and strings as such, other JSON where it is written the one way."""
+    begins = text[:1]
+    if begins == "e":
+        found = _ERROR.fullmatch(text)
+        if found and found[1] in ErrorKind.__members__:
+            return ToolResult(call_id, error=ErrorKind(found[1]), detail=found[2])
+    elif begins in _JSON_BEGINS:
+        try:
+            value = msgspec.json.decode(text)
+            if isinstance(value, dict | list | str) or text_of(value) == text:
+                return ToolResult(call_id, value)
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            pass
+    return ToolResult(call_id, text)
+
+
+# calls
+
+
+def arguments_of(given: Json, account: Account) -> dict[str, Json]:
+    """Arguments that are an object, or a text of one.
+
+    Raises:
+        ValueError: they are neither.
+    """
+    if isinstance(given, str):
+        given = loads(given.encode("utf-8", "surrogatepass"), account) if given.strip() else {}
+    if given is None:
+        return {}
+    if not isinstance(given, dict):
+        raise ValueError("arguments that are not a JSON object")
+    return cast("dict[str, Json]", given)
+
+
+def broken_call(name: str, call_id: str, given: Json, account: Account) -> ToolCall:
+    """A call whose arguments cannot be read: they are kept as they stand, under a name no schema has."""
+    account.lose("the form of arguments that are not JSON: kept under '$text'")
+    return ToolCall(call_id, name, {"$text": given})
+
+
+def call_of(call_id: str, name: str, given: Json, account: Account) -> ToolCall:
+    """A call, also one whose arguments are not JSON."""
+    try:
+        return ToolCall(call_id, name, arguments_of(given, account))
+    except (Unreadable, ValueError):
+        return broken_call(name, call_id, given, account)
+
+
+def arguments_text(call: ToolCall) -> str:
+    """A call's arguments as JSON text."""
+    if len(call.arguments) == 1 and isinstance(call.arguments.get("$text"), str):
+        return cast("str", call.arguments["$text"])
+    return text_of(call.arguments)
+
+
+# content
+
+
+def plain(content: Json) -> str:
+    """Text content, given as text, as parts of text, or not at all.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    if isinstance(content, str):
+        return content
+    if content is None:
+        return ""
+    if isinstance(content, list):
+        return "".join([_text_part(part) for part in cast("list[Any]", content)])
+    raise TypeError(f"content is {type(content).__name__}, not text")
+
+
+def _text_part(part: Any) -> str:
+    if isinstance(part, str):
+        return part
+    text = part.get("text")
+    if not isinstance(text, str):
+        raise TypeError(f"a part of type {part.get('type')!r} is no text")
+    return text
+
+
+_DATA = re.compile(r"data:([\w/+.-]{1,80})[;,]")
+
+
+def image(uri: str) -> Image:
+    """An image from where it is: a data URI says its type, else the name's ending does."""
+    found = _DATA.match(uri)
+    if found:
+        return Image(uri, found[1])
+    ending = uri.rpartition(".")[2].lower()
+    return Image(uri, f"image/{'jpeg' if ending == 'jpg' else ending}" if ending in ("png", "jpg", "jpeg", "gif", "webp") else "image/*")
+
+
+def openai_parts(content: Sequence[Any], account: Account) -> str | tuple[Part, ...]:
+    """Content in OpenAI's parts: text and images; what is neither is kept as a file."""
+    parts: list[Part] = []
+    for part in content:
+        kind = part["type"]
+        if kind in ("text", "input_text", "output_text"):
+            parts.append(Text(part["text"]))
+        elif kind == "image_url":
+            given = part["image_url"]
+            parts.append(image(given if isinstance(given, str) else given["url"]))
+        else:
+            account.lose(f"parts of type {str(kind)[:40]!r}: kept as a file")
+            parts.append(File(text_of(part), str(kind)))
+    return tuple(parts)
+
+
+# tools
+
+
+def openai_tool(tool: ToolSpec) -> dict[str, Json]:
+    """A tool as OpenAI has it."""
+    return {"type": "function", "function": {"name": tool.name, "description": tool.description, "parameters": tool.parameters}}
+
+
+def tool_of(record: Any) -> ToolSpec:
+    """A tool as OpenAI has it, or bare: a name with a description and parameters.
+
+    Raises:
+        ValueError, TypeError, AttributeError, KeyError: it is no tool.
+    """
+    function = record.get("function", record)
+    name, about, parameters = function["name"], function.get("description"), function.get("parameters", function.get("input_schema"))
+    if not isinstance(name, str) or not isinstance(about, str | None) or not isinstance(parameters, dict | None):
+        raise TypeError("a tool's name and description are text, its parameters a schema")
+    return ToolSpec(name, about or "", parameters or NO_PARAMETERS)
+
+
+class Toolsets:
+    """Tools decoded once for all rows that bring the same ones: the digest and the specifications by their text."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, tuple[str, tuple[ToolSpec, ...]]] = {}
+
+    def of(self, records: Sequence[Any] | None) -> tuple[str, tuple[ToolSpec, ...]]:
+        """The digest and the tools."""
+        return _toolset(_encode(records or []))
+
+
+@lru_cache(maxsize=4096)
+def _toolset(raw: bytes) -> tuple[str, tuple[ToolSpec, ...]]:
+    tools = tuple([tool_of(record) for record in msgspec.json.decode(raw)])
+    return toolset_digest(tools), tools
+
+
+def tools_of(records: Any, account: Account) -> tuple[str, tuple[ToolSpec, ...]]:
+    """The digest and the tools of a row: a list, or a text of one. What is no tool is left out by name."""
+    if isinstance(records, str):
+        records = loads(records.encode("utf-8", "surrogatepass"), account) if records.strip() else []
+    if records is None or records == []:
+        return _toolset(b"[]")
+    if not isinstance(records, list):
+        raise TypeError("tools are a list")
+    try:
+        return _toolset(_encode(records))
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError):
+        good = [record for record in cast("list[Any]", records) if _is_tool(record)]
+        account.lose("tools that cannot be read", len(cast("list[Any]", records)) - len(good))
+        return _toolset(_encode(good))
+
+
+def _is_tool(record: Any) -> bool:
+    try:
+        tool_of(record)
+    except (KeyError, TypeError, AttributeError, ValueError):
+        return False
+    return True
+
+
+# traces
+
+
+def extra(record: dict[str, Any], known: frozenset[str]) -> dict[str, Any]:
+    """The fields of a record that its format does not name."""
+    return {key: value for key, value in record.items() if key not in known} if not record.keys() <= known else {}
+
+
+def linear(nodes: Sequence[Node], tools: tuple[str, tuple[ToolSpec, ...]], *, name: Any = None, lineage: dict[str, Json] | None = None) -> Item:
+    """A conversation as an item; without a name of its own it is named by its content."""
+    trace = Trace("", "", "", tools[0], tuple(nodes), lineage=lineage or {})
+    item = Item(trace, tools[1])
+    found = name if isinstance(name, str) and name else str(name) if isinstance(name, int) and not isinstance(name, bool) else content_id(item)
+    return Item(msgspec.structs.replace(trace, id=found, task_id=found), tools[1])
+
+
+def node(parent: int, message: Message, *, sampled: bool | None = None, notes: dict[str, Any] | None = None) -> Node:
+    """A node behind the node `parent`; -1 for a root."""
+    chosen = message.role == "assistant" if sampled is None else sampled
+    return Node(parent if parent >= 0 else None, message, sampled=chosen, notes={"extra": notes} if notes else {})
+
+
+def extras(notes: dict[str, Any], known: frozenset[str]) -> dict[str, Any]:
+    """Fields that a reader kept beside, to be written again."""
+    kept = notes.get("extra")
+    return {key: value for key, value in cast("dict[str, Any]", kept).items() if key not in known} if isinstance(kept, dict) else {}
+
+
+def texts(values: Iterable[Any]) -> bool:
+    """Whether all values are text."""
+    return all(isinstance(value, str) for value in values)

@@ -1,0 +1,66 @@
+"""Ours to a format and back: identity for all that the format says it can hold."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from hypothesis import given, settings
+
+from artificer.core.canon import canonical
+from artificer.formats import _BUILT_IN, format_named
+from artificer.formats.account import Account
+from artificer.formats.base import HOLDS, Item, events
+from artificer.formats.convert import parse, write
+from artificer.formats.holding import branches, held, lost
+from artificer.formats.source import blocks, split
+from tests.formats.strategies import items
+
+WRITTEN = [name for name in _BUILT_IN if format_named(name).render is not None and format_named(name).file != "parquet"]
+
+
+def back(given_items: list[Item], name: str) -> tuple[list[Item], Account, Account]:
+    form, out, written, read = format_named(name), io.BytesIO(), Account(), Account()
+    write(given_items, out, form, written)
+    out.seek(0)
+    found = list(parse(split(blocks(out, 0), "text"), form, read))
+    assert written.balanced, written.lines()
+    assert read.balanced, read.lines()
+    return found, written, read
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_what_a_format_holds_comes_back(name):
+    form = format_named(name)
+
+    @given(items(tree=form.whole))
+    @settings(max_examples=150, deadline=None)
+    def holds(item: Item) -> None:
+        found, written, read = back([item], name)
+        kept = [item] if form.whole else list(branches(item, Account()))
+        assert not written.dropped, written.lines()
+        assert not read.dropped
+        assert not read.lost
+        assert [canonical(one) for one in found] == [canonical(held(one, form)) for one in kept]
+        for one in kept:  # what is missing was named
+            assert canonical(held(one, form)) == canonical(one) or lost(one, form)
+            assert all(written.lost[HOLDS[loss]] for loss in lost(one, form))
+
+    holds()
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_trees_become_their_branches_or_stay_trees(name):
+    form = format_named(name)
+
+    @given(items(tree=True))
+    @settings(max_examples=60, deadline=None)
+    def whole(item: Item) -> None:
+        found, written, _ = back([item], name)
+        if form.whole:
+            assert [canonical(held(item, form))] == [canonical(one) for one in found]
+        else:
+            assert len(found) == len(list(branches(item, Account())))
+            assert written.events_in == events(item.trace)
+
+    whole()
