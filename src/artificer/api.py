@@ -32,6 +32,9 @@ from artificer.rollout.again import Rollout, rollout_stages
 from artificer.rollout.play import own_guide
 from artificer.rollout.proof import Proof, verify_run, world_of
 from artificer.rollout.stats import RunStats, count_run
+from artificer.formats.account import Account
+from artificer.formats.holding import with_policy
+from artificer.run import traded
 from artificer.run.engine import execute
 from artificer.run.progress import Progress
 from artificer.run.store import RunFolder
@@ -328,32 +331,61 @@ def _shown(run: str | Path) -> Shown:
         return gather(folder)
 
 
-def convert(run: str | Path, out: str | Path, *, to: str = "chat", policy: bool = False) -> int:
-    """Writes the passed traces of a run as a file in another format; how many conversations.
+class Converted(Struct, frozen=True):
+    """What became of a conversion: what was read, and what was written of it."""
+
+    source: str
+    to: str
+    read: Account
+    written: Account
+
+    @property
+    def rows(self) -> int:
+        return self.written.rows_out
+
+
+def convert(source: str | Path, out: str | Path, *, to: str = "chat", given: str | None = None, policy: bool = False) -> Converted:
+    """Writes traces in another format: those of a run, or of a file of any format that is known.
 
     Args:
-        out: the file; an existing one is never overwritten.
-        to: `"chat"`: JSON lines of messages and tools.
-        policy: put the world's policy in front as a system message.
+        source: a run folder (of which the passed branches are written), a file, or a folder of files.
+        out: the file to write, a run folder with `to="artificer"`; an existing file is never overwritten.
+        to: a format's name; see `docs/formats.md`.
+        given: the format of `source`; guessed from its first rows when None.
+        policy: put the policy of a run's world in front as a system message.
 
     Raises:
-        ArtificerError: no such format, or the file is there already or cannot be written.
+        ArtificerError: no such format, the source is of none or cannot be read, or the file is there already or cannot be written.
     """
-    if to != "chat":
-        raise ArtificerError(f"there is no format {to!r}", remedy="use chat")
-    from artificer.formats import openai
+    from artificer.formats import format_named, guess
+    from artificer.formats.convert import read, write
 
-    with RunFolder.open(run) as folder:
-        described = folder.get_json("tools.json", Described)
-        rules = described.policy if policy else ""
-        items = (item for _, trace in folder.read("traces", Trace, ordered=True) for item in openai.conversations(trace, described.tools, rules))
-        try:
-            with Path(out).open("xb") as file:
-                return openai.write(items, file)
-        except FileExistsError as error:
-            raise ArtificerError("this file is there already", where=str(out), remedy="choose another name, or remove it") from error
-        except OSError as error:
-            raise ArtificerError(f"the file cannot be written: {error.strerror}", where=str(out), remedy="choose another place") from error
+    form = None if to == "artificer" else format_named(to)
+    if form is not None and form.render is None:
+        raise ArtificerError(f"{to!r} is only read", remedy="choose another format; docs/formats.md says which can be written")
+    before, after = Account(), Account()
+    if (Path(source) / "run.toml").exists():
+        with RunFolder.open(source) as folder:
+            items = with_policy(traded.traces_of(folder, before), traded.policy_of(folder) if policy else "")
+            _write_out(items, out, form, after, before, str(source), "artificer", write)
+        return Converted("artificer", to, before, after)
+    from_ = format_named(given) if given is not None else guess(source)[0]
+    _write_out(read(Path(source), from_, before), out, form, after, before, str(source), from_.name, write)
+    return Converted(from_.name, to, before, after)
+
+
+def _write_out(items: Any, out: str | Path, form: Any, after: Account, before: Account, source: str, name: str, write: Any) -> None:
+    if form is None:
+        with RunFolder.create_or_continue(out, {"recipe": "import", "knobs": {"source": source, "format": name}}) as target:
+            traded.keep(items, target, after, before, source=source, form=name)
+        return
+    try:
+        with Path(out).open("xb") as file:
+            write(items, file, form, after)
+    except FileExistsError as error:
+        raise ArtificerError("this file is there already", where=str(out), remedy="choose another name, or remove it") from error
+    except OSError as error:
+        raise ArtificerError(f"the file cannot be written: {error.strerror}", where=str(out), remedy="choose another place") from error
 
 
 def stats(run: str | Path) -> RunStats:

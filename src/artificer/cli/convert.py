@@ -1,4 +1,4 @@
-"""`artificer convert`: a run's traces in another format."""
+"""`artificer convert`: traces in another format."""
 
 from __future__ import annotations
 
@@ -10,30 +10,38 @@ from artificer.cli.show import say
 
 
 def command(
-    run: str,
+    source: str,
     out: str,
     /,
     *,
     to: str = "chat",
+    given: Annotated[str | None, Parameter(name="--from")] = None,
     policy: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
-    """Write a run's proven traces in another format.
+    """Write a run's proven traces, or a file of traces in any known format, in another format, with an account of every event.
 
     Example: `artificer convert runs/shop shop.jsonl --to chat`
 
     Parameters
     ----------
-    run
-        A run folder.
+    source
+        A run folder, a file (plain, gz, zst, zip or Parquet), or a folder of files.
     out
-        The file to write; it must not be there yet.
+        The file to write, or the run folder with --to artificer; a file must not be there yet.
     to
-        The format: chat (one JSON object a line with messages and tools, as most trainers read it).
+        The format: chat (one JSON object a line with messages and tools, as most trainers read it), artificer (a run folder), or another one of
+        docs/formats.md.
+    given
+        The format of the source; guessed from its first rows otherwise.
     policy
         Put the world's policy in front as a system message.
     """
     from artificer.api import convert
 
-    count = convert(run, out, to=to, policy=policy)
-    say(f"{count} conversations: {out}")
-    return 0
+    done = convert(source, out, to=to, given=given, policy=policy)
+    say(f"{done.rows} conversations: {out}")
+    for title, account in ((f"read as {done.source}", done.read), (f"written as {done.to}", done.written)):
+        say(f"{title}: rows {account.rows_in:,} -> {account.rows_out:,}")
+        for line in account.lines():
+            say(f"  {line}")
+    return 0 if done.read.balanced and done.written.balanced else 1

@@ -16,6 +16,7 @@ from artificer.formats.base import Format
 
 _BUILT_IN = {
     "chat": "chat",
+    "adp": "adp",
 }
 """The module of each format's name."""
 

@@ -4,7 +4,7 @@ with a meaning: reading what was written gives `held(item, format)`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -51,6 +51,29 @@ def branches(item: Item, account: Account) -> Iterator[Item]:
             ),
             item.tools,
         )
+
+
+def one_branch(item: Item) -> Item:
+    """The branch that stands for a trace where only one can: the first that passed, else the last."""
+    trace = item.trace
+    leaves = trace.leaves()
+    if len(leaves) == 1 and len(trace.path(leaves[0])) == len(trace.nodes):
+        return item
+    leaf = next((leaf for leaf in leaves if leaf in trace.verdicts and trace.verdicts[leaf].passed), leaves[-1])
+    nodes = tuple(msgspec.structs.replace(trace.nodes[index], parent=at - 1 if at else None) for at, index in enumerate(trace.path(leaf)))
+    return Item(msgspec.structs.replace(trace, nodes=nodes), item.tools)
+
+
+def with_policy(items: Iterable[Item], policy: str) -> Iterator[Item]:
+    """Items with a policy as the first message, where there is one."""
+    for item in items:
+        if not policy:
+            yield item
+            continue
+        moved = [msgspec.structs.replace(node, parent=0 if node.parent is None else node.parent + 1) for node in item.trace.nodes]
+        leaves = {name: {leaf + 1: value for leaf, value in getattr(item.trace, name).items()} for name in ("verdicts", "stop", "effects", "state")}
+        nodes = (Node(None, Message("system", policy)), *moved)
+        yield Item(msgspec.structs.replace(item.trace, nodes=nodes, **leaves), item.tools)
 
 
 def lost(item: Item, form: Format) -> list[str]:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
 from artificer.formats.account import Account
 
 TWICE = "a key that comes twice in an object: the last value is kept"
-_SPACED = re.compile(rb'"\s+:|\\\\"')
 
 
 class Unreadable(ValueError):
@@ -40,18 +38,11 @@ def loads(raw: bytes, account: Account) -> Any:
 
 
 def _doubtful(raw: bytes, value: Any) -> bool:
-    """Whether some key may have come twice: as many keys as there are unescaped quotes before colons, or not."""
+    """Whether something may have been overwritten: then the text has more colons than its value, unless colons are escaped."""
     try:
-        return raw.count(b'":') - raw.count(b'\\":') != _keys(value) or _SPACED.search(raw) is not None
-    except RecursionError:
+        return raw.count(b":") != msgspec.json.encode(value).count(b":") or b"\\u003" in raw
+    except (RecursionError, ValueError):
         return True
-
-
-def _keys(value: Any) -> int:
-    if isinstance(value, dict):
-        inner = cast("dict[str, Any]", value)
-        return len(inner) + sum([_keys(one) for one in inner.values() if isinstance(one, dict | list)])
-    return sum([_keys(one) for one in cast("list[Any]", value) if isinstance(one, dict | list)]) if isinstance(value, list) else 0
 
 
 def _twice(raw: bytes) -> int:

@@ -1,0 +1,103 @@
+"""What a format has no field for, kept in its free-form field: the difference between a trace and what a reader of the format would see.
+
+    {"of": digest of the plain reading, "events": events of messages that are only in here, "patch": the difference}
+
+Reading applies the patch when the plain reading is still the one it was made for; a file that was edited since loses what was kept beside, by name,
+never the edit. The difference is made generically, so that whatever a trace may have comes back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import msgspec
+
+from artificer.core.canon import Json, canonical, digest
+from artificer.formats.account import Account
+from artificer.formats.base import Item, events
+
+KEY = "artificer"
+EDITED = "what Artificer kept beside a trace that was changed since"
+
+
+def difference(seen: Any, wanted: Any) -> dict[str, Any] | None:
+    """A patch that makes `wanted` of `seen`; None when they are the same. JSON values, without NaN."""
+    if isinstance(seen, dict) and isinstance(wanted, dict):
+        before, after = cast("dict[str, Any]", seen), cast("dict[str, Any]", wanted)
+        inner = {key: {"=": value} if key not in before else difference(before[key], value) for key, value in after.items()}
+        patch: dict[str, Any] = {"in": {key: value for key, value in inner.items() if value is not None}}
+        gone = [key for key in before if key not in after]
+        if gone:
+            patch["out"] = gone
+        return patch if patch["in"] or gone else None
+    if isinstance(seen, list) and isinstance(wanted, list):
+        old, new = cast("list[Any]", seen), cast("list[Any]", wanted)
+        found = {str(at): change for at, (a, b) in enumerate(zip(old, new, strict=False)) if (change := difference(a, b)) is not None}
+        if not found and len(old) == len(new):
+            return None
+        return {"at": found, "length": len(new), "more": new[len(old) :]}
+    same = canonical(seen) == canonical(wanted) and isinstance(seen, bool) == isinstance(wanted, bool)
+    return None if same else {"=": wanted}
+
+
+def patched(seen: Any, patch: Any) -> Any:
+    """What a patch makes of a value.
+
+    Raises:
+        ValueError, KeyError, TypeError, AttributeError: it does not fit.
+    """
+    if "=" in patch:
+        return patch["="]
+    if "in" in patch:
+        out = {key: value for key, value in seen.items() if key not in patch.get("out", ())}
+        for key, change in patch["in"].items():
+            out[key] = change["="] if "=" in change else patched(seen[key], change)
+        return out
+    length = patch["length"]
+    changed = patch["at"]
+    kept = [patched(value, changed[str(at)]) if str(at) in changed else value for at, value in enumerate(seen[:length])]
+    return [*kept, *patch["more"]]
+
+
+def plain_of(item: Item) -> Any:
+    """An item as JSON values."""
+    return msgspec.to_builtins(item, str_keys=True)
+
+
+def beside(item: Item, seen: Item | None) -> dict[str, Json] | None:
+    """What must be kept beside so that `item` comes back where a reader sees `seen`; None when nothing must."""
+    visible = seen if seen is not None else None
+    if visible is not None and canonical(visible) == canonical(item):
+        return None
+    patch = difference(plain_of(visible) if visible is not None else {}, plain_of(item))
+    return {"of": digest(visible), "events": events(item.trace) - (events(visible.trace) if visible is not None else 0), "patch": patch}
+
+
+def extra_events(kept: Any) -> int:
+    """The events that are only in what was kept beside; below 0 where the visible part had to invent some (an answer to a call without one)."""
+    found = kept.get("events") if isinstance(kept, dict) else None
+    return found if isinstance(found, int) and not isinstance(found, bool) and abs(found) < 1 << 31 else 0
+
+
+def restored(seen: Item, kept: Any, account: Account) -> Item:
+    """The trace that was written, from what is seen and what was kept beside; what is seen when they do not belong together."""
+    more = extra_events(kept)
+    try:
+        if kept["of"] == digest(seen):
+            item = msgspec.convert(patched(plain_of(seen), kept["patch"]), Item, str_keys=True)
+            if events(item.trace) == events(seen.trace) + more and _sound(item):
+                return item
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, msgspec.MsgspecError):
+        pass
+    account.lose(EDITED)
+    account.drop(EDITED, more)
+    return seen
+
+
+def _sound(item: Item) -> bool:
+    """Whether every node's parent stands before it."""
+    return all(node.parent is None or 0 <= node.parent < at for at, node in enumerate(item.trace.nodes))
+
+
+Parse = Callable[[Any, Account], Item]
