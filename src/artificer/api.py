@@ -26,14 +26,13 @@ from msgspec import Struct
 from artificer.core.errors import ArtificerError, RunError, SourceError
 from artificer.core.tasks import Task
 from artificer.core.tools import ToolSpec
-from artificer.core.trace import Trace
+from artificer.formats.account import Account
+from artificer.formats.holding import with_policy
 from artificer.recipes import Recipe, knobs_of, recipe_named
 from artificer.rollout.again import Rollout, rollout_stages
 from artificer.rollout.play import own_guide
 from artificer.rollout.proof import Proof, verify_run, world_of
 from artificer.rollout.stats import RunStats, count_run
-from artificer.formats.account import Account
-from artificer.formats.holding import with_policy
 from artificer.run import traded
 from artificer.run.engine import execute
 from artificer.run.progress import Progress

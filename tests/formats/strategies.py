@@ -11,7 +11,9 @@ from artificer.core.trace import Node, Tokens, Trace, Usage
 from artificer.core.verdicts import CheckResult, ErrorKind, StopReason, Verdict
 from artificer.formats.base import Item, toolset_digest
 
-words = st.text(max_size=12) | st.sampled_from(["", " ", "Grüß Gott 🙂", "a\nb", "</s>", '{"a": 1}', "error: not_found: x", "1.50", '"', "\u2028", "null", "user: hi"])
+words = st.text(max_size=12) | st.sampled_from(
+    ["", " ", "Grüß Gott 🙂", "a\nb", "</s>", '{"a": 1}', "error: not_found: x", "1.50", '"', "\u2028", "null", "user: hi"]
+)
 names = st.text("abcdefghijklmnop_ABC019", min_size=1, max_size=10)
 numbers = st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False)
 json_values = st.recursive(

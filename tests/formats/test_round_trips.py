@@ -6,6 +6,7 @@ import io
 
 import pytest
 from hypothesis import given, settings
+from tests.formats.strategies import items
 
 from artificer.core.canon import canonical
 from artificer.formats import _BUILT_IN, format_named
@@ -14,7 +15,6 @@ from artificer.formats.base import HOLDS, Item, events
 from artificer.formats.convert import parse, write
 from artificer.formats.holding import branches, held, lost
 from artificer.formats.source import blocks, split
-from tests.formats.strategies import items
 
 WRITTEN = [name for name in _BUILT_IN if format_named(name).render is not None and format_named(name).file != "parquet"]
 

@@ -1,6 +1,8 @@
-"""What others write traces in: one module a format, found by name and loaded when it is used; outsiders through the entry points `artificer.formats`.
+"""What others write traces in: one module a format, found by name and loaded when it is used; outsiders through the
+entry points `artificer.formats`.
 
-`base` says what a format is, `convert` reads and writes files with one, `source` opens files, `account` says what became of them.
+`base` says what a format is, `convert` reads and writes files with one, `source` opens files, `account` says what
+became of them.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from artificer.formats.base import Format
 _BUILT_IN = {
     "chat": "chat",
     "adp": "adp",
+    "atif": "atif",
+    "verifiers": "verifiers",
 }
 """The module of each format's name."""
 

@@ -1,8 +1,9 @@
 """What became of a file: every event that went in came out, or was dropped for a reason that is named.
 
-An *event* is what somebody did: said something, thought, called a tool, was answered. The number of events in a raw row is counted by its format's
-`count`, which looks at the row alone; the number that came out is counted on the traces (`artificer.formats.base.events`). The two are made by
-different code, so that an account which does not balance means that something was lost in silence: a bug, and reported as one.
+An *event* is what somebody did: said something, thought, called a tool, was answered. The number of events in a raw
+row is counted by its format's `count`, which looks at the row alone; the number that came out is counted on the
+traces (`artificer.formats.base.events`). The two are made by different code, so that an account which does not
+balance means that something was lost in silence: a bug, and reported as one.
 """
 
 from __future__ import annotations
@@ -67,7 +68,8 @@ class Account(Struct):
 
     def lines(self) -> list[str]:
         """The account for people."""
-        shown = [f"events in {self.events_in:,}{f' + shared by branches {self.shared:,}' if self.shared else ''} = out {self.events_out:,} + dropped {self.dropped.total():,}"]
+        shared = f" + shared by branches {self.shared:,}" if self.shared else ""
+        shown = [f"events in {self.events_in:,}{shared} = out {self.events_out:,} + dropped {self.dropped.total():,}"]
         if not self.balanced:
             missing = self.events_in + self.shared - self.events_out - self.dropped.total()
             shown.append(f"NOT ACCOUNTED FOR: {missing:+,} events. This is a defect of the format's reader or writer; please report it.")

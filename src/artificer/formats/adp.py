@@ -1,12 +1,14 @@
 """Agent Data Protocol 1.x: trajectories of actions and observations (neulab/agent-data-protocol, schema 1.2.0).
 
-Written: one trajectory a line, with the tools of the trace under `details.tools`, and what ADP has no field for beside (`residue`), so that whole
-traces come back, trees too. The link rules are upstream's: a call directly followed by an observation has an id; ids are unique; a result has the id of
-an earlier call; one result for each call; each call with an id has its result; a message has none. Where a trace breaks them (a call that was never
-answered, an id used twice) the ids are changed in the visible part alone.
+Written: one trajectory a line, with the tools of the trace under `details.tools`, and what ADP has no field for
+beside (`residue`), so that whole traces come back, trees too. The link rules are upstream's: a call directly followed
+by an observation has an id; ids are unique; a result has the id of an earlier call; one result for each call; each
+call with an id has its result; a message has none. Where a trace breaks them (a call that was never answered, an id
+used twice) the ids are changed in the visible part alone.
 
-Read besides: 1.0 and 1.1, `available_apis`, observations from the time before `agent` and `environment`, web and image observations (what a web page
-had is kept as a result or a message with its fields), JSON observations, and files that break the link rules, which `problems` lists.
+Read besides: 1.0 and 1.1, `available_apis`, observations from the time before `agent` and `environment`, web and
+image observations (what a web page had is kept as a result or a message with its fields), JSON observations, and
+files that break the link rules, which `problems` lists.
 """
 
 from __future__ import annotations
@@ -245,7 +247,9 @@ def _items(nodes: Iterable[Node]) -> Iterator[dict[str, Any]]:
 
 def _shown(message: Message) -> Iterator[dict[str, Any]]:
     source = "user" if message.role == "user" else "environment"
-    pictures = [part for part in message.content if isinstance(part, Image)] if message.role == "user" and not isinstance(message.content, str) else []
+    pictures = (
+        [part for part in message.content if isinstance(part, Image)] if message.role == "user" and not isinstance(message.content, str) else []
+    )
     if message.text or not pictures:
         yield _text(message.text, source, message.author)
     for part in pictures:

@@ -1,8 +1,9 @@
 """What a format is: how its rows are told, counted, read and written, and what they can hold.
 
-A format's module has one `FORMAT`. Rows are JSON values; files, compression, encodings and accounts are the work of `source` and `convert`, so that a
-format is a handful of pure functions. `HOLDS` names all there is to hold; a format names those of them that come back when a trace is written and
-read again. What it does not name is declared lost: `artificer.formats.holding` says for a given trace what that is.
+A format's module has one `FORMAT`. Rows are JSON values; files, compression, encodings and accounts are the work of
+`source` and `convert`, so that a format is a handful of pure functions. `HOLDS` names all there is to hold; a format
+names those of them that come back when a trace is written and read again. What it does not name is declared lost:
+`artificer.formats.holding` says for a given trace what that is.
 """
 
 from __future__ import annotations
@@ -105,8 +106,8 @@ def _speaks(message: Message) -> bool:
     """Whether there is text, or something that a user shows."""
     if isinstance(message.content, str):
         return message.content != ""
-    return any([part.text for part in message.content if isinstance(part, Text)]) or (
-        message.role == "user" and any([isinstance(part, Image) for part in message.content])
+    return any(part.text for part in message.content if isinstance(part, Text)) or (
+        message.role == "user" and any(isinstance(part, Image) for part in message.content)
     )
 
 

@@ -1,8 +1,10 @@
-"""OpenAI's chat format as data sets have it: one JSON object a line with `messages` and, where there are any, `tools`.
+"""OpenAI's chat format as data sets have it: one JSON object a line with `messages` and, where there are any,
+`tools`.
 
-Read besides: `conversation` for `messages`, tools as text, arguments as objects, functions (`function_call`, `functions`, role `function`) of the old
-API, reasoning under `reasoning_content`, `reasoning` or `thinking`, `developer` as system, text in parts. Fields that the format does not name are kept
-in notes and lineage under `extra` and are written again.
+Read besides: `conversation` for `messages`, tools as text, arguments as objects, functions (`function_call`,
+`functions`, role `function`) of the old API, reasoning under `reasoning_content`, `reasoning` or `thinking`,
+`developer` as system, text in parts. Fields that the format does not name are kept in notes and lineage under `extra`
+and are written again.
 """
 
 from __future__ import annotations
@@ -15,7 +17,21 @@ from artificer.core.messages import Message, Role, Text, ToolCall
 from artificer.core.trace import Node
 from artificer.formats.account import Account
 from artificer.formats.base import Format, Item
-from artificer.formats.parts import arguments_text, call_of, extra, extras, linear, node, openai_parts, openai_tool, plain, result_of, result_text, tools_of
+from artificer.formats.parts import (
+    arguments_text,
+    call_of,
+    extra,
+    extras,
+    linear,
+    node,
+    openai_parts,
+    openai_tool,
+    plain,
+    result_of,
+    result_text,
+    speaks,
+    tools_of,
+)
 
 _ROW = frozenset({"messages", "conversation", "tools", "functions", "id"})
 _ASSISTANT = frozenset({"role", "content", "tool_calls", "reasoning_content", "name", "weight"})
@@ -52,13 +68,6 @@ def count_message(message: Any) -> int:
     found = len(message.get("tool_calls") or ()) + (message.get("function_call") is not None)
     found += any(message.get(name) is not None for name in THOUGHTS)
     return found + 1 if not found or speaks(message.get("content"), message.get("role") == "user") else found
-
-
-def speaks(content: Any, user: bool) -> bool:
-    """Whether content has text, or something that a user shows."""
-    if isinstance(content, list):
-        return any([part.get("text") or (user and part.get("type") == "image_url") for part in cast("list[Any]", content)])
-    return bool(content)
 
 
 def parse(row: Any, account: Account) -> Iterable[Item]:
@@ -191,6 +200,11 @@ def _content(message: Message) -> Json:
     return shown if any(isinstance(part, Image) for part in message.content) and message.role == "user" else message.text
 
 
+LINEAR = frozenset(
+    ["id", "reasoning", "author", "images", "call_ids", "parallel", "beside", "errors", "results", "user_calls", "system", "empty", "tools"]
+)
+"""What a list of messages in OpenAI's form can hold."""
+
 FORMAT = Format(
     "chat",
     "OpenAI chat messages with tools, as most trainers and endpoints read them",
@@ -199,7 +213,22 @@ FORMAT = Format(
     parse,
     render,
     frozenset(
-        {"id", "sampled", "reasoning", "author", "images", "call_ids", "parallel", "beside", "errors", "results", "user_calls", "system", "empty", "tools"}
+        {
+            "id",
+            "sampled",
+            "reasoning",
+            "author",
+            "images",
+            "call_ids",
+            "parallel",
+            "beside",
+            "errors",
+            "results",
+            "user_calls",
+            "system",
+            "empty",
+            "tools",
+        }
     ),
     ("white space and the order of keys in arguments and results", "a result that is text but reads as JSON is read as JSON"),
 )

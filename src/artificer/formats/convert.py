@@ -1,4 +1,6 @@
-"""Files to traces and traces to files: the one place where rows are decoded, counted, read by a format, and accounted for."""
+"""Files to traces and traces to files: the one place where rows are decoded, counted, read by a format, and accounted
+for.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What a format cannot hold of a given trace: named (`lost`), and taken away (`held`), so that "identity for what the format can hold" is a sentence
-with a meaning: reading what was written gives `held(item, format)`.
+"""What a format cannot hold of a given trace: named (`lost`), and taken away (`held`), so that "identity for what the
+format can hold" is a sentence with a meaning: reading what was written gives `held(item, format)`.
 """
 
 from __future__ import annotations
@@ -102,28 +102,24 @@ def lost(item: Item, form: Format) -> list[str]:
 
 def _had(node: Node, had: list[str]) -> None:
     message = node.message
-    if node.tokens is not None:
-        had.append("tokens")
-    if node.state is not None or node.effects:
-        had.append("effects")
-    if node.notes and set(node.notes) != {"extra"}:
-        had.append("notes")
-    if node.sampled != (message.role == "assistant"):
-        had.append("sampled" if message.role == "assistant" else "played")
-    if message.reasoning is not None:
-        had.append("reasoning")
-    if message.author is not None:
-        had.append("author")
-    if message.at is not None:
-        had.append("at")
+    for name, there in (
+        ("tokens", node.tokens is not None),
+        ("effects", node.state is not None or node.effects),
+        ("notes", node.notes and set(node.notes) != {"extra"}),
+        ("sampled" if message.role == "assistant" else "played", node.sampled != (message.role == "assistant")),
+        ("reasoning", message.reasoning is not None),
+        ("author", message.author is not None),
+        ("at", message.at is not None),
+    ):
+        if there:
+            had.append(name)
     if message.calls:
+        had += [
+            name
+            for name, there in (("parallel", len(message.calls) > 1), ("beside", message.content), ("user_calls", message.role == "user"))
+            if there
+        ]
         had.append("call_ids")
-        if len(message.calls) > 1:
-            had.append("parallel")
-        if message.content:
-            had.append("beside")
-        if message.role == "user":
-            had.append("user_calls")
     if not isinstance(message.content, str):
         user = message.role == "user"
         had += ["images" if user and isinstance(part, Image) else "parts" for part in message.content if not isinstance(part, Text)]
@@ -131,11 +127,8 @@ def _had(node: Node, had: list[str]) -> None:
             had.append("parts")
     elif not message.content and not message.calls and message.role != "tool":
         had.append("empty")
-    if message.result is not None:
-        if message.result.error is not None:
-            had.append("errors")
-        elif not isinstance(message.result.content, str):
-            had.append("results")
+    if message.result is not None and (message.result.error is not None or not isinstance(message.result.content, str)):
+        had.append("errors" if message.result.error is not None else "results")
 
 
 def held(item: Item, form: Format) -> Item:

@@ -1,8 +1,9 @@
-"""The chat format of OpenAI: one JSON object a line, `{"messages": [...], "tools": [...]}`, as most trainers and endpoints read it.
+"""The chat format of OpenAI: one JSON object a line, `{"messages": [...], "tools": [...]}`, as most trainers and
+endpoints read it.
 
-Kept: roles, text, images, calls with their ids and arguments, results with the call they answer, reasoning (`reasoning_content`), the author
-(`name`), a tool's name, description and parameters. Lost, as the format has no place for it: see `LOSSES`. A line written here and read again gives
-the same bytes.
+Kept: roles, text, images, calls with their ids and arguments, results with the call they answer, reasoning
+(`reasoning_content`), the author (`name`), a tool's name, description and parameters. Lost, as the format has no
+place for it: see `LOSSES`. A line written here and read again gives the same bytes.
 """
 
 from __future__ import annotations

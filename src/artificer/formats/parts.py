@@ -13,7 +13,7 @@ from artificer.core.canon import Json
 from artificer.core.messages import File, Image, Message, Part, Text, ToolCall, ToolResult
 from artificer.core.tools import ToolSpec
 from artificer.core.trace import Node, Trace
-from artificer.core.verdicts import ErrorKind
+from artificer.core.verdicts import CheckResult, ErrorKind, Verdict
 from artificer.formats.account import Account
 from artificer.formats.base import Item, content_id, toolset_digest
 from artificer.formats.jsontext import Unreadable, loads
@@ -37,9 +37,15 @@ def result_text(result: ToolResult) -> str:
     if result.error is not None:
         return f"error: {result.error.value}" + (f": {result.detail}" if result.detail is not None else "")
     content = result.content
-    if isinstance(content, str) and ((content[:1] not in _JSON_BEGINS and not content.startswith("error: ")) or result_of("", content).content == content):
+    if isinstance(content, str) and (
+        (content[:1] not in _JSON_BEGINS and not content.startswith("error: ")) or result_of("", content).content == content
+    ):
         return content
     return text_of(content)
+
+
+def _is_bare(text: str) -> bool:
+    return text[:1] not in _JSON_BEGINS and not text.startswith("error: ")
 
 
 def result_of(call_id: str, text: str) -> ToolResult:
@@ -246,3 +252,23 @@ def extras(notes: dict[str, Any], known: frozenset[str]) -> dict[str, Any]:
 def texts(values: Iterable[Any]) -> bool:
     """Whether all values are text."""
     return all(isinstance(value, str) for value in values)
+
+
+def speaks(content: Any, user: bool) -> bool:
+    """Whether content in OpenAI's form has text, or something that a user shows."""
+    if isinstance(content, list):
+        return any(part.get("text") or (user and part.get("type") == "image_url") for part in cast("list[Any]", content))
+    return bool(content)
+
+
+def judged(rewards: dict[str, tuple[float, float]]) -> Verdict | None:
+    """A verdict of named (score, weight) rewards, where all lie between 0 and 1; None where they do not, or there are none.
+
+    The score is the weighted sum, cut at 1; passed when each reward with a weight is 1.
+    """
+    if not rewards or not all(0 <= score <= 1 and weight >= 0 for score, weight in rewards.values()):
+        return None
+    parts = tuple(CheckResult(name, score, score >= 1) for name, (score, _) in rewards.items())
+    total = sum(weight for _, weight in rewards.values())
+    score = sum(score * weight for score, weight in rewards.values()) / total if total else 0.0
+    return Verdict(min(1.0, score), total > 0 and all(score >= 1 for score, weight in rewards.values() if weight), parts)

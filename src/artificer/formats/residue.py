@@ -1,9 +1,11 @@
-"""What a format has no field for, kept in its free-form field: the difference between a trace and what a reader of the format would see.
+"""What a format has no field for, kept in its free-form field: the difference between a trace and what a reader of
+the format would see.
 
     {"of": digest of the plain reading, "events": events of messages that are only in here, "patch": the difference}
 
-Reading applies the patch when the plain reading is still the one it was made for; a file that was edited since loses what was kept beside, by name,
-never the edit. The difference is made generically, so that whatever a trace may have comes back.
+Reading applies the patch when the plain reading is still the one it was made for; a file that was edited since loses
+what was kept beside, by name, never the edit. The difference is made generically, so that whatever a trace may have
+comes back.
 """
 
 from __future__ import annotations

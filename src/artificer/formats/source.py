@@ -1,7 +1,9 @@
-"""Files as rows, in bounded memory whatever the file: compression by its first bytes, encodings by their mark, JSON lines or JSON arrays.
+"""Files as rows, in bounded memory whatever the file: compression by its first bytes, encodings by their mark, JSON
+lines or JSON arrays.
 
-Knows nothing of formats. A row longer than `ROW` bytes is passed over and reported; nothing is read twice, and no more than one row and one block of
-the file are held. Parquet goes through DuckDB, which the `data` extra brings; ZIP (Inspect's `.eval`) is read an entry at a time.
+Knows nothing of formats. A row longer than `ROW` bytes is passed over and reported; nothing is read twice, and no
+more than one row and one block of the file are held. Parquet goes through DuckDB, which the `data` extra brings; ZIP
+(Inspect's `.eval`) is read an entry at a time.
 """
 
 from __future__ import annotations
@@ -164,7 +166,7 @@ def _row(where: str, pieces: list[bytes], size: int) -> Row | None:
 
 
 def _values(text: Iterator[bytes], name: str) -> Iterator[Row]:
-    """Scans for brackets outside strings. Blocks are gathered until what is held has doubled, so that a long string is not scanned again and again."""
+    """Scans for brackets outside strings. Blocks are gathered until what is held has doubled: no string is scanned again and again."""
     scan, waiting, held = _Scan(name), list[bytes](), 0
     for block in text:
         waiting.append(block)
