@@ -343,7 +343,9 @@ class Converted(Struct, frozen=True):
         return self.written.rows_out
 
 
-def convert(source: str | Path, out: str | Path, *, to: str = "chat", given: str | None = None, policy: bool = False) -> Converted:
+def convert(
+    source: str | Path, out: str | Path, *, to: str = "chat", given: str | None = None, policy: bool = False, every: bool = False
+) -> Converted:
     """Writes traces in another format: those of a run, or of a file of any format that is known.
 
     Args:
@@ -352,12 +354,13 @@ def convert(source: str | Path, out: str | Path, *, to: str = "chat", given: str
         to: a format's name; see `docs/formats.md`.
         given: the format of `source`; guessed from its first rows when None.
         policy: put the policy of a run's world in front as a system message.
+        every: also the branches that did not pass.
 
     Raises:
         ArtificerError: no such format, the source is of none or cannot be read, or the file is there already or cannot be written.
     """
     from artificer.formats import format_named, guess
-    from artificer.formats.convert import read, write
+    from artificer.formats.convert import read
 
     form = None if to == "artificer" else format_named(to)
     if form is not None and form.render is None:
@@ -366,21 +369,23 @@ def convert(source: str | Path, out: str | Path, *, to: str = "chat", given: str
     if (Path(source) / "run.toml").exists():
         with RunFolder.open(source) as folder:
             items = with_policy(traded.traces_of(folder, before), traded.policy_of(folder) if policy else "")
-            _write_out(items, out, form, after, before, str(source), "artificer", write)
+            _write_out(items, out, form, after, before, str(source), "artificer", every)
         return Converted("artificer", to, before, after)
     from_ = format_named(given) if given is not None else guess(source)[0]
-    _write_out(read(Path(source), from_, before), out, form, after, before, str(source), from_.name, write)
+    _write_out(read(Path(source), from_, before), out, form, after, before, str(source), from_.name, every)
     return Converted(from_.name, to, before, after)
 
 
-def _write_out(items: Any, out: str | Path, form: Any, after: Account, before: Account, source: str, name: str, write: Any) -> None:
+def _write_out(items: Any, out: str | Path, form: Any, after: Account, before: Account, source: str, name: str, every: bool) -> None:
+    from artificer.formats.convert import write
+
     if form is None:
         with RunFolder.create_or_continue(out, {"recipe": "import", "knobs": {"source": source, "format": name}}) as target:
             traded.keep(items, target, after, before, source=source, form=name)
         return
     try:
         with Path(out).open("xb") as file:
-            write(items, file, form, after)
+            write(items, file, form, after, every=every)
     except FileExistsError as error:
         raise ArtificerError("this file is there already", where=str(out), remedy="choose another name, or remove it") from error
     except OSError as error:

@@ -9,7 +9,7 @@ from artificer.core.tasks import Effect
 from artificer.core.tools import ToolSpec
 from artificer.core.trace import Node, Tokens, Trace, Usage
 from artificer.core.verdicts import CheckResult, ErrorKind, StopReason, Verdict
-from artificer.formats.base import Item, toolset_digest
+from artificer.formats.base import ALL, Item, toolset_digest
 
 words = st.text(max_size=12) | st.sampled_from(
     ["", " ", "Grüß Gott 🙂", "a\nb", "</s>", '{"a": 1}', "error: not_found: x", "1.50", '"', "\u2028", "null", "user: hi"]
@@ -68,14 +68,25 @@ tools = st.lists(
 ).map(tuple)
 
 
+def suits(said, before, holds):
+    """Whether a message is one that a format can hold, rather than one that it drops or joins by name."""
+    if said.role == "system" and ("system" if any(one.role != "system" for one in before) else "opening") not in holds:
+        return False
+    if said.role == "user" and said.calls and "user_calls" not in holds:
+        return False
+    return not (said.role == "assistant" and "adjacent" not in holds and before and before[-1].role == "assistant")
+
+
 @st.composite
-def items(draw, *, tree: bool = False, rich: bool = True):
+def items(draw, *, tree: bool = False, rich: bool = True, holds: frozenset[str] = ALL):
     """Traces with one branch, or with several."""
     ids: list[str] = []
     nodes = []
     for index in range(draw(st.integers(1, 6))):
         parent = None if index == 0 else draw(st.integers(0, index - 1)) if tree else index - 1
         said = draw(message(ids))
+        if not tree and not suits(said, [one.message for one in nodes], holds):
+            said = Message("user", "and then?")
         sampled = draw(st.booleans()) if rich else said.role == "assistant"
         more = rich and draw(st.integers(0, 4)) == 0
         nodes.append(

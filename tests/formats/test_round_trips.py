@@ -33,7 +33,7 @@ def back(given_items: list[Item], name: str) -> tuple[list[Item], Account, Accou
 def test_what_a_format_holds_comes_back(name):
     form = format_named(name)
 
-    @given(items(tree=form.whole))
+    @given(items(tree=form.whole, holds=form.holds))
     @settings(max_examples=150, deadline=None)
     def holds(item: Item) -> None:
         found, written, read = back([item], name)

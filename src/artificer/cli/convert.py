@@ -17,6 +17,7 @@ def command(
     to: str = "chat",
     given: Annotated[str | None, Parameter(name="--from")] = None,
     policy: Annotated[bool, Parameter(negative=())] = False,
+    every: Annotated[bool, Parameter(name="--all", negative=())] = False,
 ) -> int:
     """Write a run's proven traces, or a file of traces in any known format, in another format, with an account of every event.
 
@@ -35,10 +36,12 @@ def command(
         The format of the source; guessed from its first rows otherwise.
     policy
         Put the world's policy in front as a system message.
+    every
+        Also write the branches that did not pass their checks.
     """
     from artificer.api import convert
 
-    done = convert(source, out, to=to, given=given, policy=policy)
+    done = convert(source, out, to=to, given=given, policy=policy, every=every)
     say(f"{done.rows} conversations: {out}")
     for title, account in ((f"read as {done.source}", done.read), (f"written as {done.to}", done.written)):
         say(f"{title}: rows {account.rows_in:,} -> {account.rows_out:,}")

@@ -18,6 +18,9 @@ from artificer.formats.base import Format
 
 _BUILT_IN = {
     "chat": "chat",
+    "anthropic": "anthropic",
+    "responses": "responses",
+    "sharegpt": "sharegpt",
     "adp": "adp",
     "atif": "atif",
     "verifiers": "verifiers",

@@ -13,7 +13,7 @@ import msgspec
 from artificer.core.errors import ArtificerError
 from artificer.formats.account import Account
 from artificer.formats.base import HOLDS, Format, Item, events
-from artificer.formats.holding import branches, lost
+from artificer.formats.holding import branches, lost, suited
 from artificer.formats.jsontext import Unreadable, loads
 from artificer.formats.source import Row, rows
 
@@ -122,8 +122,11 @@ def _reason(form: Format, error: Exception) -> str:
     return f"not of the format {form.name}" + (f": {said[:80]}" if ours else "")
 
 
-def render(items: Iterable[Item], form: Format, account: Account) -> Iterator[Any]:
-    """The rows of traces.
+def render(items: Iterable[Item], form: Format, account: Account, *, every: bool = False) -> Iterator[bytes]:
+    """The rows of traces, encoded.
+
+    Args:
+        every: also of branches that did not pass.
 
     Raises:
         ArtificerError: the format is only read.
@@ -135,7 +138,8 @@ def render(items: Iterable[Item], form: Format, account: Account) -> Iterator[An
         account.rows_in += 1
         account.events_in += events(item.trace)
         account.where = item.trace.id
-        for one in [item] if form.whole else branches(item, account):
+        for one in [item] if form.whole else branches(item, account, every=every):
+            one = one if form.whole else suited(one, form, account)
             for loss in lost(one, form):
                 account.lose(HOLDS[loss])
             had, before = events(one.trace), account.dropped.copy()
@@ -151,16 +155,16 @@ def render(items: Iterable[Item], form: Format, account: Account) -> Iterator[An
             yield from encoded
 
 
-def write(items: Iterable[Item], out: BinaryIO, form: Format, account: Account) -> int:
-    """Writes traces; how many rows."""
+def write(items: Iterable[Item], out: BinaryIO, form: Format, account: Account, *, every: bool = False) -> int:
+    """Writes traces; how many rows. `every`: also branches that did not pass."""
     count = 0
     if form.file == "array":
-        for row in render(items, form, account):
+        for row in render(items, form, account, every=every):
             out.write((b",\n" if count else b"[\n") + row)
             count += 1
         out.write(b"\n]\n" if count else b"[]\n")
         return count
-    for row in render(items, form, account):
+    for row in render(items, form, account, every=every):
         out.write(row + b"\n")
         count += 1
     return count

@@ -4,7 +4,8 @@ format can hold" is a sentence with a meaning: reading what was written gives `h
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -16,16 +17,16 @@ from artificer.formats.account import Account
 from artificer.formats.base import HOLDS, Format, Item, message_events, toolset_digest
 
 
-def chosen(trace: Trace) -> list[int]:
-    """The leaves whose branches are written where each is a row: the passed ones, all where nothing was judged."""
+def chosen(trace: Trace, every: bool = False) -> list[int]:
+    """The leaves whose branches are written where each is a row: the passed ones; all where nothing was judged, or with `every`."""
     leaves = trace.leaves()
-    return [leaf for leaf in leaves if leaf in trace.verdicts and trace.verdicts[leaf].passed] if trace.verdicts else leaves
+    return [leaf for leaf in leaves if leaf in trace.verdicts and trace.verdicts[leaf].passed] if trace.verdicts and not every else leaves
 
 
-def branches(item: Item, account: Account) -> Iterator[Item]:
+def branches(item: Item, account: Account, *, every: bool = False) -> Iterator[Item]:
     """The chosen branches, each as an item of its own; what belongs to no chosen branch is dropped by name."""
     trace = item.trace
-    leaves = chosen(trace)
+    leaves = chosen(trace, every)
     if len(leaves) == 1 and len(trace.path(leaves[0])) == len(trace.nodes):
         yield item
         return
@@ -76,6 +77,42 @@ def with_policy(items: Iterable[Item], policy: str) -> Iterator[Item]:
         yield Item(msgspec.structs.replace(item.trace, nodes=nodes, **leaves), item.tools)
 
 
+def suited(item: Item, form: Format, account: Account) -> Item:
+    """A branch without the messages that a format has no place for at all; each is dropped by name."""
+    holds = form.holds
+    if {"user_calls", "system", "opening"} <= holds:
+        return item
+    kept: list[Node] = []
+    theirs: set[str] = set()
+    for node in item.trace.nodes:
+        message = node.message
+        if message.role == "system":
+            began = all(one.message.role == "system" for one in kept)
+            name = "opening" if began else "system"
+            if name not in holds:
+                account.drop(HOLDS[name], 1)
+                continue
+        if message.role == "user" and message.calls and "user_calls" not in holds:
+            account.drop(HOLDS["user_calls"], len(message.calls))
+            theirs |= {call.id for call in message.calls}
+            message = msgspec.structs.replace(message, calls=())
+            if not message.content and message.reasoning is None:
+                continue
+            node = msgspec.structs.replace(node, message=message)
+        elif message.result is not None and message.result.call_id in theirs:
+            account.drop("results of calls made by the user", 1)
+            continue
+        kept.append(msgspec.structs.replace(node, parent=len(kept) - 1 if kept else None))
+    if len(kept) == len(item.trace.nodes) and not theirs:
+        return item
+    return Item(msgspec.structs.replace(item.trace, nodes=tuple(kept), verdicts={}, stop={}, effects={}, state={}), item.tools)
+
+
+def _adjacent(nodes: Sequence[Node]) -> bool:
+    roles = [node.message.role for node in nodes]
+    return any(before == after == "assistant" for before, after in pairwise(roles))
+
+
 def lost(item: Item, form: Format) -> list[str]:
     """Which of `HOLDS` a trace has and the format does not hold."""
     holds = form.holds
@@ -93,6 +130,8 @@ def lost(item: Item, form: Format) -> list[str]:
         had.append("lineage")
     for node in trace.nodes:
         _had(node, had)
+    if "adjacent" not in holds and _adjacent(trace.nodes):
+        had.append("adjacent")
     for tool in item.tools:
         had.append("tools")
         if tool.returns is not None or tool.effect != "unknown" or tool.attributes or tool.examples:
@@ -127,6 +166,8 @@ def _had(node: Node, had: list[str]) -> None:
             had.append("parts")
     elif not message.content and not message.calls and message.role != "tool":
         had.append("empty")
+    if message.result is not None:
+        had.append("call_ids")
     if message.result is not None and (message.result.error is not None or not isinstance(message.result.content, str)):
         had.append("errors" if message.result.error is not None else "results")
 
@@ -143,7 +184,7 @@ def held(item: Item, form: Format) -> Item:
             task_id=trace.task_id if task else trace.id,
             world=trace.world if task else "",
             tools=toolset_digest(tools),
-            nodes=tuple(_node(node, holds) for node in trace.nodes),
+            nodes=_nodes(trace.nodes, holds),
             verdicts=trace.verdicts if verdicts else {},
             stop=trace.stop if verdicts else {},
             effects=trace.effects if effects else {},
@@ -157,6 +198,32 @@ def held(item: Item, form: Format) -> Item:
 
 def _tool(tool: ToolSpec, holds: frozenset[str]) -> ToolSpec:
     return tool if "tool_details" in holds else ToolSpec(tool.name, tool.description, tool.parameters)
+
+
+def _nodes(nodes: Sequence[Node], holds: frozenset[str]) -> tuple[Node, ...]:
+    kept = [_node(node, holds) for node in nodes]
+    if "call_ids" in holds:
+        return tuple(kept)
+    made: list[Node] = []
+    for index, node in enumerate(kept):  # without ids, results belong to calls by their order
+        message = node.message
+        if message.result is not None:
+            message = msgspec.structs.replace(message, result=msgspec.structs.replace(message.result, call_id=answered(made)))
+        calls = tuple(msgspec.structs.replace(call, id=f"c{index}.{at}") for at, call in enumerate(message.calls))
+        made.append(msgspec.structs.replace(node, message=msgspec.structs.replace(message, calls=calls)))
+    return tuple(made)
+
+
+def answered(nodes: Sequence[Node]) -> str:
+    """The id of the call that the next result answers, where results follow the order of the calls; "" when all are answered."""
+    behind = 0
+    for one in reversed(nodes):
+        if one.message.role == "tool":
+            behind += 1
+            continue
+        calls = one.message.calls
+        return calls[behind].id if behind < len(calls) else ""
+    return ""
 
 
 def _node(node: Node, holds: frozenset[str]) -> Node:

@@ -167,6 +167,11 @@ def openai_tool(tool: ToolSpec) -> dict[str, Json]:
     return {"type": "function", "function": {"name": tool.name, "description": tool.description, "parameters": tool.parameters}}
 
 
+def bare_tool(tool: ToolSpec) -> dict[str, Json]:
+    """A tool as a name, a description and parameters."""
+    return {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
+
+
 def tool_of(record: Any) -> ToolSpec:
     """A tool as OpenAI has it, or bare: a name with a description and parameters.
 
@@ -178,17 +183,6 @@ def tool_of(record: Any) -> ToolSpec:
     if not isinstance(name, str) or not isinstance(about, str | None) or not isinstance(parameters, dict | None):
         raise TypeError("a tool's name and description are text, its parameters a schema")
     return ToolSpec(name, about or "", parameters or NO_PARAMETERS)
-
-
-class Toolsets:
-    """Tools decoded once for all rows that bring the same ones: the digest and the specifications by their text."""
-
-    def __init__(self) -> None:
-        self._known: dict[bytes, tuple[str, tuple[ToolSpec, ...]]] = {}
-
-    def of(self, records: Sequence[Any] | None) -> tuple[str, tuple[ToolSpec, ...]]:
-        """The digest and the tools."""
-        return _toolset(_encode(records or []))
 
 
 @lru_cache(maxsize=4096)
