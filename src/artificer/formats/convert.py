@@ -23,6 +23,11 @@ NOT_OF_IT = (ValueError, KeyError, TypeError, AttributeError, IndexError, Recurs
 """What formats raise on rows that are not theirs."""
 
 
+_encode = msgspec.json.Encoder().encode
+_sound = msgspec.json.Decoder(list[Item])
+"""What a reader made of a row is decoded again: it is of the types that it says it is, and can be written."""
+
+
 def sample(path: Path) -> list[Any]:
     """The first rows of a file that can be read at all."""
     found: list[Any] = []
@@ -95,7 +100,7 @@ def _row(value: Any, form: Format, account: Account) -> list[Item]:
     account.events_in += found
     dropped, lost_before = account.dropped.copy(), account.lost.copy()
     try:
-        items = list(form.parse(value, account))
+        items = _sound.decode(_encode(list(form.parse(value, account))))
         out = sum([events(item.trace) for item in items])
     except NOT_OF_IT as error:
         account.dropped, account.lost = dropped, lost_before

@@ -33,7 +33,8 @@ RATIO, FREE = 2000, 256 << 20
 """A compressed file may give at most so many times its size, once it has given `FREE` bytes."""
 
 _MARKS = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]|"', re.DOTALL)
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{}]|"', re.DOTALL)
+_TORN = (zlib.error, EOFError, lzma.LZMAError, zstandard.ZstdError, OSError, ValueError)
 _BETWEEN = re.compile(rb"[\s,]*")
 
 
@@ -74,8 +75,11 @@ def rows(path: Path) -> Iterator[Row]:
 
 def blocks(file: BinaryIO, size: int) -> Iterator[bytes]:
     """The file's text as UTF-8 without a mark, a block at a time."""
-    opened = _opened(file)
-    first = opened.read(BLOCK)
+    try:
+        opened = _opened(file)
+        first = opened.read(BLOCK)
+    except _TORN as error:
+        raise ArtificerError(f"The file cannot be unpacked: {error}", remedy="fetch or compress it again") from error
     encoding = next((name for mark, name in _MARKS if first.startswith(mark)), "")
     decoder = codecs.getincrementaldecoder(encoding)() if encoding else None
     given, block = 0, first.removeprefix(codecs.BOM_UTF8)
@@ -90,7 +94,7 @@ def blocks(file: BinaryIO, size: int) -> Iterator[bytes]:
             decoder.decode(b"", True)
     except UnicodeDecodeError as error:
         raise ArtificerError(f"The file begins as {encoding} but is not: {error.reason}", remedy="save it as UTF-8") from error
-    except (zlib.error, EOFError, lzma.LZMAError, zstandard.ZstdError, gzip.BadGzipFile, OSError, ValueError) as error:
+    except _TORN as error:
         raise ArtificerError(f"The file cannot be unpacked to its end: {error}", remedy="fetch or compress it again") from error
 
 
@@ -100,10 +104,36 @@ def _opened(file: BinaryIO) -> BinaryIO:
     if head[:2] == b"\x1f\x8b":
         return cast("BinaryIO", gzip.GzipFile(fileobj=file))
     if head[:4] == b"\x28\xb5\x2f\xfd" or (len(head) > 3 and head[1:4] == b"\x2a\x4d\x18" and head[0] & 0xF0 == 0x50):
-        return cast("BinaryIO", zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(file, read_across_frames=True))
+        return cast("BinaryIO", _Zstd(file))
     if head[:3] == b"BZh":
         return cast("BinaryIO", bz2.BZ2File(file))
     return cast("BinaryIO", lzma.LZMAFile(file)) if head == b"\xfd7zXZ\x00" else file
+
+
+class _Zstd:
+    """A zstd file with any number of frames. The library's own reader takes a torn frame for the end of the file; this one does not."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._frame: Any = None
+        self._left = b""
+
+    def read(self, size: int) -> bytes:
+        """Some more of the text, b"" at its end. Input goes in by 2 KiB, which cannot become more than some 64 MiB."""
+        while True:
+            given = self._left or self._file.read(2048)
+            self._left = b""
+            if not given:
+                if self._frame is not None:
+                    raise EOFError("the last frame is cut off")
+                return b""
+            if self._frame is None:
+                self._frame = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj()
+            made = self._frame.decompress(given)
+            if self._frame.eof:
+                self._left, self._frame = self._frame.unused_data, None
+            if made:
+                return made
 
 
 def split(text: Iterator[bytes], name: str) -> Iterator[Row]:

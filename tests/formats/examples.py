@@ -1,0 +1,47 @@
+"""One conversation with everything, and rows of each format: written from it, or fixtures for formats that are only read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from artificer.core.messages import Image, Message, Text, ToolCall, ToolResult
+from artificer.core.tools import ToolSpec
+from artificer.core.trace import Node, Trace
+from artificer.core.verdicts import ErrorKind
+from artificer.formats import format_named
+from artificer.formats.account import Account
+from artificer.formats.base import Item, toolset_digest
+from artificer.formats.convert import render
+
+FIXTURES = Path(__file__).parent / "fixtures"
+TOOLS = (
+    ToolSpec(
+        "find_order",
+        "Finds an order.",
+        {"type": "object", "properties": {"id": {"type": "integer", "description": "Its number."}}, "required": ["id"]},
+    ),
+    ToolSpec("cancel", "Cancels it.", {"type": "object", "properties": {"id": {"type": "integer"}, "why": {"type": "string"}}}),
+)
+SAID = (
+    Message("system", "Be brief."),
+    Message("user", (Text("Cancel 7, Grüße 🙂"), Image("data:image/png;base64,AA", "image/png"))),
+    Message("assistant", "I look.", "First the order.", (ToolCall("c1", "find_order", {"id": 7}), ToolCall("c2", "find_order", {"id": 8}))),
+    Message("tool", result=ToolResult("c1", {"id": 7, "state": "open"})),
+    Message("tool", result=ToolResult("c2", error=ErrorKind.not_found, detail="no order 8")),
+    Message("assistant", "", calls=(ToolCall("c3", "cancel", {"id": 7, "why": "wish"}),)),
+    Message("tool", result=ToolResult("c3", "done")),
+    Message("assistant", "Cancelled.", "That was all."),
+)
+
+
+def conversation(name: str = "t1") -> Item:
+    nodes = tuple(Node(at - 1 if at else None, said, sampled=said.role == "assistant") for at, said in enumerate(SAID))
+    return Item(Trace(name, name, "", toolset_digest(TOOLS), nodes), TOOLS)
+
+
+def rows_of(name: str) -> list[bytes]:
+    """Good rows of a format."""
+    found = [FIXTURES / f"{name}.jsonl"] if (FIXTURES / f"{name}.jsonl").exists() else []
+    rows = [line for path in found for line in path.read_bytes().splitlines() if line.strip()]
+    form = format_named(name)
+    return rows + ([] if form.render is None else list(render([conversation(), conversation("t2")], form, Account())))
