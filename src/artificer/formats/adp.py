@@ -22,7 +22,7 @@ from artificer.core.trace import Node
 from artificer.formats.account import Account
 from artificer.formats.base import ALL, Format, Item
 from artificer.formats.holding import one_branch
-from artificer.formats.parts import call_of, extra, image, linear, node, openai_tool, plain, result_of, result_text, texts, tools_of
+from artificer.formats.parts import call_of, extra, fields, image, linear, node, openai_tool, plain, result_of, result_text, texts, tools_of
 from artificer.formats.residue import KEY, beside, extra_events, restored
 
 VERSION = "1.2.0"
@@ -91,7 +91,7 @@ def problems(row: Any) -> list[str]:
 
 def parse(row: Any, account: Account) -> Iterable[Item]:
     """The trace of a trajectory."""
-    details = row.get("details") or {}
+    details = fields(row.get("details"))
     seen = _seen(row, details, account)
     yield restored(seen, details[KEY], account) if KEY in details else seen
 
@@ -159,7 +159,7 @@ def _said(item: Any, nodes: list[Node]) -> None:
 
 def _observed(item: Any, content: list[Any], index: int) -> Message:
     call_id = item.get("tool_call_id")
-    before = content[index - 1] if index else {}
+    before: Any = content[index - 1] if index else {}
     answers = isinstance(call_id, str) or (before.get("class_") in _CALLS and item.get("source") != "user")
     kind = item["class_"]
     if answers:

@@ -19,7 +19,7 @@ from artificer.core.trace import Node, Tokens
 from artificer.formats.account import Account
 from artificer.formats.base import ALL, Format, Item
 from artificer.formats.holding import one_branch
-from artificer.formats.parts import call_of, extra, linear, node, openai_tool, plain, result_of, result_text, tools_of
+from artificer.formats.parts import call_of, extra, fields, linear, node, openai_tool, plain, result_of, result_text, tools_of
 from artificer.formats.residue import KEY, beside, extra_events, restored
 
 VERSION = "ATIF-v1.7"
@@ -44,7 +44,7 @@ def fits(row: Any) -> float:
 def count(row: Any) -> int:
     """The messages, thoughts, calls and results of the steps, and of embedded trajectories."""
     inner = sum([count(one) for one in row.get("subagent_trajectories") or ()])
-    return inner + sum([_count(step) for step in row["steps"]]) + extra_events((row.get("extra") or {}).get(KEY))
+    return inner + sum([_count(step) for step in row["steps"]]) + extra_events(fields(row.get("extra")).get(KEY))
 
 
 def _count(step: Any) -> int:
@@ -60,7 +60,11 @@ def _results(step: Any) -> list[Any]:
 
 def _speaks(step: Any) -> bool:
     message, user = step.get("message"), step["source"] == "user"
-    return any(part.get("text") or (user and part.get("type") == "image") for part in message) if isinstance(message, list) else bool(message)
+    return (
+        any(part.get("text") or (user and part.get("type") == "image") for part in cast("list[Any]", message))
+        if isinstance(message, list)
+        else bool(message)
+    )
 
 
 # reading
@@ -69,7 +73,7 @@ def _speaks(step: Any) -> bool:
 def parse(row: Any, account: Account) -> Iterable[Item]:
     """The trace of a trajectory, and those of its subagents."""
     seen = _seen(row, account)
-    kept = (row.get("extra") or {}).get(KEY)
+    kept = fields(row.get("extra")).get(KEY)
     yield restored(seen, kept, account) if kept is not None else seen
     for inner in row.get("subagent_trajectories") or ():
         yield from parse({**inner, "extra": {**(inner.get("extra") or {}), "subagent_of": row.get("trajectory_id")}}, account)
@@ -79,10 +83,10 @@ def _seen(row: Any, account: Account) -> Item:
     nodes: list[Node] = []
     for step in row["steps"]:
         _read_step(step, nodes, account)
-    agent = row.get("agent") or {}
+    agent = fields(row.get("agent"))
     tools = tools_of(agent.get("tool_definitions"), account)
     kept: dict[str, Any] = {key: value for key, value in row.items() if key not in _ROOT and value is not None}
-    root = {key: value for key, value in (row.get("extra") or {}).items() if key != KEY}
+    root = {key: value for key, value in fields(row.get("extra")).items() if key != KEY}
     about = {key: value for key, value in agent.items() if key != "tool_definitions" and value is not None}
     if root:
         kept["extra"] = root
@@ -123,7 +127,7 @@ def _notes(step: Any) -> dict[str, Any]:
     kept = {key: value for key, value in step.items() if key not in _STEP and value is not None}
     if step.get("extra"):
         kept["extra"] = step["extra"]
-    metrics = step.get("metrics") or {}
+    metrics = fields(step.get("metrics"))
     rest = {key: value for key, value in metrics.items() if key not in ("completion_token_ids", "logprobs") and value is not None}
     found = {call["tool_call_id"]: call["extra"] for call in step.get("tool_calls") or () if call.get("extra")}
     return kept | ({"metrics": rest} if rest else {}) | ({"calls": found} if found else {})
@@ -221,9 +225,10 @@ def _step(one: Node) -> dict[str, Any]:
     if isinstance(extras.get("extra"), dict):
         step["extra"] = extras["extra"]
     if one.tokens is not None:
-        step["metrics"] = {"completion_token_ids": list(one.tokens.ids)}
+        metrics: dict[str, Any] = {"completion_token_ids": list(one.tokens.ids)}
         if one.tokens.logprobs is not None:
-            step["metrics"]["logprobs"] = list(one.tokens.logprobs)
+            metrics["logprobs"] = list(one.tokens.logprobs)
+        step["metrics"] = metrics
     return step
 
 

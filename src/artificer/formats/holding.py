@@ -178,7 +178,7 @@ def held(item: Item, form: Format) -> Item:
     tools = tuple(_tool(tool, holds) for tool in item.tools) if "tools" in holds else ()
     task = "task" in holds
     verdicts, effects = "verdicts" in holds, "effects" in holds
-    return Item(
+    kept = Item(
         Trace(
             id=trace.id,
             task_id=trace.task_id if task else trace.id,
@@ -190,10 +190,10 @@ def held(item: Item, form: Format) -> Item:
             effects=trace.effects if effects else {},
             state=trace.state if effects else {},
             lineage=trace.lineage if "lineage" in holds else {key: value for key, value in trace.lineage.items() if key == "extra"},
-            **({"usage": trace.usage, "seed": trace.seed} if task else {}),
         ),
         tools,
     )
+    return Item(msgspec.structs.replace(kept.trace, usage=trace.usage, seed=trace.seed), tools) if task else kept
 
 
 def _tool(tool: ToolSpec, holds: frozenset[str]) -> ToolSpec:

@@ -37,9 +37,7 @@ def result_text(result: ToolResult) -> str:
     if result.error is not None:
         return f"error: {result.error.value}" + (f": {result.detail}" if result.detail is not None else "")
     content = result.content
-    if isinstance(content, str) and (
-        (content[:1] not in _JSON_BEGINS and not content.startswith("error: ")) or result_of("", content).content == content
-    ):
+    if isinstance(content, str) and (_is_bare(content) or result_of("", content).content == content):
         return content
     return text_of(content)
 
@@ -182,7 +180,7 @@ def tool_of(record: Any) -> ToolSpec:
     name, about, parameters = function["name"], function.get("description"), function.get("parameters", function.get("input_schema"))
     if not isinstance(name, str) or not isinstance(about, str | None) or not isinstance(parameters, dict | None):
         raise TypeError("a tool's name and description are text, its parameters a schema")
-    return ToolSpec(name, about or "", parameters or NO_PARAMETERS)
+    return ToolSpec(name, about or "", cast("dict[str, Json]", parameters) if parameters else NO_PARAMETERS)
 
 
 @lru_cache(maxsize=4096)
@@ -266,3 +264,29 @@ def judged(rewards: dict[str, tuple[float, float]]) -> Verdict | None:
     total = sum(weight for _, weight in rewards.values())
     score = sum(score * weight for score, weight in rewards.values()) / total if total else 0.0
     return Verdict(min(1.0, score), total > 0 and all(score >= 1 for score, weight in rewards.values() if weight), parts)
+
+
+def fields(value: Any) -> dict[str, Any]:
+    """An object's fields; none where there is no object.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise TypeError("a field that must be an object is not")
+    return cast("dict[str, Any]", value)
+
+
+def listed(value: Any) -> list[Any]:
+    """A list's values; none where there is no list.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise TypeError("a field that must be a list is not")
+    return cast("list[Any]", value)

@@ -10,7 +10,6 @@ comes back.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, cast
 
 import msgspec
@@ -39,8 +38,11 @@ def difference(seen: Any, wanted: Any) -> dict[str, Any] | None:
         if not found and len(old) == len(new):
             return None
         return {"at": found, "length": len(new), "more": new[len(old) :]}
-    same = canonical(seen) == canonical(wanted) and isinstance(seen, bool) == isinstance(wanted, bool)
-    return None if same else {"=": wanted}
+    return None if _same(seen, wanted) else {"=": wanted}
+
+
+def _same(seen: Any, wanted: Any) -> bool:
+    return canonical(seen) == canonical(wanted)
 
 
 def patched(seen: Any, patch: Any) -> Any:
@@ -78,7 +80,7 @@ def beside(item: Item, seen: Item | None) -> dict[str, Json] | None:
 
 def extra_events(kept: Any) -> int:
     """The events that are only in what was kept beside; below 0 where the visible part had to invent some (an answer to a call without one)."""
-    found = kept.get("events") if isinstance(kept, dict) else None
+    found = cast("dict[str, Any]", kept).get("events") if isinstance(kept, dict) else None
     return found if isinstance(found, int) and not isinstance(found, bool) and abs(found) < 1 << 31 else 0
 
 
@@ -100,6 +102,3 @@ def restored(seen: Item, kept: Any, account: Account) -> Item:
 def _sound(item: Item) -> bool:
     """Whether every node's parent stands before it."""
     return all(node.parent is None or 0 <= node.parent < at for at, node in enumerate(item.trace.nodes))
-
-
-Parse = Callable[[Any, Account], Item]

@@ -21,6 +21,7 @@ from artificer.formats.parts import (
     extras,
     image,
     linear,
+    listed,
     node,
     plain,
     result_of,
@@ -123,13 +124,14 @@ class _Turn:
 
     def take(self, kind: str, item: Any, account: Account) -> None:
         if kind == "reasoning":
-            given = item.get("content") or item.get("summary") or []
+            given = listed(item.get("content") or item.get("summary"))
             self.thought = plain(given)
             if item.get("encrypted_content"):
                 self.notes["encrypted_content"] = item["encrypted_content"]
         elif kind == "message":
             content = item["content"]
-            self.text = "".join([part.get("text") or part.get("refusal") or "" for part in content]) if isinstance(content, list) else plain(content)
+            said = [part.get("text") or part.get("refusal") or "" for part in listed(content)] if isinstance(content, list) else [plain(content)]
+            self.text = "".join(said)
             self.notes |= extra(item, _ITEM)
         else:
             self.calls.append(call_of(_text(item["call_id"]), _text(item["name"]), item["arguments"], account))

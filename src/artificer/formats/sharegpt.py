@@ -113,8 +113,10 @@ def calls_in(text: str, account: Account, index: int = 0) -> tuple[ToolCall, ...
 
 
 def _call(record: Any, call_id: str, account: Account) -> ToolCall:
-    function = record.get("function", record) if isinstance(record, dict) else {}
-    name = function.get("name") if isinstance(function, dict) else None
+    outer = cast("dict[str, Any]", record) if isinstance(record, dict) else {}
+    inner: Any = outer.get("function", outer)
+    function = cast("dict[str, Any]", inner) if isinstance(inner, dict) else {}
+    name: Any = function.get("name")
     given: Any = function.get("arguments", function.get("parameters")) if isinstance(name, str) else text_of(record)
     return call_of(call_id, name if isinstance(name, str) else "", given, account)
 

@@ -24,7 +24,7 @@ import msgspec
 import zstandard
 from msgspec import Struct
 
-from artificer.core.errors import ArtificerError, MissingExtra
+from artificer.core.errors import ArtificerError
 
 ROW = 64 << 20
 """Bytes that one row may have."""
@@ -309,11 +309,6 @@ def _parquet(path: Path) -> Iterator[Row]:
 
     for number, value in enumerate(parquet.read(path)):
         yield Row(f"{path}[{number}]", value=value)
-
-
-def duckdb_missing() -> MissingExtra:
-    """What to install for Parquet."""
-    return MissingExtra("data", "Parquet")
 
 
 def of_text(text: str, name: str = "text") -> Iterator[Row]:

@@ -21,7 +21,9 @@ from artificer.formats.parts import (
     arguments_text,
     call_of,
     extra,
+    fields,
     judged,
+    listed,
     openai_parts,
     plain,
     result_of,
@@ -43,7 +45,7 @@ def fits(row: Any) -> float:
 
 def count(row: Any) -> int:
     """The events of every node, and of what was kept beside."""
-    return sum([_count(one["message"]) for one in row["nodes"]]) + extra_events((row.get("info") or {}).get(KEY))
+    return sum([_count(one["message"]) for one in row["nodes"]]) + extra_events(fields(row.get("info")).get(KEY))
 
 
 def _count(message: Any) -> int:
@@ -58,16 +60,16 @@ def _count(message: Any) -> int:
 
 def parse(row: Any, account: Account) -> Iterable[Item]:
     """The trace."""
-    info = row.get("info") or {}
+    info = fields(row.get("info"))
     seen = _seen(row, info, account)
     yield restored(seen, info[KEY], account) if KEY in info else seen
 
 
 def _seen(row: Any, info: Any, account: Account) -> Item:
     nodes = tuple([_node(one, index, account) for index, one in enumerate(row["nodes"])])
-    records = row.get("tools") or next((one["tools"] for one in row["nodes"] if one.get("tools")), [])
+    records = listed(row.get("tools") or next((one["tools"] for one in row["nodes"] if one.get("tools")), None))
     toolset, tools = tools_of([_bare(record) for record in records], account)
-    task = row.get("task") or {}
+    task = fields(row.get("task"))
     name = row["id"]
     if not isinstance(name, str):
         raise TypeError("an id is text")
@@ -77,7 +79,7 @@ def _seen(row: Any, info: Any, account: Account) -> Item:
         kept["task"] = {key: value for key, value in task.items() if key != "key"}
     rest = {key: value for key, value in info.items() if key != KEY}
     kept |= {"info": rest} if rest else {}
-    rewards = row.get("rewards") or {}
+    rewards = fields(row.get("rewards"))
     leaf = len(nodes) - 1
     verdict = judged({name: _score(reward) for name, reward in rewards.items() if reward is not None})
     if rewards and verdict is None:
@@ -97,7 +99,10 @@ def _seen(row: Any, info: Any, account: Account) -> Item:
 
 
 def _score(reward: Any) -> tuple[float, float]:
-    return (float(reward["score"]), float(reward.get("weight", 1.0))) if isinstance(reward, dict) else (float(reward), 1.0)
+    if not isinstance(reward, dict):
+        return float(reward), 1.0
+    found = fields(reward)
+    return float(found["score"]), float(found.get("weight", 1.0))
 
 
 def _bare(record: Any) -> Any:
@@ -133,7 +138,7 @@ def _tokens(one: Any) -> Tokens | None:
     mask = [bool(here) for here in one.get("mask") or [False] * len(ids)]
     if len(mask) != len(ids):
         raise ValueError("the mask is not as long as the tokens")
-    weights = {str(name): tuple(map(float, stream)) for name, stream in (one.get("loss_weights") or {}).items()}
+    weights = {str(name): tuple(map(float, stream)) for name, stream in fields(one.get("loss_weights")).items()}
     logprobs = _spread(one.get("logprobs"), mask)
     advantages = _spread(one.get("advantages"), mask)
     if not all(mask):
@@ -176,8 +181,7 @@ def _row(item: Item) -> dict[str, Any]:
     task = kept.pop("task", None)
     info = kept.pop("info", None)
     verdict = trace.verdicts.get(len(trace.nodes) - 1)
-    row: dict[str, Any] = {key: value for key, value in kept.items() if key not in _ROW}
-    return {
+    made: dict[str, Any] = {
         "version": 1,
         "id": trace.id,
         "task": {**(cast("dict[str, Any]", task) if isinstance(task, dict) else _task(trace.id)), "key": trace.task_id},
@@ -188,7 +192,8 @@ def _row(item: Item) -> dict[str, Any]:
         "info": dict(cast("dict[str, Any]", info)) if isinstance(info, dict) else {},
         "is_completed": True,
         "ok": True,
-    } | row
+    }
+    return made | {key: value for key, value in kept.items() if key not in _ROW}
 
 
 def _tool(tool: ToolSpec) -> dict[str, Any]:

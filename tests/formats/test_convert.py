@@ -1,0 +1,113 @@
+"""Files to run folders and back, Parquet, the link rules of ADP, and what the command says."""
+
+from __future__ import annotations
+
+import json
+
+import duckdb
+import msgspec
+import pytest
+from tests.formats.examples import TOOLS, conversation
+
+from artificer.api import convert
+from artificer.cli import main
+from artificer.core.canon import canonical
+from artificer.core.errors import ArtificerError
+from artificer.core.trace import Trace
+from artificer.formats import adp, format_named, guess, names
+from artificer.formats.account import Account
+from artificer.formats.convert import read, write
+from artificer.formats.residue import EDITED
+from artificer.run.store import RunFolder
+from artificer.run.traded import SAME
+
+
+def test_a_file_becomes_a_run_in_which_the_same_trace_is_one(tmp_path):
+    path = tmp_path / "a.jsonl"
+    with path.open("wb") as out:
+        write([conversation("a"), conversation("b")], out, format_named("chat"), Account())
+    done = convert(path, tmp_path / "run", to="artificer")
+    assert (done.source, done.read.rows_out, done.written.rows_out) == ("chat", 2, 1)
+    assert done.written.dropped[SAME] > 0
+    assert done.written.balanced
+    again = convert(path, tmp_path / "run", to="artificer")
+    assert again.written.rows_out == 0
+    with RunFolder.open(tmp_path / "run") as folder:
+        ((_, trace),) = folder.read("traces", Trace)
+        assert trace.lineage["from"] == {"file": str(path), "row": ":1", "format": "chat"}
+    back = convert(tmp_path / "run", tmp_path / "b.jsonl", to="anthropic")
+    assert back.written.balanced
+    assert json.loads((tmp_path / "b.jsonl").read_bytes())["tools"][0]["name"] == TOOLS[0].name
+
+
+def test_parquet_is_told_by_its_first_bytes(tmp_path):
+    path, target = tmp_path / "a.jsonl", tmp_path / "a.data"
+    with path.open("wb") as out:
+        write([conversation("a")], out, format_named("sharegpt"), Account())
+    with duckdb.connect() as connection:
+        connection.execute(f"COPY (SELECT * FROM read_json('{path}')) TO '{target}' (FORMAT parquet)")
+    account = Account()
+    (item,) = read(target, guess(target)[0], account)
+    assert [node.message.role for node in item.trace.nodes][-1] == "assistant"
+    assert account.balanced
+    (tmp_path / "torn").write_bytes(target.read_bytes()[:200])
+    with pytest.raises(ArtificerError, match="Parquet"):
+        list(read(tmp_path / "torn", format_named("sharegpt"), account))
+
+
+def test_the_command_prints_the_account(tmp_path, capsys):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"messages":[{"role":"user","content":"x"},{"role":"alien","content":"y"}]}\nbroken\n')
+    assert main(["convert", str(path), str(tmp_path / "b.jsonl"), "--to", "sharegpt"]) == 0
+    said = capsys.readouterr().out
+    assert "events in 2 = out 1 + dropped 1" in said
+    assert "a message of the role 'alien' (1)" in said
+    assert "not JSON" in said
+    assert f"{path}:2" in said
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ([("api_action", None), ("text_observation", "1")], ["content[0]: a call directly followed", "content[1]: no earlier call has"]),
+        (
+            [("api_action", "1"), ("text_observation", "1"), ("api_action", "1"), ("text_observation", None)],
+            ["content[2]: the tool_call_id '1' was used"],
+        ),
+        ([("text_observation", "1"), ("api_action", "1")], ["content[0]: no earlier call has", "content[1]: the call '1' has no result"]),
+        ([("api_action", "1"), ("text_observation", "1"), ("text_observation", "1")], ["content[2]: the call '1' was answered"]),
+        ([("api_action", "1")], ["content[0]: the call '1' has no result"]),
+        ([("message_action", "1")], ["content[0]: a message has the tool_call_id"]),
+        ([("api_action", None), ("message_action", None)], []),
+        ([("api_action", "1"), ("api_action", "2"), ("text_observation", "2"), ("text_observation", "1")], []),
+    ],
+)
+def test_each_link_rule_of_adp_is_named_with_its_place(content, told):
+    found = adp.problems({"content": [{"class_": kind, "tool_call_id": name} for kind, name in content]})
+    assert len(found) == len(told), found
+    assert all(said.startswith(rule) for said, rule in zip(found, told, strict=True)), found
+
+
+@pytest.mark.parametrize(("name", "field"), [("adp", "details"), ("atif", "extra"), ("verifiers", "info")])
+def test_an_edited_file_keeps_the_edit_and_names_what_is_lost(tmp_path, name, field):
+    path = tmp_path / "a.jsonl"
+    item = conversation()
+    item = msgspec.structs.replace(item, trace=msgspec.structs.replace(item.trace, world="shop", seed=7))
+    with path.open("wb") as out:
+        write([item], out, format_named(name), Account())
+    assert canonical(next(iter(read(path, format_named(name), Account())))) == canonical(item)
+    row = json.loads(path.read_bytes())
+    assert "artificer" in row[field]
+    path.write_text(json.dumps(row).replace("Cancelled.", "Done."))
+    account = Account()
+    (found,) = read(path, format_named(name), account)
+    assert found.trace.nodes[-1].message.text == "Done."
+    assert found.trace.world == ""
+    assert account.lost[EDITED] == 1
+    assert account.balanced
+
+
+def test_a_name_of_no_format_is_refused():
+    assert "chat" in names()
+    with pytest.raises(ArtificerError, match="there is no format 'excel'"):
+        format_named("excel")
