@@ -22,8 +22,10 @@ from artificer.core.trace import Tokens
 from artificer.core.verdicts import ErrorKind, Notes
 from artificer.models.prompt import FULL, Style
 
-_BUILT_IN = {"hf": "hf", "local": "local", "openai": "openai", "scripted": "scripted"}
-FORMS = "hf:PATH, hf:smollm2, local:FILE.gguf, local:smollm2, openai:NAME@http://HOST/v1 or scripted:NAME"
+_BUILT_IN = ("anthropic", "hf", "local", "openai", "record", "replay", "scripted")
+FORMS = (
+    "hf:PATH, hf:smollm2, local:FILE.gguf, local:smollm2, openai:NAME@http://HOST/v1, anthropic:NAME, record:FILE:MODEL, replay:FILE or scripted:NAME"
+)
 
 
 class Sampling(Struct, frozen=True, omit_defaults=True):
@@ -45,6 +47,8 @@ class Request(Struct, frozen=True, omit_defaults=True):
         schema: JSON Schema that the whole reply must satisfy; engines that can, decode under it.
         constrained: reply with one valid call of `tools` and nothing else, where the engine can enforce that.
         style: how much a text model is told of each tool.
+        key: names the conversation it belongs to (a row, a side, a line), or "". Endpoints keep what they computed for a conversation
+            where its requests come together, and cassettes tell equal requests of different conversations apart by it. The model never sees it.
     """
 
     messages: tuple[Message, ...]
@@ -53,6 +57,7 @@ class Request(Struct, frozen=True, omit_defaults=True):
     schema: dict[str, Json] | None = None
     constrained: bool = False
     style: Style = FULL
+    key: str = ""
 
 
 class Counts(Struct, frozen=True):
@@ -123,7 +128,7 @@ class Model(Protocol):
         """
         form, colon, rest = text.partition(":")
         if colon and rest and form in _BUILT_IN:
-            return importlib.import_module(f"artificer.models.{_BUILT_IN[form]}").open_model(rest)
+            return importlib.import_module(f"artificer.models.{form}").open_model(rest)
         outside = {point.name: point for point in entry_points(group="artificer.models")}
         if colon and rest and form in outside:
             return outside[form].load()(rest)
