@@ -30,6 +30,7 @@ from artificer.models.prompt import record_of, rows_of
 
 VERSION = 1
 _SHOWN = 160
+_NOTHING = Raw()
 
 
 class Line(Struct, omit_defaults=True):
@@ -38,11 +39,11 @@ class Line(Struct, omit_defaults=True):
     cassette: int | None = None
     model: str | None = None
     tools: str | None = None
-    specs: Raw | None = None
+    specs: Raw = _NOTHING
     id: str | None = None
     n: int = 0
-    request: Raw | None = None
-    reply: Raw | None = None
+    request: Raw = _NOTHING
+    reply: Raw = _NOTHING
 
 
 _decode_line = msgspec.json.Decoder(Line).decode
@@ -153,9 +154,9 @@ class Cassette:
         """Every recorded request, with the sets of tools that were read so far, by digest."""
         sets: dict[str, Json] = {}
         for _, line in self._lines():
-            if line.tools is not None and line.specs is not None:
+            if line.tools is not None:
                 sets[line.tools] = msgspec.json.decode(line.specs)
-            elif line.request is not None:
+            elif line.id is not None:
                 yield msgspec.json.decode(line.request), sets
 
     def close(self) -> None:
@@ -200,9 +201,9 @@ class Cassette:
                 told = f"{self.model!r} and {line.model!r}"
                 raise ArtificerError(f"The cassette holds two models, {told}.", where=where, remedy="use a file of its own for each model")
             self.model = line.model
-        elif line.tools is not None:
+        elif line.tools is not None and bytes(line.specs):
             self._sets.add(line.tools)
-        elif line.id is not None and line.reply is not None:
+        elif line.id is not None and bytes(line.reply) and bytes(line.request):
             replies = self._replies.setdefault(line.id, {})
             n = line.n
             while n in replies:  # another process had counted by itself

@@ -6,8 +6,9 @@ they might; when none is in flight and it still does not fit, everything stops w
 paid for is lost, and the run goes on from there once the limit is raised.
 
 Upper bounds: a token of a prompt is taken to be at least two bytes, a reply to have `max_tokens`. What was spent is
-counted as the endpoint says; cached tokens at the full price. A request without an answer (a time-out, a broken
-connection) counts as its prompt, since it may have been billed; one that was refused counts nothing.
+counted as the endpoint says (four bytes a token where it says nothing); cached tokens at the full price. A request
+without an answer (a time-out, a broken connection) counts as its prompt, since it may have been billed; one that was
+refused counts nothing.
 """
 
 from __future__ import annotations

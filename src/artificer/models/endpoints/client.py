@@ -123,10 +123,8 @@ class Endpoint(Model):
         Raises:
             ArtificerError: nothing more can be had there (a wrong key, name or address, nobody answers, a limit is reached).
         """
-        if self._wire.moved():
-            self._budget.forget()
-            for host in self._hosts:
-                host.pace.forget()
+        if not self._wire.here():
+            await self._open()
         asked = _Asked(request, self._dialect.encode(request), asyncio.get_running_loop().time(), self._answered)
         while True:
             host = self._hosts[0] if len(self._hosts) == 1 else self._choice(asked)
@@ -145,6 +143,12 @@ class Endpoint(Model):
     async def close(self) -> None:
         await self._wire.close()
 
+    async def _open(self) -> None:
+        self._budget.forget()
+        for host in self._hosts:
+            host.pace.forget()
+        await self._wire.open()
+
     # one try
 
     async def _once(self, host: _Host, asked: _Asked) -> Reply | Trouble:
@@ -158,6 +162,8 @@ class Endpoint(Model):
             outcome = await self._posted(host, asked)
             if isinstance(outcome, Reply):
                 factor, taken = 1.0, outcome.usage
+                if hold is not None and not taken.tokens_in:
+                    taken = _guessed(asked.body, outcome)
                 self._answered += 1
                 return outcome
             factor = outcome.factor
@@ -254,6 +260,12 @@ class Endpoint(Model):
             chosen = min(open_now, key=lambda host: host.pace.busy / host.pace.limit)
         asked.tried = [*asked.tried, chosen]
         return chosen
+
+
+def _guessed(body: bytes, reply: Reply) -> Counts:
+    """What an answer took, where the endpoint does not say: four bytes a token."""
+    written = len(reply.raw) + sum(len(call.name) + len(str(call.arguments)) for call in reply.message.calls)
+    return Counts(len(body) // 4, written // 4 + 1)
 
 
 def _failed(kind: ErrorKind, detail: str) -> Reply:

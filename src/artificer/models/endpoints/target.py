@@ -191,7 +191,7 @@ def _with_options(form: str, target: Target, pairs: dict[str, str]) -> Target:
             hint = f"did you mean {near[0]}? " if near else ""
             raise ArtificerError(f"{form}: has no option {option!r}.", where=target.model, remedy=f"{hint}the options are {', '.join(_NAMED)}")
     caps = Caps(**parts["caps"])
-    if caps.usd is not None and "price_out" not in parts["caps"]:
+    if caps.usd is not None and not {"price_in", "price_out"} <= set(parts["caps"]):
         remedy = "add price_in=USD and price_out=USD, each for a million tokens"
         raise ArtificerError("A limit in dollars needs prices.", where=target.model, remedy=remedy)
     changed = {**parts["target"], "patience": Patience(**parts["patience"]), "caps": caps, "headers": headers, "query": query, "body": body}

@@ -34,20 +34,20 @@ class Wire:
         self._session: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def moved(self) -> bool:
-        """Whether the event loop is another one than last time; then all connections are given up."""
-        loop = asyncio.get_running_loop()
-        if loop is self._loop:
-            return False
-        if self._session is not None:
-            self._session.detach()
+    def here(self) -> bool:
+        """Whether the pool belongs to the running event loop."""
+        return asyncio.get_running_loop() is self._loop
+
+    async def open(self) -> None:
+        """A pool for the running event loop; connections of another are given up."""
+        before = self._session
         allow_files(self._connections + _SPARE_FILES)
         connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=300, keepalive_timeout=60)
-        self._loop, self._session = (
-            loop,
-            aiohttp.ClientSession(connector=connector, headers=self._headers, timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar()),
-        )
-        return True
+        jar = aiohttp.DummyCookieJar()
+        self._session = aiohttp.ClientSession(connector=connector, headers=self._headers, timeout=self._timeout, cookie_jar=jar)
+        self._loop = asyncio.get_running_loop()
+        if before is not None:
+            await before.close()
 
     async def post(self, url: URL, body: bytes, headers: Mapping[str, str] | None) -> tuple[int, Mapping[str, str], bytes]:
         """Status, headers and body of the answer.
@@ -55,8 +55,6 @@ class Wire:
         Raises:
             TimeoutError, aiohttp.ClientError, OSError: there is none.
         """
-        if self._session is None:
-            self.moved()
         assert self._session is not None
         data = body if len(body) < _LARGE else io.BytesIO(body)
         async with self._session.post(url, data=data, headers=headers, allow_redirects=False) as response:
