@@ -36,7 +36,8 @@ class Seen:
 
 @dataclass
 class Answer:
-    """What is sent: after `delay` seconds; cut off in the middle of the body; or never (the connection just stays open)."""
+    """What is sent: after `delay` seconds; without saying how long it is (`chunked`); cut off in the middle of the body; or never (the connection
+    just stays open)."""
 
     body: bytes | dict[str, Any] = b""
     status: int = 200
@@ -44,10 +45,15 @@ class Answer:
     delay: float = 0.0
     cut: bool = False
     silent: bool = False
+    chunked: bool = False
 
     def wire(self) -> bytes:
         body = self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
         told = "".join(f"{name}: {value}\r\n" for name, value in self.headers.items())
+        if self.chunked:
+            pieces = [body[at : at + 50_000] for at in range(0, len(body), 50_000)]
+            head = f"HTTP/1.1 {self.status} X\r\nTransfer-Encoding: chunked\r\n{told}\r\n".encode()
+            return head + b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
         head = f"HTTP/1.1 {self.status} X\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n{told}\r\n".encode()
         return head + (body[: len(body) // 2] if self.cut else body)
 

@@ -183,8 +183,62 @@ def test_an_hour_of_refusals_loses_nothing(in_virtual_time) -> None:
 
 
 def test_refusals_without_end_stop_the_run(in_virtual_time) -> None:
-    with pytest.raises(ArtificerError, match="answered nobody"):
+    with pytest.raises(ArtificerError, match="refused all for"):
         in_virtual_time(lambda: asked(one_after_another(Answer(b"", 429)), "patience=900"))
+
+
+async def test_a_day_to_wait_stops_the_run_at_once() -> None:
+    async with Serving(one_after_another(HELLO, Answer(b"daily limit", 429, {"Retry-After": "86400"}))) as endpoint:
+        model = Model.of(f"openai:m@{endpoint.url}")
+        await model.reply(ASK)
+        for _ in range(2):
+            with pytest.raises(ArtificerError, match="asks to wait 86400 seconds"):
+                await model.reply(ASK)
+        await model.close()
+
+
+def test_waiting_in_the_queue_is_no_refusal(in_virtual_time) -> None:
+    """The last of eight requests, one at a time, is asked after seven times 100 s, and refused once; it may wait 60 s."""
+
+    async def main() -> list[Reply]:
+        script = lambda seen: Answer(b"", 429) if seen.number == 7 else Answer(HELLO.body, delay=100)  # noqa: E731
+        async with Serving(script) as endpoint:
+            model = Model.of(f"openai:m@{endpoint.url}?parallel=1&patience=60")
+            replies = await model.replies([ASK] * 8)
+            await model.close()
+            return replies
+
+    assert [reply.error for reply in in_virtual_time(main)[0]] == [None] * 8
+
+
+def test_it_finds_what_an_endpoint_can_take(in_virtual_time) -> None:
+    """An endpoint that takes 32 at a time and refuses the rest, asked by a thousand rows."""
+
+    async def main() -> tuple[int, Serving, float]:
+        loop = asyncio.get_running_loop()
+        busy: list[int] = [0]
+
+        def done() -> None:
+            busy[0] -= 1
+
+        def answer(seen: Seen) -> Answer:
+            if busy[0] >= 32:
+                return Answer(b"", 429)
+            busy[0] += 1
+            loop.call_later(1.0, done)
+            return Answer(HELLO.body, delay=1.0)
+
+        async with Serving(answer, keep=False) as endpoint:
+            model = Model.of(f"openai:m@{endpoint.url}?start=8&parallel=128")
+            began = loop.time()
+            replies = await model.replies([ASK] * 1000)
+            await model.close()
+            return sum(reply.error is None for reply in replies), endpoint, loop.time() - began
+
+    (answered, endpoint, took), _ = in_virtual_time(main)
+    assert answered == 1000
+    assert took < 2 * 1000 / 32
+    assert endpoint.count < 1.3 * 1000
 
 
 def test_a_request_that_alone_is_refused_without_end_ends_its_row(in_virtual_time) -> None:
@@ -314,9 +368,10 @@ def test_each_address_has_a_key_of_its_own(monkeypatch: pytest.MonkeyPatch, in_v
 # limits of size and time
 
 
-async def test_large_bodies_both_ways_and_answers_in_chunks() -> None:
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_large_bodies_both_ways_and_answers_in_chunks(chunked: bool) -> None:
     long = "x" * (3 << 20)
-    async with Serving(one_after_another(Answer(said(long)))) as endpoint:
+    async with Serving(one_after_another(Answer(said(long), chunked=chunked))) as endpoint:
         model = Model.of(f"openai:m@{endpoint.url}")
         reply = await model.reply(Request((Message("user", long),)))
         await model.close()

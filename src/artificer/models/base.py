@@ -67,6 +67,15 @@ class Counts(Struct, frozen=True):
     tokens_out: int = 0
 
 
+class Spent(Struct, frozen=True):
+    """What a model took so far: requests that were answered, tokens, and US dollars where prices are known."""
+
+    requests: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    usd: float = 0.0
+
+
 class Reply(Struct, frozen=True, omit_defaults=True):
     """What a model answered.
 
@@ -111,6 +120,11 @@ class Model(Protocol):
                 return await self.reply(request)
 
         return list(await asyncio.gather(*(one(request) for request in requests)))
+
+    @property
+    def spent(self) -> Spent | None:
+        """What it took so far; None where nobody counts."""
+        return None
 
     async def close(self) -> None:
         """Releases what the model holds."""

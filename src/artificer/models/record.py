@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 from artificer.core.errors import ArtificerError
-from artificer.models.base import Model, Reply, Request
+from artificer.models.base import Model, Reply, Request, Spent
 from artificer.models.cassette import Canon, Cassette
 
 
@@ -42,6 +42,10 @@ class Recording(Model):
         self._asked[asked.id] += 1
         known = self._cassette.get(asked, n)
         return self._cassette.put(self.name, asked, n, await self.model.reply(request)) if known is None else known
+
+    @property
+    def spent(self) -> Spent | None:
+        return self.model.spent
 
     async def close(self) -> None:
         self._cassette.close()

@@ -18,19 +18,10 @@ import asyncio
 from msgspec import Struct
 
 from artificer.core.errors import ArtificerError
-from artificer.models.base import Counts
+from artificer.models.base import Counts, Spent
 from artificer.models.endpoints.target import Caps
 
 _BYTES = 2
-
-
-class Spent(Struct, frozen=True):
-    """What was taken so far."""
-
-    requests: int = 0
-    tokens_in: int = 0
-    tokens_out: int = 0
-    usd: float = 0.0
 
 
 class Hold(Struct, frozen=True):

@@ -19,8 +19,8 @@ from artificer.core.canon import digest, rng, seed_of
 from artificer.core.errors import ArtificerError
 from artificer.core.messages import Message
 from artificer.core.verdicts import ErrorKind
-from artificer.models.base import Counts, Model, Reply, Request
-from artificer.models.endpoints.budget import Budget, Hold, Spent
+from artificer.models.base import Counts, Model, Reply, Request, Spent
+from artificer.models.endpoints.budget import Budget, Hold
 from artificer.models.endpoints.pace import Pace
 from artificer.models.endpoints.target import Target, key_of
 from artificer.models.endpoints.trouble import Trouble, of_error, of_junk, of_status
@@ -80,9 +80,10 @@ class _Asked(Struct):
 
     request: Request
     body: bytes
-    since: float
-    answered: int
-    """How many replies there had been when it began."""
+    since: float | None = None
+    """When it failed for the first time."""
+    answered: int = 0
+    """How many replies there had been by then."""
     failed: int = 0
     rounds: int = 0
     tried: list[_Host] = []
@@ -125,7 +126,7 @@ class Endpoint(Model):
         """
         if not self._wire.here():
             await self._open()
-        asked = _Asked(request, self._dialect.encode(request), asyncio.get_running_loop().time(), self._answered)
+        asked = _Asked(request, self._dialect.encode(request))
         while True:
             host = self._hosts[0] if len(self._hosts) == 1 else self._choice(asked)
             outcome = await self._once(host, asked)
@@ -169,8 +170,8 @@ class Endpoint(Model):
             factor = outcome.factor
             if outcome.billed:
                 taken = Counts(len(asked.body) // 4)
-            if outcome.after:
-                host.pace.rest(min(outcome.after, self._patience.refused_s))
+            if 0 < outcome.after <= self._patience.refused_s:
+                host.pace.rest(outcome.after)
             if outcome.gone:
                 host.down = asyncio.get_running_loop().time() + _DOWN_S
             return outcome
@@ -195,22 +196,16 @@ class Endpoint(Model):
 
     def _given_up(self, host: _Host, asked: _Asked, trouble: Trouble) -> Reply | None:
         """The reply of a request that is not tried again; None when it is."""
+        now = asyncio.get_running_loop().time()
+        if asked.since is None:
+            asked.since, asked.answered = now, self._answered
         others = self._answered > asked.answered
         if trouble.action == "stop" or (trouble.action == "doubt" and not self._answered):
             raise ArtificerError(f"The endpoint refused the request: {trouble.detail}", where=host.base, remedy=self._remedy(trouble.status))
         if trouble.action in ("row", "doubt"):
             return _failed(ErrorKind.internal, f"the endpoint refused this request: {trouble.detail}")
         if trouble.action == "wait":
-            waited = asyncio.get_running_loop().time() - asked.since
-            if waited + trouble.after < self._patience.refused_s:
-                return None
-            if others:
-                return _failed(ErrorKind.transport, f"refused for {waited:.0f} s; the last: {trouble.detail}")
-            raise ArtificerError(
-                f"The endpoint has answered nobody for {waited:.0f} seconds: {trouble.detail}",
-                where=host.base,
-                remedy="continue the run when it does; patience=SECONDS in the model string sets how long is waited",
-            )
+            return self._refused(host, trouble, now - asked.since, others)
         asked.failed += 1
         if asked.failed < self._patience.tries:
             return None
@@ -221,6 +216,24 @@ class Endpoint(Model):
                 remedy="start the endpoint or correct the address; a run that was stopped continues",
             )
         return _failed(trouble.kind, f"{asked.failed} tries; the last: {trouble.detail}")
+
+    def _refused(self, host: _Host, trouble: Trouble, waited: float, others: bool) -> Reply | None:
+        """What becomes of a request that has been refused for so long, while others were answered or not."""
+        longest = self._patience.refused_s
+        if waited < longest and trouble.after <= longest:
+            return None
+        if others and trouble.after <= longest:
+            return _failed(ErrorKind.transport, f"refused for {waited:.0f} s; the last: {trouble.detail}")
+        asks = (
+            f"The endpoint asks to wait {trouble.after:.0f} seconds"
+            if trouble.after > longest
+            else f"The endpoint has refused all for {waited:.0f} seconds"
+        )
+        raise ArtificerError(
+            f"{asks}: {trouble.detail}",
+            where=host.base,
+            remedy="continue the run later; patience=SECONDS in the model string sets how long is waited",
+        )
 
     async def _pause(self, asked: _Asked, trouble: Trouble) -> None:
         """Waits before the next try, unless there is another address to try at once."""
