@@ -94,6 +94,18 @@ def conversation(delay: Callable[[int], float] = lambda number: 0.0) -> Script:
     return answer
 
 
+def restless() -> Script:
+    """Never says the same twice, and answers overtake each other: some calls of whatever there is, then a text."""
+
+    def answer(seen: Seen) -> Answer:
+        tools = seen.body.get("tools", ())
+        calling = tools and seen.raw.count(b'"role":"assistant"') < 2 + seen.number % 4
+        body = said(None, [(tools[seen.number % len(tools)]["function"]["name"], {})]) if calling else said(f"This is answer {seen.number}.")
+        return Answer(body, delay=0.001 * (seen.number * 7 % 5))
+
+    return answer
+
+
 def faulty(good: Script, share: float = 0.3, seed: int = 0, slow: float = 60.0) -> Script:
     """A script of which a share of the answers is wrong, in turn by chance: 429, 500, a time-out, JSON cut off, a broken connection, a tool that
     does not exist, no choices."""
@@ -200,8 +212,8 @@ class _Connection(asyncio.Protocol):
             self.transport.close()
 
 
-async def _main(latency: float, share: float) -> None:
-    script = conversation(lambda number: latency)
+async def _main(latency: float, share: float, never_the_same: bool) -> None:
+    script = restless() if never_the_same else conversation(lambda number: latency)
     async with Serving(faulty(script, share) if share else script, keep=False) as endpoint:
         print(endpoint.url, flush=True)
         await asyncio.to_thread(sys.stdin.read)
@@ -212,5 +224,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--latency-ms", type=float, default=50)
     parser.add_argument("--faults", type=float, default=0.0)
+    parser.add_argument("--restless", action="store_true")
     given = parser.parse_args()
-    asyncio.run(_main(given.latency_ms / 1000, given.faults))
+    asyncio.run(_main(given.latency_ms / 1000, given.faults, given.restless))

@@ -13,6 +13,7 @@ from importlib.metadata import entry_points
 from typing import Protocol, Self
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from artificer.core.canon import Json
 from artificer.core.errors import ArtificerError
@@ -147,3 +148,25 @@ class Model(Protocol):
         if colon and rest and form in outside:
             return outside[form].load()(rest)
         raise ArtificerError(f"{text!r} is not a model.", remedy=f"write one of {FORMS}")
+
+
+class Keyed(Model):
+    """A model as one conversation knows it: requests that have no key get this one. Whoever made the model closes it.
+
+    Args:
+        model: who answers.
+        key: see `Request.key`.
+    """
+
+    def __init__(self, model: Model, key: str) -> None:
+        self.name = model.name
+        self.parallel = model.parallel
+        self._model = model
+        self._key = key
+
+    async def reply(self, request: Request) -> Reply:
+        return await self._model.reply(request if request.key else replace(request, key=self._key))
+
+    @property
+    def spent(self) -> Spent | None:
+        return self._model.spent

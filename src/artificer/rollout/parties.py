@@ -16,7 +16,7 @@ from artificer.agents.users.goal import GoalUser
 from artificer.agents.users.lines import LinesUser
 from artificer.core.errors import ArtificerError
 from artificer.core.tasks import Task
-from artificer.models.base import Model
+from artificer.models.base import Keyed, Model
 from artificer.rollout.episode import AgentMaker, UserMaker, episode_rng
 from artificer.worlds.base import World
 from artificer.worlds.guide import Guide
@@ -69,6 +69,6 @@ def _gold(task: Task, world: World, trial: int) -> Agent:
 
 def _models(model: Model) -> AgentMaker:
     def make(task: Task, world: World, trial: int) -> Agent:
-        return FunctionCalling(model)
+        return FunctionCalling(Keyed(model, f"{task.id}/{trial}/agent"))
 
     return make
