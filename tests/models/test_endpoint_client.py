@@ -351,6 +351,26 @@ def test_another_address_takes_over_at_once(trouble: Answer | None, in_virtual_t
     assert took < 5
 
 
+def test_an_address_where_nobody_is_is_passed_over_for_a_while(in_virtual_time) -> None:
+    """With one try for each request, only the first that went there can fail."""
+
+    async def main() -> int:
+        async with Serving(one_after_another(HELLO)) as gone, Serving(one_after_another(HELLO)) as well:
+            gone.server.close()
+            model = Model.of(f"openai:m@{gone.url},{well.url}?tries=1")
+            failed = 0
+            for number in range(12):
+                try:
+                    reply = await model.reply(Request(ASK.messages, key=f"row {number}"))
+                    failed += reply.error is not None
+                except ArtificerError:
+                    failed += 1
+            await model.close()
+            return failed
+
+    assert in_virtual_time(main)[0] == 1
+
+
 def test_each_address_has_a_key_of_its_own(monkeypatch: pytest.MonkeyPatch, in_virtual_time) -> None:
     monkeypatch.setenv("ONE_KEY", "first")
     monkeypatch.setenv("OTHER_KEY", "second")

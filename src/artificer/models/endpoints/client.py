@@ -88,8 +88,6 @@ class _Asked(Struct):
     rounds: int = 0
     tried: list[_Host] = []
     """Addresses that failed in this round."""
-    after: float | None = None
-    """The shortest wait that one of them asked for."""
 
 
 class Endpoint(Model):
@@ -236,16 +234,14 @@ class Endpoint(Model):
         )
 
     async def _pause(self, asked: _Asked, trouble: Trouble) -> None:
-        """Waits before the next try, unless there is another address to try at once."""
-        asked.after = trouble.after if asked.after is None else min(asked.after, trouble.after)
+        """Waits before the next try, unless there is another address to try at once. (What `Retry-After` asks for is kept by the address's pace.)"""
         if (asked.tried and len(asked.tried) < len(self._hosts)) or (trouble.stale and asked.failed == 1):
             return
         most = min(self._patience.longest_s, self._patience.pause_s * 2 ** min(asked.rounds, 16))
         part = rng("pause", asked.body, asked.request.key, asked.rounds).random()
         asked.rounds += 1
-        pause = max(most * (1 + part) / 2, asked.after * (1 + part / 20))
-        asked.tried, asked.after = [], None
-        await asyncio.sleep(pause)
+        asked.tried = []
+        await asyncio.sleep(most * (1 + part) / 2)
 
     def _remedy(self, status: int) -> str:
         if status in (401, 403):
