@@ -18,6 +18,7 @@ RUNNABLE = (
     "docs/train.md",
     "docs/evaluate.md",
     "docs/models.md",
+    "docs/answers.md",
     "docs/recipes/cove.md",
     "README.md",
 )

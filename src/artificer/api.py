@@ -43,6 +43,7 @@ from artificer.worlds.base import Offer, Problem, World
 from artificer.worlds.env_refs import token_of
 
 if TYPE_CHECKING:
+    from artificer.learn import compare as compare
     from artificer.learn import curate as curate
     from artificer.learn import evaluate as evaluate
     from artificer.learn import learned as learned
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_LEARNING = ("curate", "evaluate", "learned", "results_in", "train")
+_LEARNING = ("compare", "curate", "evaluate", "learned", "results_in", "train")
 
 PAYS = 300
 """Traces from which on verifying in two processes is quicker than in one."""

@@ -9,12 +9,13 @@ import pytest
 from artificer.agents.base import View
 from artificer.api import described, rollout, verify
 from artificer.core.errors import ArtificerError, SourceError
-from artificer.core.messages import Message
+from artificer.core.messages import Message, ToolCall
+from artificer.core.tasks import Start
 from artificer.core.trace import Trace
 from artificer.rollout.episode import play
 from artificer.rollout.parties import agent_maker, user_maker
 from artificer.run.store import RunFolder
-from artificer.worlds.base import World
+from artificer.worlds.base import World, begun
 
 SITE = Path(__file__).parents[1] / "worlds" / "published" / "site"
 
@@ -87,3 +88,15 @@ async def test_the_gold_agent_says_what_must_be_said():
     task = next(iter(world.tasks()))
     trace = await play(task, world, agent_maker("scripted:gold", None), user_maker())
     assert [node.message.text for node in trace.nodes if node.message.role == "assistant"] == ["", "1,234"]
+
+
+@pytest.mark.parametrize("source", ["sqlite:chinook", "sqlite:chinook | clock | budget:calls=5"])
+async def test_setup_calls_are_made_once_and_belong_to_no_effects(source):
+    world = World.of(source)
+    made = await begun(world, Start(setup=(ToolCall("s", "create_genre", {"name": "Polka"}),)))
+    found = await made.call(ToolCall("c", "search_genres", {"name": "Polka"}))
+    assert len(found.content["rows"]) == 1
+    assert made.calls == 2
+    assert made.effects(1) == ()
+    with pytest.raises(SourceError, match="setup call 'get_genre' fails"):
+        await begun(world, Start(setup=(ToolCall("s", "get_genre", {"genre_id": 10_000}),)))

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from artificer.checks.episodes import shown_ids
 from artificer.checks.suite import standard
 from artificer.checks.told import tells
 from artificer.checks.values import fold
@@ -306,3 +307,33 @@ async def test_the_git_server_is_understood(tmp_path: Path) -> None:
     found = await prove(world, guide, Start(), 2, 8)
     assert len(found) == 8
     await world.close()
+
+
+async def test_what_a_schema_calls_an_id_is_looked_up_where_that_id_is_shown():
+    """A database whose own guide is not used, as when it is reached over MCP: small numbers work as keys, but nobody knows them."""
+    world = World.of("sqlite:chinook")
+    specs = {tool.name: tool for tool in world.tools}
+    refs = {tool.name: {name: schema["x-ref"] for name, schema in tool.parameters["properties"].items() if "x-ref" in schema} for tool in world.tools}
+    guide = await discover(world, seed=3)
+    taken = [(use.tool, param) for use in guide.graph.uses for param in use.params if param.name in refs[use.tool]]
+    assert len(taken) > 20
+    for tool, param in taken:
+        assert param.kind == "reference"
+        for source in param.sources:
+            shown = shown_ids(specs[source.tool].returns or {})[refs[tool][param.name]]
+            assert source.column.rpartition(".")[2] in {path[-1] for path in shown}
+    made = 0
+    for seed in range(12):
+        found = await sample(world, guide, str(seed), GoalSpec(), seed=seed)
+        if not isinstance(found, Sampled):
+            continue
+        task = worded(found, tuple(check.name for check in standard()), seed, (1, 2))
+        if not isinstance(task, Task):
+            continue
+        trace = await play(task, world, agent_maker("scripted:oracle", guide), user_maker())
+        grounded = next(
+            part for verdict in (await judged(task, world, trace, standard())).verdicts.values() for part in verdict.parts if part.name == "grounded"
+        )
+        assert grounded.passed, grounded.evidence
+        made += 1
+    assert made >= 6

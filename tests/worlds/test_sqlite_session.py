@@ -1,6 +1,9 @@
 """Sessions against brute force: effects, digest and isolation, on random schemas and random operations."""
 
 import asyncio
+import hashlib
+import sqlite3
+from pathlib import Path
 
 import apsw
 import pytest
@@ -11,6 +14,7 @@ from artificer.core.messages import ToolCall
 from artificer.core.tasks import Start
 from artificer.core.tools import ToolSpec
 from artificer.core.verdicts import ErrorKind
+from artificer.worlds.base import World
 from artificer.worlds.sqlite import Refusal, SqlTool, SqlWorld, open_world
 from artificer.worlds.sqlite.changes import summed
 from artificer.worlds.sqlite.world import opened
@@ -310,3 +314,38 @@ def test_derived_tools_ask_for_every_part_of_a_key(tmp_path):
     for table, key in (("named", {"name"}), ("both", {"x", "y"}), ("falls_back", {"id"})):
         assert key <= set(creating[table]["required"])
         assert not [name for name in key if "null" in creating[table]["properties"][name]["type"]]
+
+
+async def test_a_million_rows(tmp_path: Path):
+    """Answers stay short, whatever is asked; copies are private; the file is left as it was."""
+    path = tmp_path / "sales.db"
+    with sqlite3.connect(path) as made:
+        made.execute("CREATE TABLE shop (shop_id INTEGER PRIMARY KEY, name TEXT)")
+        made.execute("INSERT INTO shop VALUES (1, 'Corner'), (2, 'Market')")
+        made.execute("CREATE TABLE sale (sale_id INTEGER PRIMARY KEY, shop_id INTEGER REFERENCES shop, note TEXT)")
+        made.execute(
+            "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 1000000) "
+            "INSERT INTO sale SELECT i, 1 + i % 2, 'note ' || i FROM n"
+        )
+    made.close()
+    before = hashlib.sha256(path.read_bytes()).digest()
+    session = await World.of(f"sqlite:{path}").open(Start())
+    for name, arguments in (
+        ("search_sales", {}),
+        ("search_sales", {"note_contains": "note"}),
+        ("search_sales", {"note_contains": "%"}),
+        ("list_sales_of_shop", {"shop_id": 1, "limit": 100}),
+    ):
+        result = await session.call(ToolCall("c", name, arguments))
+        assert result.error is None
+        assert len(result.content["rows"]) <= 100
+    asked = await session.call(ToolCall("c", "search_sales", {"limit": 1_000_000}))
+    assert asked.error is ErrorKind.invalid_argument
+    refused = await session.call(ToolCall("c", "delete_shop", {"shop_id": 1}))
+    assert refused.error is ErrorKind.constraint
+    other = await session.fork()
+    changed = await other.call(ToolCall("c", "update_sale", {"sale_id": 999_999, "note": "mine"}))
+    assert changed.error is None
+    assert (await session.call(ToolCall("c", "get_sale", {"sale_id": 999_999}))).content["note"] == "note 999999"
+    assert [effect.key for effect in other.effects(session.calls - 1)] == [(999_999,)]
+    assert hashlib.sha256(path.read_bytes()).digest() == before

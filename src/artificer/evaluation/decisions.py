@@ -25,7 +25,7 @@ from artificer.curation.decisions import Decision
 from artificer.evaluation.metrics import Difference, Share, difference, share
 from artificer.models.base import Model, Reply, Request, Sampling
 from artificer.models.prompt import FULL, Style
-from artificer.worlds.base import Session, World
+from artificer.worlds.base import Session, World, begun
 
 
 class Prediction(Struct, frozen=True, omit_defaults=True):
@@ -180,9 +180,7 @@ async def _wrong(
 
 async def _before(row: Decision, world: World) -> Session:
     """A session in the state before the decision."""
-    session = await world.open(row.start)
-    for call in row.start.setup:
-        await session.call(call, actor="setup")
+    session = await begun(world, row.start)
     for call in row.prefix:
         await session.call(call)
     return session
@@ -234,8 +232,8 @@ def compare(before: Sequence[Prediction], after: Sequence[Prediction]) -> dict[s
     Raises:
         ArtificerError: they have no row in common.
     """
-    old = {one.id: one for one in before}
-    pairs = [(old[one.id], one) for one in after if one.id in old]
+    old = {(one.kind, one.id): one for one in before}
+    pairs = [(old[one.kind, one.id], one) for one in after if (one.kind, one.id) in old]
     if not pairs:
         raise ArtificerError("the two examinations have no row in common", remedy="examine both models on the same decisions")
     gains: dict[str, Difference] = {}

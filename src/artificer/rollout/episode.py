@@ -12,7 +12,7 @@ from artificer.core.tasks import Task
 from artificer.core.trace import Trace
 from artificer.core.verdicts import StopReason
 from artificer.rollout.line import Limits, Line, Tree
-from artificer.worlds.base import World
+from artificer.worlds.base import World, begun
 
 AgentMaker = Callable[[Task, World, int], Agent]
 """Makes the agent of one episode from the task, the world and the episode's seed. It hands the agent nothing
@@ -78,11 +78,9 @@ async def play(
         limits: when to give up.
         search: how lines are played and forked.
     """
-    session = await world.open(task.start)
+    session = await begun(world, task.start)
     tree = Tree()
     try:
-        for call in task.start.setup:
-            await session.call(call, actor="setup")
         await search.explore(Line(tree, task, world, session, agent(task, world, trial), user(task, trial), limits))
         return Trace(
             id=stable_id("trace", task.id, trial),

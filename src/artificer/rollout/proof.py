@@ -24,7 +24,7 @@ from artificer.run.engine import execute
 from artificer.run.progress import Progress
 from artificer.run.stage import RowFunction, each
 from artificer.run.store import RunFolder
-from artificer.worlds.base import World
+from artificer.worlds.base import World, begun
 
 
 class Proof(Struct, frozen=True):
@@ -92,10 +92,8 @@ async def _goal(task: Task, world: World) -> list[str]:
     """Whether the task's gold calls still reach the goal's effects."""
     if task.gold is None:
         return []
-    session = await world.open(task.start)
+    session = await begun(world, task.start)
     try:
-        for call in task.start.setup:
-            await session.call(call, actor="setup")
         mark = session.calls
         for call in task.gold:
             await session.call(call, actor="gold")

@@ -20,7 +20,7 @@ from artificer.core.messages import Message, ToolCall
 from artificer.core.tasks import Task
 from artificer.core.trace import Node, Trace
 from artificer.rollout.line import BEFORE, WRAPPER, offered
-from artificer.worlds.base import Attending, World
+from artificer.worlds.base import Attending, World, begun
 
 
 class Replay(Struct, frozen=True):
@@ -84,10 +84,8 @@ async def _branch(task: Task, world: World, trace: Trace, leaf: int, nodes: Sequ
     """Runs one branch's calls in a fresh session; what came out differently."""
     out: list[str] = []
     waiting: dict[str, ToolCall] = {}
-    session = await world.open(task.start)
+    session = await begun(world, task.start)
     try:
-        for call in task.start.setup:
-            await session.call(call, actor="setup")
         start = session.calls
         attending = session if isinstance(session, Attending) else None
         since = _before(nodes)

@@ -152,7 +152,9 @@ class World(Protocol):
     """How a person who knows this world serves and invents requests, when the world knows; otherwise it is discovered
     by executing."""
 
-    async def open(self, start: Start) -> Session: ...
+    async def open(self, start: Start) -> Session:
+        """A session on the world's first state. The start's setup calls are not yet made: see `begun`."""
+        ...
 
     async def close(self) -> None:
         """Releases what the world holds (servers, files). Sessions must be closed before."""
@@ -206,6 +208,21 @@ class World(Protocol):
             world = wrap(world, **pipe.options)
             name = world.name = f"{name} | {pipe.text}"  # what makes this world again
         return world
+
+
+async def begun(world: World, start: Start) -> Session:
+    """A session as an episode begins: opened, and the start's setup calls made.
+
+    Raises:
+        SourceError: a setup call fails.
+    """
+    session = await world.open(start)
+    for call in start.setup:
+        result = await session.call(call, "setup")
+        if result.error is not None:
+            await session.close()
+            raise SourceError(f"the setup call {call.name!r} fails: {result.detail}", where=world.name)
+    return session
 
 
 def _opened(source: str, options: dict[str, str]) -> World:

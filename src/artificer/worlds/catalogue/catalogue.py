@@ -32,7 +32,7 @@ from artificer.worlds.catalogue.words import words
 Mode = Literal["words", "meaning", "both"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 FUSION = 60
-DEPTH = 50
+DEPTH = 25
 NAME_WEIGHT = 2
 """How often a tool's name counts among its words."""
 

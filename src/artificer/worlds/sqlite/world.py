@@ -88,17 +88,8 @@ class SqlWorld(World):
         return self._base
 
     async def open(self, start: Start) -> SqlSession:
-        """A private copy, after the start's setup calls.
-
-        Raises:
-            SourceError: a setup call fails.
-        """
-        session = SqlSession(self._shared, self.image, start.seed)
-        for call in start.setup:
-            result = await session.call(call, "setup")
-            if result.error is not None:
-                raise SourceError(f"the setup call {call.name!r} fails: {result.detail}", where=self.name)
-        return session
+        """A private copy."""
+        return SqlSession(self._shared, self.image, start.seed)
 
     async def close(self) -> None:
         """Nothing to release: sessions own their copies."""
