@@ -251,7 +251,12 @@ def test_files_that_are_none(tmp_path: Path, content: bytes, says: str) -> None:
         Model.of(f"replay:{path}")
 
 
-@pytest.mark.parametrize("text", ["replay:/no/such/file", "record:", "record:file", "record:file:", "record::scripted:silent", "record:file:alien:x"])
+def test_a_file_that_is_not_there() -> None:
+    with pytest.raises(ArtificerError, match="no such cassette"):
+        Model.of("replay:/no/such/file")
+
+
+@pytest.mark.parametrize("text", ["replay:", "record:", "record:file", "record:file:", "record::scripted:silent", "record:file:alien:x"])
 def test_strings_that_name_nothing(text: str) -> None:
     with pytest.raises(ArtificerError, match="do: "):
         Model.of(text)

@@ -13,6 +13,8 @@ from artificer.core.errors import ArtificerError
 from artificer.models.base import Model, Reply, Request
 from artificer.models.cassette import Canon, Cassette, difference
 
+_REMEDY = "record one: record:FILE:MODEL in place of MODEL"
+
 
 class Replay(Model):
     """See the module docstring.
@@ -25,9 +27,11 @@ class Replay(Model):
     """
 
     def __init__(self, path: Path) -> None:
+        if not path.exists():
+            raise ArtificerError("There is no such cassette.", where=str(path), remedy=_REMEDY)
         self._cassette = Cassette(path)
         if self._cassette.model is None:
-            raise ArtificerError("This is no cassette.", where=str(path), remedy="record one: record:FILE:MODEL in place of MODEL")
+            raise ArtificerError("This is no cassette.", where=str(path), remedy=_REMEDY)
         self.name = self._cassette.model
         self.parallel = 64
         self._canon = Canon()
