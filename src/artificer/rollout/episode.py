@@ -95,6 +95,7 @@ async def play(
             state=tree.state,
             usage=tree.usage(),
             seed=trial,
+            lineage=tree.lineage,
         )
     finally:
         for line in list(tree.open):

@@ -100,7 +100,10 @@ class Judge(Struct, frozen=True):
 
         async def row(key: str, played: Played) -> Trace | Reject:
             trace = await judged(played.task, world, played.trace, by_name(played.task.checks))
-            failed = [part for verdict in trace.verdicts.values() for part in verdict.parts if not part.passed]
+            if "chosen" in trace.lineage and trace.answer is None and not self.keep_failed:
+                return Reject("search", "it found no answer", item=trace)
+            judgements = [trace.verdicts[trace.answer]] if "chosen" in trace.lineage and trace.answer is not None else trace.verdicts.values()
+            failed = [part for verdict in judgements for part in verdict.parts if not part.passed]
             if failed and not self.keep_failed:
                 return Reject(failed[0].name, "; ".join(failed[0].evidence[:3]), item=trace)
             return trace

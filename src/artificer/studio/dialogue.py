@@ -15,8 +15,8 @@ _LONG = 6000
 
 
 def dialogue(task: Task, trace: Trace) -> Html:
-    """One branch (the last leaf's) of a trace."""
-    leaf = trace.leaves()[-1]
+    """One branch of a trace: the one that a search chose, else the last leaf's."""
+    leaf = trace.answer if trace.answer is not None else trace.leaves()[-1]
     nodes = trace.branch(leaf)
     verdict = trace.verdicts.get(leaf)
     wants = "; ".join(f"{want.op} ({want.outcome}{f': {want.reason}' if want.reason else ''})" for want in task.goal.wants)
