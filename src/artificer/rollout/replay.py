@@ -22,7 +22,7 @@ from artificer.core.tools import ToolSpec
 from artificer.core.trace import Node, Trace
 from artificer.rollout.line import BEFORE, WRAPPER, offered, own_specs
 from artificer.rollout.search.steps import again
-from artificer.worlds.base import Attending, World
+from artificer.worlds.base import Attending, Session, World
 
 
 class Replay(Struct, frozen=True):
@@ -118,19 +118,11 @@ async def _branch(task: Task, world: World, trace: Trace, leaf: int, nodes: Sequ
             if call is None:
                 out.append(f"message {index}: a result of no call")
                 continue
-            if call.name in own_tools:
-                if canonical(own_tools[call.name].result(call)) != canonical(recorded):
-                    out.append(f"message {index}: {call.name!r} now returns something else")
-                out += _heard(attending, index, node)
-                continue
-            mark = session.calls
-            result = await session.call(call)
-            if canonical(result) != canonical(recorded):
-                out.append(f"message {index}: {call.name!r} now returns something else")
-            if node.effects and canonical(session.effects(mark)) != canonical(node.effects):
-                out.append(f"message {index}: {call.name!r} now has other effects")
-            if attending is not None and canonical(attending.notes()) != canonical(node.notes.get(WRAPPER, {})):
-                out.append(f"message {index}: a wrapper now does something else to {call.name!r}")
+            tool = own_tools.get(call.name)
+            if tool is not None:
+                out += [] if canonical(tool.result(call)) == canonical(recorded) else [f"message {index}: {call.name!r} returns something else"]
+            else:
+                out += await _called(session, attending, index, call, node)
             out += _heard(attending, index, node)
         if canonical(session.effects(start)) != canonical(trace.effects.get(leaf)):
             out.append("the net effects differ")
@@ -140,6 +132,20 @@ async def _branch(task: Task, world: World, trace: Trace, leaf: int, nodes: Sequ
         await session.close()
     if waiting:
         out.append(f"calls without a result: {', '.join(sorted(waiting))}")
+    return out
+
+
+async def _called(session: Session, attending: Attending | None, index: int, call: ToolCall, node: Node) -> list[str]:
+    """Makes a recorded call; what came out differently."""
+    out: list[str] = []
+    mark = session.calls
+    result = await session.call(call)
+    if canonical(result) != canonical(node.message.result):
+        out.append(f"message {index}: {call.name!r} now returns something else")
+    if node.effects and canonical(session.effects(mark)) != canonical(node.effects):
+        out.append(f"message {index}: {call.name!r} now has other effects")
+    if attending is not None and canonical(attending.notes()) != canonical(node.notes.get(WRAPPER, {})):
+        out.append(f"message {index}: a wrapper now does something else to {call.name!r}")
     return out
 
 

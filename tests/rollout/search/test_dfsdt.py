@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from walking import BOARD, TASK, Once, answer, call, path_of, visits, walked
 
 from artificer.core.messages import Message, ToolCall
 from artificer.core.trace import Trace
@@ -15,7 +16,6 @@ from artificer.rollout.search.dfsdt import DFSDT, INVENTED
 from artificer.rollout.search.scores import Compared, pairwise
 from artificer.rollout.search.steps import KINDS, STATUS
 from artificer.worlds.base import World
-from walking import BOARD, TASK, Once, answer, call, path_of, visits, walked
 
 LETTERS = "abc"
 
@@ -152,12 +152,10 @@ async def test_a_forged_end_is_refuted():
     world = World.of(BOARD)
     trace, _ = await walked(DFSDT(beam=1), lambda path, draw: "!" if path else "a", world=world)
     trace = await judged(TASK, world, trace, [_Finished()])
-    nodes = [
-        msgspec.structs.replace(node, message=msgspec.structs.replace(node.message, result=msgspec.structs.replace(node.message.result, content="won")))
-        if node.message.result and node.message.result.content == "ended"
-        else node
-        for node in trace.nodes
-    ]
+    nodes = list(trace.nodes)
+    at = next(index for index, node in enumerate(nodes) if node.message.result and node.message.result.content == "ended")
+    result = msgspec.structs.replace(nodes[at].message.result, content="won")
+    nodes[at] = msgspec.structs.replace(nodes[at], message=msgspec.structs.replace(nodes[at].message, result=result))
     assert any("Finish" in one for one in (await replay(TASK, world, msgspec.structs.replace(trace, nodes=tuple(nodes)), [])).differences)
 
 
@@ -193,7 +191,8 @@ async def test_a_model_that_is_gone_is_a_dead_end():
 
 def test_status_codes():
     assert {KINDS[code] for code in range(1, 13) if code in KINDS} <= set(ErrorKind)
-    assert [STATUS.get(kind, 12) for kind in (ErrorKind.unknown_tool, ErrorKind.mistyped_argument, ErrorKind.timeout, ErrorKind.not_found)] == [1, 2, 5, 6]
+    kinds = (ErrorKind.unknown_tool, ErrorKind.mistyped_argument, ErrorKind.timeout, ErrorKind.not_found)
+    assert [STATUS.get(kind, 12) for kind in kinds] == [1, 2, 5, 6]
     assert all(STATUS.get(KINDS[code], 12) == code for code in (1, 2, 5, 6, 7, 11, 12))
 
 
@@ -224,7 +223,7 @@ class Prefers:
 
 async def test_filtered_children_are_made_first_compared_both_ways_and_visited_best_first():
     prefers = Prefers()
-    trace, walker = await walked(DFSDT(beam=3, depth=2, compare=prefers), letters)
+    trace, _ = await walked(DFSDT(beam=3, depth=2, compare=prefers), letters)
     assert prefers.asked == [("a", "b"), ("b", "a"), ("a", "c"), ("c", "a"), ("b", "c"), ("c", "b")]
     assert visits(trace) == ["/", "c", "b", "a"]
     assert trace.lineage["search"]["queries"] == 3 + 6

@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-import msgspec
 from msgspec import Struct
 
 from artificer.core.messages import Message, ToolCall, ToolResult
@@ -191,7 +190,7 @@ async def begin(line: Line, finish: bool) -> bool:
 
 async def abreast(lines: Sequence[Line], work: Callable[[int, Line], Awaitable[T]]) -> list[T]:
     """Works on lines of one tree at the same time. What they record stands in the tree in the order of the lines, however
-    long each took. The work may fork and end its line; what it returns holds no indices of nodes, unless it is a `Taken`.
+    long each took. Indices of nodes that the work returns hold in its line's own tree only: afterwards go by `line.at`.
     """
     if not lines:
         return []
@@ -201,15 +200,12 @@ async def abreast(lines: Sequence[Line], work: Callable[[int, Line], Awaitable[T
         line.tree = tree.apart()
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(_done(work(index, line))) for index, line in enumerate(lines)]
-    out: list[T] = []
-    for line, task in zip(lines, tasks, strict=True):
+    for line in lines:
         moved = tree.graft(line.tree, since)
         line.tree = tree
         if line.at is not None and line.at >= since:
             line.at += moved
-        result = task.result()
-        out.append(msgspec.structs.replace(result, node=result.node + moved) if moved and isinstance(result, Taken) else result)  # pyright: ignore[reportArgumentType]
-    return out
+    return [task.result() for task in tasks]
 
 
 async def _done(work: Awaitable[T]) -> T:
