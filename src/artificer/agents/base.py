@@ -22,7 +22,8 @@ class View(Struct, frozen=True):
     `since` messages stood there before the conversation began.
 
     A search may ask more than once at one point: `draw` numbers these attempts (whatever is random in an agent must
-    depend on it), and `temperature`, when set, says how varied they should be.
+    depend on it), and `temperature`, when set, says how varied they should be. The last `aside` messages are a search's
+    own words for this attempt alone.
     """
 
     messages: Sequence[Message]
@@ -31,6 +32,7 @@ class View(Struct, frozen=True):
     since: int = 0
     draw: int = 0
     temperature: float | None = None
+    aside: int = 0
 
 
 class Agent(Protocol):

@@ -212,7 +212,7 @@ class Line:
         """
         view = self.view()
         if aside or draw or temperature is not None:
-            view = View([*view.messages, *aside], view.tools, view.policy, view.since, draw, temperature)
+            view = View([*view.messages, *aside], view.tools, view.policy, view.since, draw, temperature, len(aside))
         reply = self._counted(await self.agent.act(view))
         self.turns += 1
         self.tree.turns += 1

@@ -105,7 +105,7 @@ class _Levels:
         left = self.meter.left()
         places = [(kept, number) for kept in self.kept for number in range(self.knobs.width)]
         if left is not None:
-            places = places[: max(1, left // 2 if self._asks_judge else left)]
+            places = places[: max(1, left // (1 + self.knobs.score.asks))]
         lines = [await kept.line.fork() for kept, _ in places]
         heard = [len(line.messages) for line in lines]
 
@@ -128,11 +128,6 @@ class _Levels:
             group = kept.group if self.levels > 1 else number % self.knobs.trees
             out.append(_Kept(line, scores, group, kept.depth + taken.size, taken))
         return out
-
-    @property
-    def _asks_judge(self) -> bool:
-        """Whether a step takes a request for its score as well."""
-        return self.meter.judged > 0
 
     def _first(self, line: Line, since: int) -> int:
         """The node of the step just taken: the first of the line's nodes from `since` on."""

@@ -44,10 +44,13 @@ class Compared(Struct, frozen=True):
 
 @runtime_checkable
 class Score(Protocol):
-    """Says what a line is worth. `gold`: whether it reads what an agent may not see."""
+    """Says what a line is worth. `gold`: whether it reads what an agent may not see. `asks`: requests to a model each time."""
 
     @property
     def gold(self) -> bool: ...
+
+    @property
+    def asks(self) -> int: ...
 
     async def __call__(self, line: Line, since: int, stop: StopReason | None) -> Scored:
         """The worth of a line.
@@ -69,6 +72,7 @@ class Clean(Struct, frozen=True):
     """What can be seen without a judge: half for having come to an end with the user, half for the share of calls without an error."""
 
     gold: bool = False
+    asks: int = 0
 
     async def __call__(self, line: Line, since: int, stop: StopReason | None) -> Scored:
         results = [message.result for message in line.messages if message.result is not None]
@@ -81,6 +85,7 @@ class Checks(Struct, frozen=True):
 
     checks: tuple[Check, ...] | None = None
     gold: bool = True
+    asks: int = 0
 
     async def __call__(self, line: Line, since: int, stop: StopReason | None) -> Scored:
         if stop is None:
@@ -117,6 +122,7 @@ class Judge(Struct, frozen=True):
     grades: dict[str, float] = msgspec.field(default_factory=lambda: dict(GRADES))
     unreadable: float = 0.0
     gold: bool = False
+    asks: int = 1
 
     async def __call__(self, line: Line, since: int, stop: StopReason | None) -> Scored:
         asks = _ASKS.format(labels=", ".join(self.grades))

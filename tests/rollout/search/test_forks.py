@@ -1,0 +1,237 @@
+"""Forks at chosen places, the rewarded tree, and that no branch sees what another did: on every kind of world."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from walking import BOARD, TASK, Once, Walker, path_of, visits, walked
+
+from artificer.core.messages import ToolCall
+from artificer.core.verdicts import ErrorKind, StopReason
+from artificer.rollout.episode import Linear, play
+from artificer.rollout.line import Limits, Line, Tree
+from artificer.rollout.search.dfsdt import DFSDT
+from artificer.rollout.search.forks import HINT, Forks, RewardedTree
+from artificer.worlds.base import World
+
+SERVER = Path(__file__).parents[2] / "worlds" / "servers"
+
+
+def expert(path: str, draw: int) -> str:
+    """Puts a, b, then speaks; other attempts put the letter of their number."""
+    if draw:
+        return "abcdef"[draw % 6]
+    return "ab"[len(path)] if len(path) < 2 else "There."
+
+
+async def test_alternatives_at_every_state_leave_the_conversation_as_it_was():
+    plain, _ = await walked(Linear(), expert)
+    trace, _ = await walked(Forks(k=3), expert)
+    main = trace.branch(trace.answer)
+    assert [node.message for node in main] == [node.message for node in plain.nodes]
+    assert trace.state[trace.answer] == plain.state[len(plain.nodes) - 1]
+    branches = [leaf for leaf in trace.leaves() if leaf != trace.answer]
+    # three states, three alternatives each; the second state's draw 1 is b, the expert's own: asked again
+    assert trace.lineage["search"] == {"name": "forks", "where": "every", "queries": 3 + 3 + 4 + 3, "branches": 9, "dropped": 0}
+    assert len(branches) == 9
+    assert {trace.stop[leaf] for leaf in branches} == {StopReason.pruned}
+    assert [node.notes["search"]["draw"] for node in trace.nodes if "search" in node.notes] == [1, 2, 3, 2, 3, 4, 1, 2, 3]
+
+
+async def test_alternatives_that_stay_the_same_are_dropped():
+    trace, walker = await walked(Forks(k=2, tries=3), lambda path, draw: "a" if len(path) < 1 else "There.")
+    assert trace.lineage["search"] == {"name": "forks", "where": "every", "queries": 2 + 2 * 6, "branches": 0, "dropped": 4}
+    assert len(walker.seen) == 14
+    assert trace.leaves() == [trace.answer]
+
+
+async def test_recoveries_from_an_error_are_played_to_the_end_after_a_hint():
+    def rule(path: str, draw: int) -> str:
+        return {"": "no", "no": "a"}.get(path, "There.") if draw != 2 else "There."
+
+    trace, walker = await walked(Forks(where="errors", k=2, steps=None, feedback=HINT), rule)
+    assert trace.nodes[2].message.result.error is ErrorKind.invalid_argument
+    assert len(trace.leaves()) == 3
+    assert {trace.stop[leaf] for leaf in trace.leaves()} == {StopReason.user_done}
+    hinted = [view for view in walker.seen if view.messages[-1].text == HINT]
+    assert [view.draw for view in hinted] == [1, 2]
+    assert not [view for view in walker.seen if HINT in [message.text for message in view.messages[:-1]]]
+    assert not [node for node in trace.nodes if node.message.text == HINT]
+    assert [node.notes["search"]["feedback"] for node in trace.nodes if "search" in node.notes] == [HINT, HINT]
+
+
+async def test_another_agent_may_act_on_branches():
+    other = Walker(lambda path, draw: "z")
+    trace, walker = await walked(Forks(k=1, policy=other), lambda path, draw: "a" if not path else "There.")
+    assert len(other.seen) == 2
+    assert len(walker.seen) == 2
+    assert sum("z" in str(node.message.calls) for node in trace.nodes) == 2
+
+
+@pytest.mark.parametrize("f", [1, 2, 3])
+async def test_a_rewarded_tree_has_n_trajectories_at_every_level(f):
+    def rule(path: str, draw: int) -> str:
+        return "There." if len(path) > 1 and (len(path) + draw) % 3 == 0 else "abcdef"[draw]
+
+    trace, _ = await walked(RewardedTree(n=6, f=f, depth=5), rule)
+    levels = trace.lineage["search"]["levels"]
+    assert all(level["alive"] + level["done"] == 6 for level in levels)
+    assert [level["candidates"] for level in levels] == [6] + [level["alive"] * f for level in levels[:-1]]
+    assert max(node.notes.get("search", {}).get("level", 0) for node in trace.nodes) <= 5
+    assert set(trace.leaves()) == set(trace.stop)
+    again, _ = await walked(RewardedTree(n=6, f=f, depth=5), rule)
+    assert again == trace
+    messages = [(node.parent, str(node.message)) for node in trace.nodes if node.message.role == "assistant"]
+    if f == 1:
+        assert sum(parent == 0 for parent, _ in messages) == 6  # nothing forks later
+
+
+@pytest.mark.parametrize("search", [Forks(queries=3), RewardedTree(queries=3), DFSDT(queries=3)])
+async def test_budgets(search):
+    trace, walker = await walked(search, lambda path, draw: "abcdef"[draw])
+    assert len(walker.seen) == 3
+    assert set(trace.leaves()) == set(trace.stop)
+
+
+async def test_limits_end_lines_of_a_search():
+    trace, _ = await walked(DFSDT(beam=2, depth=12), lambda path, draw: "ab"[draw], limits=Limits(calls=2))
+    assert visits(trace) == ["/", "a", "aa", "ab", "b", "ba", "bb"]
+    assert set(trace.stop.values()) == {StopReason.max_calls}
+
+
+# isolation
+
+MCP = f"mcp:{sys.executable} {SERVER / 'moody.py'}"
+WORLDS = {
+    "python": (BOARD, [("put", {"label": "x"}), ("put", {"label": "y"}), ("put", {"label": "no"}), ("look", {})]),
+    "wrapped": (f"{BOARD} | faults:rate=0.3,seed=4 | budget:calls=30", [("put", {"label": "x"}), ("put", {"label": "y"}), ("look", {})]),
+    "sqlite": (
+        "sqlite:chinook",
+        [
+            ("update_track", {"track_id": 1, "name": "x"}),
+            ("update_track", {"track_id": 2, "name": "y"}),
+            ("delete_playlist_track", {"playlist_id": 1, "track_id": 1}),
+            ("search_tracks", {"limit": 1}),
+        ],
+    ),
+}
+
+
+async def line_in(world: World) -> Line:
+    line = Line(Tree(), TASK, world, await world.open(TASK.start), Walker(lambda *_: ""), Once(), Limits())
+    assert await line.hear() is None
+    return line
+
+
+async def ran(line: Line, number: int, name: str, arguments: dict) -> None:
+    from artificer.core.messages import Message
+    from artificer.models.base import Reply
+
+    message = line.take(Reply(Message("assistant", calls=(ToolCall(f"c{number}", name, arguments),))))
+    await line.run(message)
+
+
+@pytest.mark.parametrize("kind", sorted(WORLDS))
+@given(data=st.data())
+@settings(max_examples=15, deadline=None)
+def test_what_a_branch_writes_no_other_sees(kind, data):
+    import asyncio
+
+    source, calls = WORLDS[kind]
+
+    async def check() -> None:
+        world = World.of(source)
+        index = st.integers(0, len(calls) - 1)
+        lines = [await line_in(world)]
+        done: list[list[tuple[str, dict]]] = [[]]
+        for step in range(data.draw(st.integers(1, 8))):
+            at = data.draw(st.integers(0, len(lines) - 1))
+            before = [line.session.digest() for line in lines]
+            effects = [line.effects() for line in lines]
+            if data.draw(st.booleans()):
+                lines.append(await lines[at].fork())
+                done.append(list(done[at]))
+                assert lines[-1].session.digest() == before[at]
+                continue
+            made = calls[data.draw(index)]
+            await ran(lines[at], step, *made)
+            done[at].append(made)
+            for other, line in enumerate(lines):
+                if other != at:
+                    assert line.session.digest() == before[other]
+                    assert line.effects() == effects[other]
+        for line, made in zip(lines, done, strict=True):  # each is as if it had been alone
+            alone = await line_in(world)
+            for number, one in enumerate(made):
+                await ran(alone, number, *one)
+            assert alone.session.digest() == line.session.digest()
+            assert alone.effects() == line.effects()
+            assert [node.message.result.content for node in line.path() if node.message.result] == [
+                node.message.result.content for node in alone.path() if node.message.result
+            ]
+            await alone.drop()
+            await line.drop()
+        await world.close()
+
+    asyncio.run(check())
+
+
+async def test_a_parent_is_what_it_was_after_its_children_ran():
+    seen = {}
+
+    class Watched(Walker):
+        async def act(self, view):
+            return await super().act(view)
+
+    for source, calls in WORLDS.values():
+        world = World.of(source)
+        line = await line_in(world)
+        await ran(line, 0, *calls[0])
+        before = line.session.digest()
+        for number, one in enumerate(calls, 1):
+            child = await line.fork()
+            await ran(child, number, *one)
+            grandchild = await child.fork()
+            await ran(grandchild, number + 10, *calls[0])
+            await grandchild.leave(StopReason.pruned)
+            await child.leave(StopReason.pruned)
+            assert line.session.digest() == before
+        seen[source] = line.session.digest()
+        await line.leave(StopReason.pruned)
+        assert not line.tree.open
+        assert len(line.tree.stop) == len(calls)
+        await world.close()
+    assert len(seen) == len(WORLDS)
+
+
+async def test_lines_left_open_by_a_search_that_breaks_are_closed():
+    class Breaks(Walker):
+        async def act(self, view):
+            if path_of(view) == "ab":
+                raise RuntimeError("broken")
+            return await super().act(view)
+
+    closed = []
+
+    class Counted(type(World.of(BOARD))):
+        pass
+
+    world = World.of(BOARD)
+    session_type = type(await world.open(TASK.start))
+    old = session_type.close
+
+    async def close(self):
+        closed.append(self)
+        await old(self)
+
+    session_type.close = close
+    try:
+        with pytest.raises(RuntimeError, match="broken"):
+            await play(TASK, world, lambda *_: Breaks(lambda path, draw: "ab"[draw]), lambda *_: Once(), search=DFSDT())
+    finally:
+        session_type.close = old
+    assert closed
