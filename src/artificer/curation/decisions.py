@@ -108,11 +108,7 @@ def _outward(trace: Trace, leaf: int, own: Collection[str]) -> list[int]:
     calls = {index: trace.nodes[index].message.calls for index in path}
     left_out = {index for index, made in calls.items() if made and all(call.name in own for call in made)}
     ids = {call.id for index in left_out for call in calls[index]}
-    return [
-        index
-        for index in path
-        if index not in left_out and ((result := trace.nodes[index].message.result) is None or result.call_id not in ids)
-    ]
+    return [index for index in path if index not in left_out and ((result := trace.nodes[index].message.result) is None or result.call_id not in ids)]
 
 
 def offer(used: Collection[str], names: Sequence[str], cut: Cut, key: str) -> tuple[str, ...]:

@@ -61,7 +61,9 @@ async def test_one_that_ended_beats_one_worth_more_that_did_not():
 
 
 # Attempts a, b give up after one step, c answers: six queries.
-@pytest.mark.parametrize(("queries", "asked", "leaves", "found"), [(60, 6, 3, True), (6, 6, 3, True), (5, 5, 3, False), (4, 4, 2, False), (1, 1, 1, False)])
+@pytest.mark.parametrize(
+    ("queries", "asked", "leaves", "found"), [(60, 6, 3, True), (6, 6, 3, True), (5, 5, 3, False), (4, 4, 2, False), (1, 1, 1, False)]
+)
 async def test_react_at_n_stops_at_the_first_answer_or_with_the_budget(queries, asked, leaves, found):
     trace, walker = await walked(
         BestOf(8, first=True, finish=True, queries=queries), lambda path, draw: "abc"[draw] if not path else "!" if path == "c" else "?"

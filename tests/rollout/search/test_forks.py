@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from pathlib import Path
 
@@ -10,13 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from walking import BOARD, TASK, Once, Walker, path_of, visits, walked
 
-from artificer.core.messages import ToolCall
+from artificer.core.messages import Message, ToolCall
 from artificer.core.verdicts import ErrorKind, StopReason
+from artificer.models.base import Reply
 from artificer.rollout.episode import Linear, play
 from artificer.rollout.line import Limits, Line, Tree
+from artificer.rollout.search.beam import Beam
+from artificer.rollout.search.best_of import BestOf
 from artificer.rollout.search.dfsdt import DFSDT
 from artificer.rollout.search.forks import HINT, Forks, RewardedTree
+from artificer.rollout.search.mcts import MCTS
 from artificer.worlds.base import World
+from artificer.worlds.observe import Probe
 
 SERVER = Path(__file__).parents[2] / "worlds" / "servers"
 
@@ -105,7 +111,7 @@ async def test_limits_end_lines_of_a_search():
 
 # isolation
 
-MCP = f"mcp:{sys.executable} {SERVER / 'moody.py'}"
+NOTEBOOK = f"mcp:{sys.executable} {SERVER / 'notebook.py'}"
 WORLDS = {
     "python": (BOARD, [("put", {"label": "x"}), ("put", {"label": "y"}), ("put", {"label": "no"}), ("look", {})]),
     "wrapped": (f"{BOARD} | faults:rate=0.3,seed=4 | budget:calls=30", [("put", {"label": "x"}), ("put", {"label": "y"}), ("look", {})]),
@@ -114,7 +120,7 @@ WORLDS = {
         [
             ("update_track", {"track_id": 1, "name": "x"}),
             ("update_track", {"track_id": 2, "name": "y"}),
-            ("delete_playlist_track", {"playlist_id": 1, "track_id": 1}),
+            ("remove_track_from_playlist", {"playlist_id": 1, "track_id": 1}),
             ("search_tracks", {"limit": 1}),
         ],
     ),
@@ -128,23 +134,22 @@ async def line_in(world: World) -> Line:
 
 
 async def ran(line: Line, number: int, name: str, arguments: dict) -> None:
-    from artificer.core.messages import Message
-    from artificer.models.base import Reply
-
     message = line.take(Reply(Message("assistant", calls=(ToolCall(f"c{number}", name, arguments),))))
     await line.run(message)
 
 
+@pytest.fixture(scope="module")
+def worlds() -> dict[str, World]:
+    return {kind: World.of(source) for kind, (source, _) in WORLDS.items()}
+
+
 @pytest.mark.parametrize("kind", sorted(WORLDS))
 @given(data=st.data())
-@settings(max_examples=15, deadline=None)
-def test_what_a_branch_writes_no_other_sees(kind, data):
-    import asyncio
-
-    source, calls = WORLDS[kind]
+@settings(max_examples=25, deadline=None)
+def test_what_a_branch_writes_no_other_sees(worlds, kind, data):
+    world, calls = worlds[kind], WORLDS[kind][1]
 
     async def check() -> None:
-        world = World.of(source)
         index = st.integers(0, len(calls) - 1)
         lines = [await line_in(world)]
         done: list[list[tuple[str, dict]]] = [[]]
@@ -175,17 +180,12 @@ def test_what_a_branch_writes_no_other_sees(kind, data):
             ]
             await alone.drop()
             await line.drop()
-        await world.close()
 
     asyncio.run(check())
 
 
 async def test_a_parent_is_what_it_was_after_its_children_ran():
     seen = {}
-
-    class Watched(Walker):
-        async def act(self, view):
-            return await super().act(view)
 
     for source, calls in WORLDS.values():
         world = World.of(source)
@@ -195,6 +195,7 @@ async def test_a_parent_is_what_it_was_after_its_children_ran():
         for number, one in enumerate(calls, 1):
             child = await line.fork()
             await ran(child, number, *one)
+            assert number == 1 or one[0].startswith(("look", "search")) or one[1].get("label") == "no" or child.session.digest() != before
             grandchild = await child.fork()
             await ran(grandchild, number + 10, *calls[0])
             await grandchild.leave(StopReason.pruned)
@@ -208,30 +209,79 @@ async def test_a_parent_is_what_it_was_after_its_children_ran():
     assert len(seen) == len(WORLDS)
 
 
-async def test_lines_left_open_by_a_search_that_breaks_are_closed():
-    class Breaks(Walker):
-        async def act(self, view):
-            if path_of(view) == "ab":
-                raise RuntimeError("broken")
-            return await super().act(view)
+async def test_a_world_that_forks_by_replay_keeps_branches_apart():
+    world = World.of(NOTEBOOK)
+    world.probes = (Probe("list_notes", {}),)
+    assert world.forks == "replay"
+    line = await line_in(world)
+    await ran(line, 0, "rename_note", {"note_id": "note-12", "title": "Trip"})
+    before = line.session.digest()
+    deletes, renames = await line.fork(), await line.fork()
+    await ran(deletes, 1, "delete_note", {"note_id": "note-40"})
+    await ran(renames, 1, "rename_note", {"note_id": "note-40", "title": "Taxes"})
+    assert line.session.digest() == before
+    assert len({line.session.digest(), deletes.session.digest(), renames.session.digest()}) == 3
+    again = await line.fork()
+    await ran(again, 1, "delete_note", {"note_id": "note-40"})
+    assert again.session.digest() == deletes.session.digest()
+    assert again.effects() == deletes.effects()
+    for one in (line, deletes, renames, again):
+        await one.leave(StopReason.pruned)
+    await world.close()
 
-    closed = []
 
-    class Counted(type(World.of(BOARD))):
-        pass
+class Counting(World):
+    """A world that counts its open sessions."""
 
-    world = World.of(BOARD)
-    session_type = type(await world.open(TASK.start))
-    old = session_type.close
+    def __init__(self, inner: World) -> None:
+        self.inner, self.name, self.tools, self.policy, self.forks = inner, inner.name, inner.tools, inner.policy, inner.forks
+        self.open_now = 0
 
-    async def close(self):
-        closed.append(self)
-        await old(self)
+    async def open(self, start):
+        return Counted(self, await self.inner.open(start))
 
-    session_type.close = close
-    try:
+
+class Counted:
+    def __init__(self, world: Counting, inner) -> None:
+        self.world, self.inner, self.closed = world, inner, False
+        world.open_now += 1
+
+    @property
+    def calls(self) -> int:
+        return self.inner.calls
+
+    async def call(self, call, actor="agent"):
+        return await self.inner.call(call, actor)
+
+    async def fork(self):
+        return Counted(self.world, await self.inner.fork())
+
+    def digest(self) -> str:
+        return self.inner.digest()
+
+    def effects(self, since=0):
+        return self.inner.effects(since)
+
+    async def close(self) -> None:
+        if not self.closed:
+            self.world.open_now -= 1
+            self.closed = True
+
+
+class Breaks(Walker):
+    async def act(self, view):
+        if path_of(view) == "ab":
+            raise RuntimeError("broken")
+        return await super().act(view)
+
+
+async def test_every_session_of_a_search_is_closed_whatever_happens():
+    searches = (DFSDT(), BestOf(3), Beam(), MCTS(), Forks(k=2), RewardedTree(3))
+    for search in searches:
+        world = Counting(World.of(BOARD))
+        for rule in (lambda path, draw: "abcdef"[draw], lambda path, draw: "There." if path else "abcdef"[draw]):
+            await play(TASK, world, lambda *_, rule=rule: Walker(rule), lambda *_: Once(), search=search, limits=Limits(turns=4))
+            assert world.open_now == 0
         with pytest.raises(RuntimeError, match="broken"):
-            await play(TASK, world, lambda *_: Breaks(lambda path, draw: "ab"[draw]), lambda *_: Once(), search=DFSDT())
-    finally:
-        session_type.close = old
-    assert closed
+            await play(TASK, world, lambda *_: Breaks(lambda path, draw: "ab"[len(path) % 2]), lambda *_: Once(), search=search)
+        assert world.open_now == 0

@@ -69,12 +69,16 @@ class Compare(Protocol):
 
 
 class Clean(Struct, frozen=True):
-    """What can be seen without a judge: half for having come to an end with the user, half for the share of calls without an error."""
+    """What can be seen without a judge: half for having come to an end with the user, half for the share of calls without an
+    error. A line that was given up, or whose model is gone, is worth nothing.
+    """
 
     gold: bool = False
     asks: int = 0
 
     async def __call__(self, line: Line, since: int, stop: StopReason | None) -> Scored:
+        if stop in (StopReason.gave_up, StopReason.agent_error, StopReason.user_error):
+            return Scored(0.0)
         results = [message.result for message in line.messages if message.result is not None]
         fine = sum(result.error is None for result in results) / len(results) if results else 1.0
         return Scored(0.5 * (stop is StopReason.user_done) + 0.5 * fine)

@@ -198,8 +198,11 @@ async def abreast(lines: Sequence[Line], work: Callable[[int, Line], Awaitable[T
     since = len(tree.nodes)
     for line in lines:
         line.tree = tree.apart()
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_done(work(index, line))) for index, line in enumerate(lines)]
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(_done(work(index, line))) for index, line in enumerate(lines)]
+    except BaseExceptionGroup as broken:  # whoever waits knows nothing of tasks
+        raise broken.exceptions[0] from None
     for line in lines:
         moved = tree.graft(line.tree, since)
         line.tree = tree
