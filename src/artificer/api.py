@@ -28,7 +28,7 @@ from artificer.core.tasks import Task
 from artificer.core.tools import ToolSpec
 from artificer.core.trace import Trace
 from artificer.recipes import Recipe, knobs_of, recipe_named
-from artificer.rollout.again import Rollout, rollout_stages
+from artificer.rollout.again import Rollout, check_search, rollout_stages
 from artificer.rollout.play import own_guide
 from artificer.rollout.proof import Proof, verify_run, world_of
 from artificer.rollout.stats import RunStats, count_run
@@ -240,6 +240,7 @@ def rollout(
         errors, trials, keep_failed, search: see `rollout.again.Rollout`.
     """
 
+    check_search(search, agent)
     about = {"command": f"artificer rollout {tasks} --agent {agent} -o {out}", "engine": engine, "concurrency": concurrency}
 
     async def play_own(source: str) -> Summary:

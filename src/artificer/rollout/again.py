@@ -53,15 +53,19 @@ class Copied(Struct, frozen=True):
 
 
 def rollout_stages(k: Rollout, guide: GuideMaker = own_guide) -> list[Stage]:
-    """The stages over a source of tasks.
-
-    Raises:
-        ArtificerError: there is no such search.
-    """
-    stand_in = Model.of("scripted:silent")
-    search_of(k.search, None if k.agent in SCRIPTED else stand_in, lambda text: stand_in)  # refused here, not in every worker
+    """The stages over a source of tasks."""
     return [
         each("tasks", Copied(), keep="tasks", of=Task),
         each("play", Play(k.world, k.options, k.agent, k.user, guide, k.errors, k.trials, search=k.search)),
         each("judge", Judge(k.world, k.options, k.keep_failed), keep="traces", of=Trace),
     ]
+
+
+def check_search(search: str, agent: str) -> None:
+    """Reads the words for a search before anything is made.
+
+    Raises:
+        ArtificerError: there is no such search, or it needs a model and there is none.
+    """
+    stand_in = Model.of("scripted:silent")
+    search_of(search, None if agent in SCRIPTED else stand_in, lambda text: stand_in)
