@@ -122,7 +122,7 @@ def arms(queries: int, depth: int) -> dict:
         "react@n": BestOf(10_000, first=True, finish=True, depth=depth, queries=queries),
         "dfsdt beam 2": DFSDT(2, depth, queries),
         "dfsdt beam 3": DFSDT(3, depth, queries),
-        "best of 4, verifier": BestOf(4, finish=True, depth=depth, queries=queries - 4, score=Verifier()),
+        "best of 4, verifier": BestOf(4, finish=True, depth=depth, queries=queries, score=Verifier()),
         "mcts 3": MCTS(1000, 3, depth, queries=queries),
         "mcts 3, verifier": MCTS(1000, 3, depth, queries=queries, score=Verifier()),
         "beam 2 of 3": Beam(3, 2, depth, queries=queries),

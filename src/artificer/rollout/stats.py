@@ -5,6 +5,7 @@ why.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from typing import cast
 
 from msgspec import Struct
 
@@ -99,7 +100,7 @@ class _Traces:
         self.passed += trace.passed
         self.totals.update(turns=trace.usage.turns, calls=trace.usage.calls, errors=trace.usage.errors, messages=len(trace.nodes))
         if "chosen" in trace.lineage:  # a search: how many branches, and what it asked of models
-            told = trace.lineage.get(SEARCH) or {}
+            told = cast("dict[str, int]", trace.lineage.get(SEARCH) or {})
             self.totals.update(branches=len(trace.leaves()), queries=told.get("queries", 0), judged=told.get("judged", 0))
         self.turns[trace.usage.turns] += 1
         self.stops.update(stop.value for stop in trace.stop.values())

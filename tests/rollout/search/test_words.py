@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import EntryPoint
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -168,6 +169,16 @@ async def test_a_judge_steers_sees_no_goal_and_is_counted():
     labels = [node.notes["search"].get("label") for node in trace.nodes if "label" in node.notes.get("search", {})]
     assert labels.count("right") == 2
     assert labels.count("unreadable") == 7
+
+
+@pytest.mark.parametrize("queries", range(1, 14))
+@pytest.mark.parametrize("kind", [Beam, BestOf, MCTS])
+async def test_a_judge_never_exceeds_the_budget(kind, queries):
+    grader = Grader()
+    search = msgspec.structs.replace(kind(), queries=queries, score=Judge(grader), finish=True)
+    trace, walker = await walked(search, lambda path, draw: "!" if len(path) > 1 + draw else "abcdefgh"[draw])
+    assert len(walker.seen) + len(grader.asked) == trace.lineage["search"]["queries"] <= queries
+    assert set(trace.leaves()) <= set(trace.stop)
 
 
 async def test_a_score_that_reads_the_goal_says_so_in_the_trace():

@@ -82,13 +82,15 @@ class _Levels:
         self.meter = Meter(line.tree, Budget(knobs.queries, knobs.tokens, knobs.seconds))
         self.kept = [_Kept(line, (), 0, 0, Taken(line.at or 0, 0, 0))]
         self.answers: dict[int, float] = {}
+        self.step = 1 + knobs.score.asks
+        """Requests that a step takes, with its score."""
         self.levels = 0
 
     async def play(self) -> None:
-        while self.kept and len(self.answers) < self.knobs.answers and not self.meter.spent():
+        while self.kept and len(self.answers) < self.knobs.answers and not self.meter.spent(self.step):
             self.kept = await self._chosen(await self._level())
         for kept in self.kept:
-            await kept.line.leave(StopReason.out_of_budget if self.meter.spent() else StopReason.pruned)
+            await kept.line.leave(StopReason.out_of_budget if self.meter.spent(self.step) else StopReason.pruned)
         best = max(self.answers, key=lambda leaf: (self.answers[leaf], -leaf), default=None)
         account: dict[str, Json] = {
             "name": "beam",
@@ -105,7 +107,7 @@ class _Levels:
         left = self.meter.left()
         places = [(kept, number) for kept in self.kept for number in range(self.knobs.width)]
         if left is not None:
-            places = places[: max(1, left // (1 + self.knobs.score.asks))]
+            places = places[: left // self.step]
         lines = [await kept.line.fork() for kept, _ in places]
         heard = [len(line.messages) for line in lines]
 

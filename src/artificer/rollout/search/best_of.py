@@ -23,7 +23,7 @@ class BestOf(Struct, frozen=True, omit_defaults=True):
         first: stop at the first that ends with an answer.
         depth: of each, in ToolBench's nodes (one for words or thoughts, two for a call); None leaves it to the limits.
         queries, tokens, seconds: the budget of all together. With `queries` each conversation that is played beside others
-            has an equal share; one after another, each has what is left.
+            has an equal share (fewer are played when there are fewer queries); one after another, each has what is left.
         score: what a conversation is worth.
         finish: offer `Finish`.
         temperature: how varied the agent should be.
@@ -51,8 +51,13 @@ class BestOf(Struct, frozen=True, omit_defaults=True):
 
     async def _abreast(self, line: Line, meter: Meter) -> dict[int, float]:
         """Plays all at the same time; the values of those that ended, by their leaves."""
-        share = None if self.queries is None else self.queries // self.n
-        lines = [line] + [await line.fork() for _ in range(self.n - 1)]
+        asks = self.score.asks
+        n = self.n if self.queries is None else min(self.n, self.queries // (1 + asks))
+        if n == 0:
+            await line.end(StopReason.out_of_budget)
+            return {}
+        share = None if self.queries is None else self.queries // n - asks
+        lines = [line] + [await line.fork() for _ in range(n - 1)]
         start = len(line.messages)
 
         async def one(number: int, branch: Line) -> tuple[StopReason, float, int]:

@@ -121,11 +121,13 @@ class _Walk:
         self.root = _Place(line, 0, Taken(line.at or 0, 0, 0), None, None)
         self.places = [self.root]
         self.answers: dict[int, float] = {}
+        self.step = 1 + knobs.score.asks
+        """Requests that a step takes, with its score."""
         self.ran = 0
 
     async def simulate(self) -> None:
         """Runs simulations until there are enough answers, or nothing is left."""
-        while self.ran < self.knobs.simulations and len(self.answers) < self.knobs.answers and not self.meter.spent():
+        while self.ran < self.knobs.simulations and len(self.answers) < self.knobs.answers and not self.meter.spent(self.step):
             place = self._down()
             if not self._ends(place):
                 await self._widen(place)
@@ -151,7 +153,7 @@ class _Walk:
 
     async def _widen(self, place: _Place) -> None:
         """Asks for the children that a place still lacks, as far as the budget goes."""
-        while place.asked < self.knobs.width and not self.meter.spent():
+        while place.asked < self.knobs.width and not self.meter.spent(self.step):
             await self._child(place)
 
     async def _child(self, place: _Place) -> _Place | None:
@@ -184,7 +186,7 @@ class _Walk:
     async def _on(self, place: _Place) -> _Place:
         """Plays some steps on; where they led."""
         for _ in range(self.knobs.simulate):
-            if self._ends(place) or self.meter.spent():
+            if self._ends(place) or self.meter.spent(self.step):
                 break
             place = await self._child(place) or place
         return place
@@ -195,6 +197,8 @@ class _Walk:
             return place.worth
         if place.line is None:
             return place.total / place.visits if place.visits else 0.0
+        if self.knobs.score.asks and self.meter.spent(self.knobs.score.asks):
+            return 0.0
         scored = await self.knobs.score(place.line, place.heard, place.taken.stop)
         self.meter.judge(scored.queries, scored.usage)
         if place.taken.answered and place.line.at is not None:
@@ -204,7 +208,7 @@ class _Walk:
 
     async def close(self) -> None:
         """Closes what is still open, and writes the numbers into the trace."""
-        reason = StopReason.out_of_budget if self.meter.spent() else StopReason.pruned
+        reason = StopReason.out_of_budget if self.meter.spent(self.step) else StopReason.pruned
         for place in self.places:
             told: dict[str, Json] = {"visits": place.visits, "value": place.total / place.visits if place.visits else 0.0, "prior": place.prior}
             self.tree.note(place.taken.node, **told, depth=place.depth, status=place.taken.status)

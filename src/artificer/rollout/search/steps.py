@@ -118,11 +118,11 @@ class Meter:
         """How many requests are left; None when they are not counted."""
         return None if self._budget.queries is None else max(0, self._budget.queries - self.queries)
 
-    def spent(self) -> bool:
-        """Whether nothing is left of something."""
-        budget, tree = self._budget, self._tree
+    def spent(self, needed: int = 1) -> bool:
+        """Whether something does not suffice for `needed` more requests."""
+        budget, tree, left = self._budget, self._tree, self.left()
         return (
-            self.left() == 0
+            (left is not None and left < needed)
             or (budget.tokens is not None and tree.tokens_in + tree.tokens_out - self._tokens >= budget.tokens)
             or (budget.seconds is not None and asyncio.get_running_loop().time() - self._began >= budget.seconds)
         )
