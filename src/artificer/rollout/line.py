@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from artificer.agents.base import Agent, User, View
 from artificer.core.canon import Json
+from artificer.core.errors import SourceError
 from artificer.core.messages import Message, ToolCall, ToolResult
 from artificer.core.tasks import Effect, Task
 from artificer.core.tools import ToolSpec, compile_schema, refusal
@@ -35,6 +36,10 @@ BEFORE = {"before": True}
 """What stands there on the messages before the conversation."""
 _GONE = frozenset({ErrorKind.transport, ErrorKind.timeout, ErrorKind.internal})
 """Errors of a reply that leave no message to go on with."""
+
+
+class CannotFork(SourceError):
+    """A session cannot be forked where it stands: its world never can, or did something else when it was repeated."""
 
 
 class Limits(Struct, frozen=True, omit_defaults=True):
@@ -271,10 +276,17 @@ class Line:
     # lines
 
     async def fork(self) -> Self:
-        """An independent line that goes on from here: what one does the other does not see. Nothing may be under way."""
+        """An independent line that goes on from here: what one does the other does not see. Nothing may be under way.
+
+        Raises:
+            CannotFork: the session cannot be forked.
+        """
         other = object.__new__(type(self))
         other.__dict__.update(self.__dict__)
-        other.session = await self.session.fork()
+        try:
+            other.session = await self.session.fork()
+        except SourceError as error:
+            raise CannotFork(error.what, where=error.where, remedy=error.remedy) from error
         other.agent, other.user = self.agent.fork(), self.user.fork()
         other.attending = cast("Attending", other.session) if self.attending is not None else None
         other.messages, other.spoken = list(self.messages), list(self.spoken)

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from walking import BOARD, TASK, Once, Walker, path_of, visits, walked
 
+from artificer.core.errors import SourceError
 from artificer.core.messages import Message, ToolCall
 from artificer.core.verdicts import ErrorKind, StopReason
 from artificer.models.base import Reply
@@ -231,7 +232,9 @@ async def test_a_world_that_forks_by_replay_keeps_branches_apart():
 
 
 class Counting(World):
-    """A world that counts its open sessions."""
+    """A world that counts its open sessions. After `most` forks it can fork no more."""
+
+    most = 10**9
 
     def __init__(self, inner: World) -> None:
         self.inner, self.name, self.tools, self.policy, self.forks = inner, inner.name, inner.tools, inner.policy, inner.forks
@@ -254,6 +257,9 @@ class Counted:
         return await self.inner.call(call, actor)
 
     async def fork(self):
+        self.world.most -= 1
+        if self.world.most < 0:
+            raise SourceError("it did something else when it was repeated", where="here", remedy="none")
         return Counted(self.world, await self.inner.fork())
 
     def digest(self) -> str:
@@ -284,4 +290,21 @@ async def test_every_session_of_a_search_is_closed_whatever_happens():
             assert world.open_now == 0
         with pytest.raises(RuntimeError, match="broken"):
             await play(TASK, world, lambda *_: Breaks(lambda path, draw: "ab"[len(path) % 2]), lambda *_: Once(), search=search)
+        assert world.open_now == 0
+
+
+@pytest.mark.parametrize("most", [0, 1, 2, 5])
+async def test_a_world_that_cannot_be_repeated_ends_the_search_and_not_the_run(most):
+    for search in (DFSDT(depth=6), BestOf(3), Beam(), MCTS(), Forks(k=2), RewardedTree(3)):
+        world = Counting(World.of(BOARD))
+        world.most = most
+        trace = await play(TASK, world, lambda *_: Walker(lambda path, draw: "abcdef"[draw]), lambda *_: Once(), search=search)
+        if world.most < 0:
+            assert trace.lineage["chosen"] is None
+            assert trace.lineage["search"]["failed"] == "it did something else when it was repeated"
+            assert set(trace.leaves()) == set(trace.stop)
+        assert world.open_now == 0
+        world.most, world.forks = 0, "none"
+        with pytest.raises(SourceError, match="something else"):
+            await play(TASK, world, lambda *_: Walker(lambda path, draw: "abcdef"[draw]), lambda *_: Once(), search=search)
         assert world.open_now == 0

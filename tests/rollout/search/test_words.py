@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from importlib.metadata import EntryPoint
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -31,6 +33,7 @@ from artificer.rollout.search.mcts import MCTS
 from artificer.rollout.search.scores import Checks, Clean, Judge, PairJudge, read_label
 from artificer.rollout.stats import count_run
 from artificer.run.store import RunFolder
+from artificer.studio.dialogue import dialogue
 from artificer.worlds.base import World
 
 SILENT = Model.of("scripted:silent")
@@ -258,3 +261,21 @@ async def test_decisions_leave_finish_out_and_teach_the_words():
     assert [[message.role for message in row.context] for row in rows] == [["user"], ["user", "assistant", "tool"]]
     assert rows[1].prefix == (ToolCall("c1", "put", {"label": "b"}),)
     assert all("Finish" not in row.tools for row in rows)
+
+
+async def test_the_page_s_own_search_works():
+    page = (Path(__file__).parents[3] / "docs" / "search.md").read_text("utf-8")
+    block = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)[-1]
+    names: dict = {}
+    exec(compile(block, "search.md", "exec"), names)
+    trace, _ = await walked(names["Twice"](), lambda path, draw: ("no" if not path and not draw else "a") if len(path) < 2 else "There.")
+    assert len(trace.leaves()) == 2
+    assert [node.message.result.content for node in trace.branch(trace.answer) if node.message.result] == ["a", "a a"]
+
+
+async def test_a_report_shows_the_answer_of_a_search():
+    rule = lambda path, draw: "!" if path == "b" else "a" if path else "ab"[draw]  # noqa: E731
+    trace, _ = await walked(DFSDT(beam=2, depth=4), rule)
+    shown = str(dialogue(TASK, trace))
+    assert "the answer of 3 branches" in shown
+    assert "It is done." in shown
