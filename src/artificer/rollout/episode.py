@@ -11,7 +11,8 @@ from artificer.core.canon import rng, stable_id
 from artificer.core.tasks import Task
 from artificer.core.trace import Trace
 from artificer.core.verdicts import StopReason
-from artificer.rollout.line import SEARCH, CannotFork, Limits, Line, Tree
+from artificer.rollout.line import CannotFork, Limits, Line
+from artificer.rollout.tree import SEARCH, Tree
 from artificer.worlds.base import World
 
 AgentMaker = Callable[[Task, World, int], Agent]

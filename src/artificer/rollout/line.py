@@ -11,27 +11,25 @@ tools, and say what they did, which is kept in the notes of nodes under `wrapper
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Self, cast
 
 import msgspec
 from msgspec import Struct
 
 from artificer.agents.base import Agent, User, View
-from artificer.core.canon import Json
 from artificer.core.errors import SourceError
-from artificer.core.messages import Message, ToolCall, ToolResult
+from artificer.core.messages import Message
 from artificer.core.tasks import Effect, Task
-from artificer.core.tools import ToolSpec, compile_schema, refusal
-from artificer.core.trace import Node, Trace, Usage
+from artificer.core.tools import ToolSpec
+from artificer.core.trace import Node
 from artificer.core.verdicts import ErrorKind, Notes, StopReason
 from artificer.models.base import Reply
+from artificer.rollout.tree import OwnTool, Tree
 from artificer.worlds.base import Attending, Session, World
 
 WRAPPER = "wrapper"
 """The key of a node's notes under which wrappers say what they did."""
-SEARCH = "search"
-"""The key of a node's notes under which a search says what it did: order, visits, value, prior."""
 BEFORE = {"before": True}
 """What stands there on the messages before the conversation."""
 _GONE = frozenset({ErrorKind.transport, ErrorKind.timeout, ErrorKind.internal})
@@ -70,76 +68,6 @@ def offered(tools: Sequence[ToolSpec], task: Task, turn: int | None = None) -> S
         return tools
     names = None if task.tools is None else set(task.tools)
     return [tool for tool in tools if (names is None or tool.name in names) and tool.name not in late]
-
-
-class OwnTool(Struct, frozen=True):
-    """A tool that a line answers itself, the world knows nothing of it: how a search lets an agent say that it is done.
-
-    Args:
-        spec: what the agent is shown.
-        answer: what it is told, of a call whose arguments fit the schema; it depends on the call alone.
-    """
-
-    spec: ToolSpec
-    answer: Callable[[ToolCall], ToolResult]
-
-    def result(self, call: ToolCall) -> ToolResult:
-        return refusal(call, compile_schema(self.spec.parameters, self.spec.name)) or self.answer(call)
-
-
-def own_specs(trace: Trace) -> tuple[ToolSpec, ...]:
-    """The tools that the lines of a trace answered themselves."""
-    return tuple(msgspec.convert(spec, ToolSpec) for spec in cast("list[Json]", trace.lineage.get("own_tools") or ()))
-
-
-class Tree:
-    """The nodes of an episode as they come, how its lines ended, and what they took together."""
-
-    def __init__(self) -> None:
-        self.nodes: list[Node] = []
-        self.stop: dict[int, StopReason] = {}
-        self.effects: dict[int, tuple[Effect, ...]] = {}
-        self.state: dict[int, str] = {}
-        self.turns = self.calls = self.errors = self.tokens_in = self.tokens_out = 0
-        self.open: set[Line] = set()
-        """Lines that are neither ended nor dropped."""
-        self.lineage: dict[str, Json] = {}
-        """What a search says of itself in the trace: `chosen`, the leaf that is its answer, and `search`, its account."""
-
-    def note(self, index: int, **what: Json) -> None:
-        """Adds to what a search says of a node (`notes["search"]`)."""
-        node = self.nodes[index]
-        self.nodes[index] = msgspec.structs.replace(node, notes=node.notes | {SEARCH: node.notes.get(SEARCH, {}) | what})
-
-    def followed(self, index: int) -> bool:
-        """Whether something follows a node: then it is no leaf."""
-        return any(node.parent == index for node in self.nodes[index + 1 :])
-
-    def apart(self) -> Tree:
-        """A tree that begins with the nodes of this one, for a line that is played beside others. See `graft`."""
-        other = Tree()
-        other.nodes, other.open = list(self.nodes), self.open
-        return other
-
-    def graft(self, other: Tree, since: int) -> int:
-        """Takes over what `other`, set apart when there were `since` nodes, has more. Whoever grafts in a fixed order gets
-        the same trace however long each took. By how much the indices from `since` on moved.
-        """
-        moved = len(self.nodes) - since
-        for node in other.nodes[since:]:
-            shifted = node.parent is not None and moved and node.parent >= since
-            self.nodes.append(msgspec.structs.replace(node, parent=node.parent + moved) if shifted and node.parent is not None else node)
-        for ours, theirs in ((self.stop, other.stop), (self.effects, other.effects), (self.state, other.state)):
-            ours |= {index + moved * (index >= since): value for index, value in theirs.items()}  # pyright: ignore[reportOperatorIssue, reportUnknownVariableType]
-        self.turns += other.turns
-        self.calls += other.calls
-        self.errors += other.errors
-        self.tokens_in += other.tokens_in
-        self.tokens_out += other.tokens_out
-        return moved
-
-    def usage(self) -> Usage:
-        return Usage(self.turns, self.calls, self.errors, self.tokens_in, self.tokens_out)
 
 
 class Line:
@@ -348,9 +276,8 @@ class Line:
             self.tree.errors += failed
             self.errors_in_row = self.errors_in_row + 1 if failed else 0
             noted = self.attending.notes() if self.attending is not None and own is None else {}
-            unchanged = (
-                own is not None or call.name in self._reads or (failed and not noted)
-            )  # a wrapper may lose the answer to a write that was made
+            # of a call that failed nothing is looked for, unless a wrapper may have lost the answer to a write that was made
+            unchanged = own is not None or call.name in self._reads or (failed and not noted)
             effects = () if unchanged else self.session.effects(mark)
             told = Message("tool", result=result)
             told = told if self.attending is None else self.attending.hear(told)

@@ -20,8 +20,9 @@ from artificer.core.messages import Message, ToolCall
 from artificer.core.tasks import Task
 from artificer.core.tools import ToolSpec
 from artificer.core.trace import Node, Trace
-from artificer.rollout.line import BEFORE, WRAPPER, offered, own_specs
+from artificer.rollout.line import BEFORE, WRAPPER, offered
 from artificer.rollout.search.steps import again
+from artificer.rollout.tree import own_specs
 from artificer.worlds.base import Attending, Session, World
 
 

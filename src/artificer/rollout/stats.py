@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from artificer.core.tasks import Task
 from artificer.core.trace import Trace
-from artificer.rollout.line import SEARCH
+from artificer.rollout.tree import SEARCH
 from artificer.run.store import RunFolder
 
 

@@ -16,12 +16,13 @@ from artificer.core.messages import Message, ToolCall
 from artificer.core.verdicts import ErrorKind, StopReason
 from artificer.models.base import Reply
 from artificer.rollout.episode import Linear, play
-from artificer.rollout.line import Limits, Line, Tree
+from artificer.rollout.line import Limits, Line
 from artificer.rollout.search.beam import Beam
 from artificer.rollout.search.best_of import BestOf
 from artificer.rollout.search.dfsdt import DFSDT
 from artificer.rollout.search.forks import HINT, Forks, RewardedTree
 from artificer.rollout.search.mcts import MCTS
+from artificer.rollout.tree import Tree
 from artificer.worlds.base import World
 from artificer.worlds.observe import Probe
 

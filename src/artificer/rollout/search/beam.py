@@ -16,9 +16,10 @@ from msgspec import Struct
 
 from artificer.core.canon import Json
 from artificer.core.verdicts import StopReason
-from artificer.rollout.line import SEARCH, Line
+from artificer.rollout.line import Line
 from artificer.rollout.search.scores import Clean, Score, Scored
 from artificer.rollout.search.steps import Budget, Meter, Taken, abreast, begin, decide
+from artificer.rollout.tree import SEARCH
 
 Aggregate = Literal["min", "mean", "product", "last"]
 

@@ -10,9 +10,10 @@ from msgspec import Struct
 
 from artificer.core.canon import Json
 from artificer.core.verdicts import StopReason
-from artificer.rollout.line import SEARCH, Line, Tree
+from artificer.rollout.line import Line
 from artificer.rollout.search.scores import Clean, Score
 from artificer.rollout.search.steps import GIVEN_UP, Budget, Meter, Taken, abreast, begin, decide
+from artificer.rollout.tree import SEARCH, Tree
 
 
 class BestOf(Struct, frozen=True, omit_defaults=True):

@@ -31,9 +31,10 @@ from artificer.core.messages import Message, ToolCall
 from artificer.core.verdicts import StopReason
 from artificer.models.base import Reply
 from artificer.models.prompt import result_text
-from artificer.rollout.line import SEARCH, Line, Tree
+from artificer.rollout.line import Line
 from artificer.rollout.search.scores import Compare, pairwise
 from artificer.rollout.search.steps import Budget, Meter, Taken, begin, decide
+from artificer.rollout.tree import SEARCH, Tree
 
 OUT_OF_BUDGET, ENOUGH = 100_000, 10_000
 INVENTED = "invalid_hallucination_function_name"

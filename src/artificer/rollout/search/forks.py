@@ -27,8 +27,9 @@ from artificer.core.canon import Json, rng
 from artificer.core.messages import Message
 from artificer.core.verdicts import StopReason
 from artificer.models.base import Reply
-from artificer.rollout.line import SEARCH, Line
+from artificer.rollout.line import Line
 from artificer.rollout.search.steps import Budget, Meter, Taken, begin, decide, same_action
+from artificer.rollout.tree import SEARCH
 
 HINT = "The last call failed. Read its error, then mend the call or take another way."
 

@@ -24,9 +24,10 @@ from artificer.core.messages import Message, ToolCall
 from artificer.core.verdicts import ErrorKind
 from artificer.models.base import Counts, Model, Reply, Request, Sampling
 from artificer.models.dialect import parse
-from artificer.rollout.line import SEARCH, Line
+from artificer.rollout.line import Line
 from artificer.rollout.search.mcts import urgency
 from artificer.rollout.search.steps import Budget, Meter, Taken, begin, decide
+from artificer.rollout.tree import SEARCH
 
 UNTOLD = 0.1
 """The prior of a fragment whose log-probabilities are not told."""

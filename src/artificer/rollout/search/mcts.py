@@ -24,9 +24,10 @@ from artificer.core.canon import Json
 from artificer.core.messages import Message
 from artificer.core.trace import Tokens
 from artificer.core.verdicts import StopReason
-from artificer.rollout.line import SEARCH, Line
+from artificer.rollout.line import Line
 from artificer.rollout.search.scores import Clean, Score
 from artificer.rollout.search.steps import Budget, Meter, Taken, begin, decide, same_action
+from artificer.rollout.tree import SEARCH
 
 Rule = Literal["itool", "puct"]
 

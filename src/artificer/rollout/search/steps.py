@@ -16,7 +16,8 @@ from artificer.core.messages import Message, ToolCall, ToolResult
 from artificer.core.tools import ToolSpec
 from artificer.core.verdicts import ErrorKind, StopReason
 from artificer.models.base import Counts, Reply
-from artificer.rollout.line import SEARCH, Line, OwnTool, Tree
+from artificer.rollout.line import Line
+from artificer.rollout.tree import SEARCH, OwnTool, Tree
 
 T = TypeVar("T")
 
