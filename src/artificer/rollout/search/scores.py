@@ -21,6 +21,7 @@ from artificer.core.verdicts import StopReason
 from artificer.models.base import Counts, Model, Reply, Request, Sampling
 from artificer.models.prompt import result_text
 from artificer.rollout.line import Line, offered
+from artificer.rollout.replay import conversation
 
 UNREADABLE = "unreadable"
 
@@ -95,7 +96,7 @@ class Checks(Struct, frozen=True):
         if stop is None:
             return Scored(0.0)
         tools = [*offered(line.world.tools, line.task), *(tool.spec for tool in line.own.values())]
-        nodes, world = line.path(), line.world
+        nodes, world = conversation(line.path()), line.world
         episode = Episode(line.task, tools, nodes, line.effects(), stop, world.policy, world.judge)
         return Scored((await judge(episode, by_name(line.task.checks) if self.checks is None else self.checks)).score)
 
