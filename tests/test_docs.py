@@ -19,6 +19,7 @@ RUNNABLE = (
     "docs/evaluate.md",
     "docs/models.md",
     "docs/answers.md",
+    "docs/search.md",
     "docs/recipes/cove.md",
     "README.md",
 )

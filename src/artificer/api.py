@@ -28,7 +28,7 @@ from artificer.core.tasks import Task
 from artificer.core.tools import ToolSpec
 from artificer.core.trace import Trace
 from artificer.recipes import Recipe, knobs_of, recipe_named
-from artificer.rollout.again import Rollout, rollout_stages
+from artificer.rollout.again import Rollout, check_search, rollout_stages
 from artificer.rollout.play import own_guide
 from artificer.rollout.proof import Proof, verify_run, world_of
 from artificer.rollout.stats import RunStats, count_run
@@ -225,6 +225,7 @@ def rollout(
     errors: float = 0.0,
     trials: int = 1,
     keep_failed: bool = False,
+    search: str = "linear",
     engine: str = "local",
     concurrency: int = 64,
     progress: Progress | None = None,
@@ -237,9 +238,10 @@ def rollout(
         agent: "scripted:oracle", "scripted:gold" or a model string.
         world, options: used instead of what the run names.
         n: only the first so many tasks.
-        errors, trials, keep_failed: see `rollout.again.Rollout`.
+        errors, trials, keep_failed, search: see `rollout.again.Rollout`.
     """
 
+    check_search(search, agent)
     about = {"command": f"artificer rollout {tasks} --agent {agent} -o {out}", "engine": engine, "concurrency": concurrency}
 
     async def play_own(source: str) -> Summary:
@@ -249,7 +251,7 @@ def rollout(
             first = next(rows, None)
             if first is None:
                 raise SourceError(f"{source!r} brings no tasks", remedy="make some with `artificer synth`, and give the run folder")
-            knobs = Rollout(source if world is None else world, options or {}, agent, user, errors, trials, keep_failed)
+            knobs = Rollout(source if world is None else world, options or {}, agent, user, errors, trials, keep_failed, search)
             asked = {"rollout": source, "n": n, "knobs": msgspec.to_builtins(knobs), "about": about}
             with RunFolder.create_or_continue(out, asked) as folder:
                 if not folder.has("tools.json"):
@@ -262,7 +264,7 @@ def rollout(
     async def play() -> Summary:
         with RunFolder.open(tasks) as given:
             source, chosen = world_of(given) if world is None else (world, {})
-            knobs = Rollout(source, chosen if options is None else options, agent, user, errors, trials, keep_failed)
+            knobs = Rollout(source, chosen if options is None else options, agent, user, errors, trials, keep_failed, search)
             asked = {"rollout": given.manifest.get("recipe", ""), "n": n, "knobs": msgspec.to_builtins(knobs), "about": about}
             with RunFolder.create_or_continue(out, asked) as folder:
                 for name in ("tools.json", GRAPH):

@@ -56,7 +56,7 @@ class FunctionCalling(Agent):
             messages = [timed(message) for message in messages]
         if self._policy and view.policy:
             messages.insert(0, Message("system", view.policy))
-        reply = await self._model.reply(Request(tuple(messages), tuple(view.tools), self._sampling, style=self._style))
+        reply = await self._model.reply(Request(tuple(messages), tuple(view.tools), drawn(self._sampling, view), style=self._style))
         message = reply.message
         made = sum(len(earlier.calls) for earlier in view.messages)
         calls = tuple(ToolCall(f"c{made + index}", call.name, call.arguments) for index, call in enumerate(message.calls, 1))
@@ -67,6 +67,14 @@ class FunctionCalling(Agent):
 
     def fork(self) -> Self:
         return self  # it remembers nothing
+
+
+def drawn(sampling: Sampling, view: View) -> Sampling:
+    """How to choose tokens for this attempt: another seed for each, and the temperature that a search asks for."""
+    if not view.draw and view.temperature is None:
+        return sampling
+    temperature = sampling.temperature if view.temperature is None else view.temperature
+    return msgspec.structs.replace(sampling, seed=sampling.seed + view.draw, temperature=temperature)
 
 
 def timed(message: Message) -> Message:

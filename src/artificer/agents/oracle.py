@@ -111,6 +111,8 @@ class Oracle(Agent):
         """What it acted on: views, and how many messages they held then."""
 
     async def act(self, view: View) -> Message:
+        if view.aside:  # a search's words are for models
+            view = msgspec.structs.replace(view, messages=view.messages[: -view.aside], aside=0)
         return self._decide(view)
 
     def fork(self) -> Oracle:

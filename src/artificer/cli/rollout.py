@@ -22,6 +22,7 @@ def command(
     errors: float = 0.0,
     trials: int = 1,
     keep_failed: Annotated[bool, Parameter(negative=())] = False,
+    search: str = "linear",
     engine: str = "local",
     concurrency: int = 64,
     quiet: Annotated[bool, Parameter(negative=())] = False,
@@ -52,6 +53,8 @@ def command(
         Plays of each task.
     keep_failed
         Keep traces that fail a check, with their verdicts, instead of rejecting them.
+    search
+        How each play is explored, e.g. dfsdt:beam=2,queries=60 or best_of:n=8; see docs/search.md.
     engine
         Where rows are worked on: local, processes:N or ray:N.
     concurrency
@@ -74,6 +77,7 @@ def command(
         errors=errors,
         trials=trials,
         keep_failed=keep_failed,
+        search=search,
         engine=engine,
         concurrency=concurrency,
         progress=None if quiet else Progress(),

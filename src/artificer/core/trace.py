@@ -113,6 +113,14 @@ class Trace(Struct, frozen=True, omit_defaults=True):
             yield leaf, self.branch(leaf)
 
     @property
+    def answer(self) -> int | None:
+        """The leaf that is the answer: the one that a search chose (None when it found none), else the last."""
+        return self.lineage["chosen"] if "chosen" in self.lineage else len(self.nodes) - 1 if self.nodes else None
+
+    @property
     def passed(self) -> bool:
-        """Whether some branch passed all its checks."""
+        """Whether the answer passed all its checks; without a search that chose it, whether some branch did."""
+        if "chosen" in self.lineage:
+            verdict = self.verdicts.get(self.lineage["chosen"])
+            return verdict is not None and verdict.passed
         return any(verdict.passed for verdict in self.verdicts.values())

@@ -57,6 +57,11 @@ class StopReason(StrEnum):
     user_error = "user_error"
     world_error = "world_error"
     cancelled = "cancelled"
+    # given by a search to lines that it did not play on
+    gave_up = "gave_up"  # the agent said so
+    max_depth = "max_depth"
+    out_of_budget = "out_of_budget"
+    pruned = "pruned"  # others were worth more, or it was a fork made for a step or two
 
 
 class CheckResult(Struct, frozen=True, omit_defaults=True):

@@ -44,7 +44,10 @@ class Conversation(Struct, frozen=True):
 
 
 def conversations(trace: Trace, tools: Sequence[ToolSpec], policy: str = "") -> Iterator[Conversation]:
-    """The passed branches of a trace, each as a conversation; the policy, if any, as its system message."""
+    """The passed branches of a trace, each as a conversation; the policy, if any, as its system message. Tools that a
+    search added (`Finish`) stand after the others.
+    """
+    tools = [*tools, *(msgspec.convert(spec, ToolSpec) for spec in cast("list[Json]", trace.lineage.get("own_tools") or []))]
     head = (Message("system", policy),) if policy else ()
     for leaf, nodes in trace.branches():
         if leaf in trace.verdicts and trace.verdicts[leaf].passed:

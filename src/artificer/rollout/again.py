@@ -9,7 +9,9 @@ from msgspec import Struct
 
 from artificer.core.tasks import Task
 from artificer.core.trace import Trace
-from artificer.rollout.play import GuideMaker, Judge, Play, own_guide
+from artificer.models.base import Model
+from artificer.rollout.play import SCRIPTED, GuideMaker, Judge, Play, own_guide
+from artificer.rollout.search import search_of
 from artificer.run.stage import RowFunction, Stage, each
 
 
@@ -23,6 +25,7 @@ class Rollout(Struct, frozen=True):
         errors: how often the oracle makes a plausible mistake first.
         trials: plays of each task.
         keep_failed: keep traces that fail a check, with their verdicts, instead of rejecting them.
+        search: how each play is explored; see `rollout.search`.
     """
 
     world: str
@@ -32,6 +35,7 @@ class Rollout(Struct, frozen=True):
     errors: float = 0.0
     trials: int = 1
     keep_failed: bool = False
+    search: str = "linear"
 
 
 class Copied(Struct, frozen=True):
@@ -52,6 +56,16 @@ def rollout_stages(k: Rollout, guide: GuideMaker = own_guide) -> list[Stage]:
     """The stages over a source of tasks."""
     return [
         each("tasks", Copied(), keep="tasks", of=Task),
-        each("play", Play(k.world, k.options, k.agent, k.user, guide, k.errors, k.trials)),
+        each("play", Play(k.world, k.options, k.agent, k.user, guide, k.errors, k.trials, search=k.search)),
         each("judge", Judge(k.world, k.options, k.keep_failed), keep="traces", of=Trace),
     ]
+
+
+def check_search(search: str, agent: str) -> None:
+    """Reads the words for a search before anything is made.
+
+    Raises:
+        ArtificerError: there is no such search, or it needs a model and there is none.
+    """
+    stand_in = Model.of("scripted:silent")
+    search_of(search, None if agent in SCRIPTED else stand_in, lambda text: stand_in)

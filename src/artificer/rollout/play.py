@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 
 from msgspec import Struct
 
@@ -17,6 +18,7 @@ from artificer.rollout.episode import play
 from artificer.rollout.line import Limits
 from artificer.rollout.parties import agent_maker, user_maker
 from artificer.rollout.replay import judged
+from artificer.rollout.search import close_models, search_of
 from artificer.run.stage import Reject, RowFunction
 from artificer.worlds.base import World
 from artificer.worlds.guide import Guide
@@ -47,6 +49,7 @@ class Play(Struct, frozen=True):
         user: name of the simulated user.
         error_rate: of the oracle's injected errors.
         trials: plays of each task; above 1 the children of a row's key are numbered.
+        search: how each play is explored; see `rollout.search`.
     """
 
     source: str
@@ -57,6 +60,7 @@ class Play(Struct, frozen=True):
     error_rate: float = 0.0
     trials: int = 1
     limits: Limits = Limits()
+    search: str = "linear"
 
     def __call__(self) -> AbstractAsyncContextManager[RowFunction]:
         return self._made()
@@ -67,17 +71,18 @@ class Play(Struct, frozen=True):
         model = None if self.agent in SCRIPTED else Model.of(self.agent)
         agent = agent_maker(self.agent, self.guide(world) if self.agent == "scripted:oracle" else None, model=model, error_rate=self.error_rate)
         user = user_maker(self.user)
+        search = search_of(self.search, model)
 
         async def row(key: str, task: Task) -> Played | list[Played]:
+            once = partial(play, task, world, agent, user, limits=self.limits, search=search)
             if self.trials == 1:
-                return Played(task, await play(task, world, agent, user, limits=self.limits))
-            return [Played(task, await play(task, world, agent, user, trial=trial, limits=self.limits)) for trial in range(self.trials)]
+                return Played(task, await once())
+            return [Played(task, await once(trial=trial)) for trial in range(self.trials)]
 
         try:
             yield row
         finally:
-            if model is not None:
-                await model.close()
+            await close_models(search, model)
             await world.close()
 
 
@@ -102,7 +107,10 @@ class Judge(Struct, frozen=True):
 
         async def row(key: str, played: Played) -> Trace | Reject:
             trace = await judged(played.task, world, played.trace, by_name(played.task.checks))
-            failed = [part for verdict in trace.verdicts.values() for part in verdict.parts if not part.passed]
+            if "chosen" in trace.lineage and trace.answer is None and not self.keep_failed:
+                return Reject("search", "it found no answer", item=trace)
+            judgements = [trace.verdicts[trace.answer]] if "chosen" in trace.lineage and trace.answer is not None else trace.verdicts.values()
+            failed = [part for verdict in judgements for part in verdict.parts if not part.passed]
             if failed and not self.keep_failed:
                 return Reject(failed[0].name, "; ".join(failed[0].evidence[:3]), item=trace)
             return trace

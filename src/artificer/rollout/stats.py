@@ -5,11 +5,13 @@ why.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from typing import cast
 
 from msgspec import Struct
 
 from artificer.core.tasks import Task
 from artificer.core.trace import Trace
+from artificer.rollout.tree import SEARCH
 from artificer.run.store import RunFolder
 
 
@@ -97,6 +99,9 @@ class _Traces:
         self.number += 1
         self.passed += trace.passed
         self.totals.update(turns=trace.usage.turns, calls=trace.usage.calls, errors=trace.usage.errors, messages=len(trace.nodes))
+        if "chosen" in trace.lineage:  # a search: how many branches, and what it asked of models
+            told = cast("dict[str, int]", trace.lineage.get(SEARCH) or {})
+            self.totals.update(branches=len(trace.leaves()), queries=told.get("queries", 0), judged=told.get("judged", 0))
         self.turns[trace.usage.turns] += 1
         self.stops.update(stop.value for stop in trace.stop.values())
         for node in trace.nodes:

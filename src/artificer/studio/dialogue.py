@@ -15,15 +15,16 @@ _LONG = 6000
 
 
 def dialogue(task: Task, trace: Trace) -> Html:
-    """One branch (the last leaf's) of a trace."""
-    leaf = trace.leaves()[-1]
+    """One branch of a trace: the one that a search chose, else the last leaf's."""
+    leaf = trace.answer if trace.answer is not None else trace.leaves()[-1]
     nodes = trace.branch(leaf)
     verdict = trace.verdicts.get(leaf)
+    branches = f" · the answer of {len(trace.leaves())} branches" if "chosen" in trace.lineage else ""
     wants = "; ".join(f"{want.op} ({want.outcome}{f': {want.reason}' if want.reason else ''})" for want in task.goal.wants)
     return h(
         "article",
         {"class": "card"},
-        h("p", {"class": "meta"}, f"{trace.world} · {trace.id} · ", h("code", None, wants)),
+        h("p", {"class": "meta"}, f"{trace.world} · {trace.id}{branches} · ", h("code", None, wants)),
         h("div", {"class": "talk"}, *_turns(nodes)),
         _effects("Net effects", trace.effects.get(leaf, ())),
         _verdict(verdict) if verdict is not None else None,
