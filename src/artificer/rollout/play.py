@@ -83,6 +83,8 @@ class Play(Struct, frozen=True):
             yield row
         finally:
             await close_models(search, model)
+            if model is not None:
+                await model.close()
             await world.close()
 
 
