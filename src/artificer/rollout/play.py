@@ -12,7 +12,7 @@ from msgspec import Struct
 from artificer.checks.suite import by_name
 from artificer.core.tasks import Task
 from artificer.core.trace import Trace
-from artificer.models.base import Model
+from artificer.rollout.agents import opened
 from artificer.rollout.episode import play
 from artificer.rollout.line import Limits
 from artificer.rollout.parties import agent_maker, user_maker
@@ -21,7 +21,6 @@ from artificer.run.stage import Reject, RowFunction
 from artificer.worlds.base import World
 from artificer.worlds.guide import Guide
 
-SCRIPTED = ("scripted:oracle", "scripted:gold")
 GuideMaker = Callable[[World], Guide | None]
 """Finds a world's guide; picklable (a module-level function, or a partial of one)."""
 
@@ -43,7 +42,7 @@ class Play(Struct, frozen=True):
 
     Args:
         source, options: of the world; see `World.of`.
-        agent: `scripted:oracle` or a model string.
+        agent: `scripted:oracle`, a model string, or any other name of an agent (`rollout.agents`).
         user: name of the simulated user.
         error_rate: of the oracle's injected errors.
         trials: plays of each task; above 1 the children of a row's key are numbered.
@@ -64,8 +63,9 @@ class Play(Struct, frozen=True):
     @asynccontextmanager
     async def _made(self) -> AsyncGenerator[RowFunction]:
         world = World.of(self.source, **self.options)
-        model = None if self.agent in SCRIPTED else Model.of(self.agent)
-        agent = agent_maker(self.agent, self.guide(world) if self.agent == "scripted:oracle" else None, model=model, error_rate=self.error_rate)
+        models = opened(self.agent)
+        guide = self.guide(world) if self.agent.startswith("scripted:oracle") else None
+        agent = agent_maker(self.agent, guide, models=models, error_rate=self.error_rate)
         user = user_maker(self.user)
 
         async def row(key: str, task: Task) -> Played | list[Played]:
@@ -76,6 +76,8 @@ class Play(Struct, frozen=True):
         try:
             yield row
         finally:
+            for model in models.values():
+                await model.close()
             await world.close()
 
 
