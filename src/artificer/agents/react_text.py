@@ -65,13 +65,15 @@ def read_react(text: str, repairs: list[str]) -> Said:
 def _unlabelled(body: str, repairs: list[str]) -> Said:
     parsed = parse(body)
     if parsed.calls:
-        repairs.append("a JSON call for a step")
+        repairs += [*parsed.repairs, "a JSON call for a step"]
         arguments, problem = arguments_of(parsed.calls[0].arguments)
         return Said(parsed.text, problem=problem) if arguments is None else Said(parsed.text, parsed.calls[0].name, arguments)
     if parsed.error is not None:
         return Said(problem=parsed.detail or parsed.error.value)
+    if not body:
+        return Said(problem="the reply is empty")
     repairs.append("no label")
-    return Said(answer=body) if body else Said(problem="the reply is empty")
+    return Said(answer=body)
 
 
 def _action(thought: str, action: str, given: str, repairs: list[str]) -> Said:
