@@ -133,7 +133,7 @@ names = st.from_regex(r"[a-z]{1,6}", fullmatch=True).filter(lambda name: not __i
 
 
 @given(st.lists(st.tuples(names, st.dictionaries(names, values, max_size=3)), min_size=1, max_size=4))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_every_plan_survives_being_written_as_a_program(steps):
     plan = tuple(Step(index, name, args) for index, (name, args) in enumerate(steps))
     assert read_plan(f"```python\n{code_of(plan)}\n```", "code") == plan
@@ -212,43 +212,12 @@ def test_arguments_have_their_limits():
     assert json_in("[1] {}", list)[0] == [1]
 
 
-hostile = st.one_of(
-    st.text(max_size=200),
-    st.lists(
-        st.sampled_from(
-            [
-                "Thought:",
-                "Action:",
-                "Action Input:",
-                "Answer:",
-                "Observation:",
-                "\n",
-                "{",
-                "}",
-                '"',
-                "```python\n",
-                "```",
-                "\n```",
-                "<think>",
-                "</think>",
-            ]
-            + [
-                "<code>",
-                "</code>",
-                "<answer>",
-                "<tool_call>",
-                '{"nodes": [',
-                '{"name": "f", "arguments": {}}',
-                "output0 = f(a=",
-                ")",
-                "\ud800",
-                "\0",
-                "boxed",
-            ]
-        ),
-        max_size=30,
-    ).map("".join),
-)
+PIECES = [
+    *("Thought:", "Action:", "Action Input:", "Answer:", "Observation:", "\n", "{", "}", '"', "boxed", "\ud800", "\0"),
+    *("```python\n", "```", "\n```", "<think>", "</think>", "<code>", "</code>", "<answer>", "<tool_call>"),
+    *('{"nodes": [', '{"name": "f", "arguments": {}}', "output0 = f(a=", ")", "s1: a\n", "a: ", "**", " ", "Action: a\n"),
+]
+hostile = st.text(max_size=200) | st.lists(st.sampled_from(PIECES), max_size=30).map("".join)
 
 
 @given(hostile)
@@ -263,9 +232,7 @@ def test_no_text_breaks_a_reader(text):
         read_plan(text, form)
 
 
-@pytest.mark.parametrize(
-    "piece", ["{", "```python\n", "Thought:", "Action: a\n", "<think>", " ", "\n", "a: ", "**", '{"nodes": [', "output0 = f(", "s1: a\n"]
-)
+@pytest.mark.parametrize("piece", PIECES)
 def test_long_texts_take_no_long_time(piece):
     text = piece * (100_000 // len(piece))
     read_react(text, [])
