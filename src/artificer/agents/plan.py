@@ -126,7 +126,7 @@ class Planning(Agent):
             return fault
         self._set(cast("Plan", found))
         self._log.clear()
-        asking.notes["plan"] = msgspec.to_builtins(self._plan)
+        asking.notes["plan"] = [msgspec.to_builtins(step) for step in self._plan]
         return None
 
     def _heard(self, fault: Fault | None) -> bool:

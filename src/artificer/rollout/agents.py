@@ -150,7 +150,7 @@ def _kind_of(first: str, where: str) -> tuple[str, Pipe | None]:
     if name not in KINDS and name not in _outside():
         return first, Pipe("calls", {}, "calls")
     options, *model = split(rest, ":")
-    given = "=" in options and bool(model)
+    given = "=" in options  # no model's form has one
     pipe = pipe_of(f"{name}:{options}" if given else name, where)
     base = ":".join(model) if given else rest
     if not colon or not base:
