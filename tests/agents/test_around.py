@@ -15,6 +15,7 @@ from artificer.agents.around.refine import Refine
 from artificer.agents.around.reflect import Reflect
 from artificer.agents.around.retrieve import Retrieve
 from artificer.agents.base import Agent, View
+from artificer.agents.plan import Planning
 from artificer.core.canon import canonical
 from artificer.core.errors import ArtificerError
 from artificer.core.messages import Message, ToolCall, ToolResult
@@ -314,6 +315,30 @@ STACK = [
     lambda inner, model: Planner(inner, model, True, 100),
     lambda inner, model: Retrieve(inner, 1, "words"),
 ]
+
+
+FORKED = [
+    *(lambda inner, model, around=around: around(inner, model) for around in STACK),
+    lambda inner, model: Planned(inner, "1. go", "oracle"),
+    lambda inner, model: Experienced(inner, Experience("Look.")),
+    lambda inner, model: Planning(model),
+    lambda inner, model: Planning(model, form="code"),
+]
+
+
+@pytest.mark.parametrize("make", FORKED)
+async def test_what_a_fork_lives_through_its_original_does_not(make):
+    plan = '{"nodes": [{"id": 0, "name": "find", "args": {"q": "a"}}, {"id": 1, "name": "find", "args": {"q": "b"}}]}'
+    agent = make(Inner(*["told"] * 9), Lines(plan, *['{"correct": false, "critique": "no"}'] * 9))
+    talk = [user("x" * 200), *called(1, content="c" * 300, q="c"), *called(2, error="no", q="d")]
+    await agent.act(View(talk[:3], [FIND]))
+    state = {name: repr(value) for name, value in vars(agent).items() if name not in ("_inner", "_model")}
+    fork = agent.fork()
+    assert {name: repr(value) for name, value in vars(fork).items() if name in state} == state
+    for until in (5, 6, 8):
+        more = [*talk, Message("assistant", "told"), user("and?"), *called(3, error="no", q="e")]
+        await fork.act(View(more[:until], [FIND, msgspec.structs.replace(FIND, name="seek")]))
+    assert {name: repr(value) for name, value in vars(agent).items() if name in state} == state
 
 
 @pytest.mark.parametrize("text", ["x" * 10_000_000, "{" * 100_000, "\ud800", "", '{"correct": false}' * 1000, "```python\n" * 10_000])

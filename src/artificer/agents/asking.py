@@ -17,7 +17,7 @@ from artificer.agents.base import View
 from artificer.core.canon import Json
 from artificer.core.errors import ArtificerError
 from artificer.core.messages import Message, ToolCall
-from artificer.core.tools import not_json
+from artificer.core.tools import ToolSpec, not_json
 from artificer.core.verdicts import ErrorKind, Notes
 from artificer.models.base import Counts, Model, Reply, Request, Sampling
 from artificer.models.dialect import LIMIT, message_text
@@ -223,9 +223,30 @@ def transcript(messages: Sequence[Message]) -> str:
     return "\n".join(lines)
 
 
-def toolbox(view: View, style: Style = FULL) -> str:
-    """The tools of a view, a line each."""
-    return "\n".join(signature(tool, style) for tool in view.tools)
+def toolbox(tools: Sequence[ToolSpec], style: Style = FULL) -> str:
+    """Tools, a line each (or a page, by `style`)."""
+    return "\n".join(_SIGNATURES.of(tool, style) for tool in tools)
+
+
+class _Signatures:
+    """Signatures by specification: a world's tools are shown again and again. Each specification is kept alive so that
+    its identity stays its own.
+    """
+
+    def __init__(self, size: int = 4096) -> None:
+        self._size = size
+        self._known: dict[tuple[int, Style], tuple[ToolSpec, str]] = {}
+
+    def of(self, tool: ToolSpec, style: Style) -> str:
+        found = self._known.get((id(tool), style))
+        if found is None or found[0] is not tool:
+            if len(self._known) >= self._size:
+                self._known.clear()
+            found = self._known[id(tool), style] = (tool, signature(tool, style))
+        return found[1]
+
+
+_SIGNATURES = _Signatures()
 
 
 def with_rules(view: View, *more: str) -> View:

@@ -41,7 +41,6 @@ from artificer.agents.function_calling import timed
 from artificer.core.messages import Image, Message, Part, Text, ToolCall
 from artificer.core.verdicts import Notes
 from artificer.models.base import Model, Reply, Request, Sampling
-from artificer.models.prompt import FULL
 from artificer.worlds.code.content import parts
 
 RUN = "run_python"
@@ -139,7 +138,7 @@ class CodeAction(Agent):
     def _prompt(self, view: View) -> tuple[Message, ...]:
         manual = next((tool.description for tool in view.tools if tool.name == RUN), "")
         others = [tool for tool in view.tools if tool.name != RUN]
-        shown = f"Other tools:\n{toolbox(View((), others), FULL)}" if self._form == "deepeyes" and others else ""
+        shown = f"Other tools:\n{toolbox(others)}" if self._form == "deepeyes" and others else ""
         head = "\n\n".join(part for part in (view.policy, _PROMPTS[self._form], manual, shown) if part)
         return (Message("system", head), *self._conversation(view.messages))
 

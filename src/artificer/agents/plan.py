@@ -183,7 +183,7 @@ class Planning(Agent):
     # the prompt
 
     def _prompt(self, view: View) -> tuple[Message, ...]:
-        head = "\n\n".join(part for part in (view.policy, _RULES[self._form], f"Tools:\n{toolbox(view)}" if view.tools else "") if part)
+        head = "\n\n".join(part for part in (view.policy, _RULES[self._form], f"Tools:\n{toolbox(view.tools)}" if view.tools else "") if part)
         shown = [Message("system", head), *self._conversation(view.messages)]
         log = list(self._log)
         if view.messages and view.messages[-1].role == "tool":

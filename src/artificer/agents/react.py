@@ -73,7 +73,7 @@ class ReAct(Agent):
         return self  # it remembers nothing
 
     def _prompt(self, view: View) -> tuple[Message, ...]:
-        head = "\n\n".join(part for part in (view.policy, RULES, f"Tools:\n{toolbox(view, self._style)}" if view.tools else "") if part)
+        head = "\n\n".join(part for part in (view.policy, RULES, f"Tools:\n{toolbox(view.tools, self._style)}" if view.tools else "") if part)
         return (Message("system", head), *conversation(view.messages))
 
 

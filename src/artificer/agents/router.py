@@ -110,7 +110,7 @@ class Routed(Agent):
         """The request as calls, after the router mended what it got wrong."""
         reasoning = f"{thought}\n<help>{request}</help>".strip()
         asking.notes["help"] = request
-        head = f"{ROUTER}\n\nTools:\n{toolbox(view)}"
+        head = f"{ROUTER}\n\nTools:\n{toolbox(view.tools)}"
         asked = f"{_earlier(view.messages)}Request: {request}"
         talk = [Message("system", head), Message("user", asked)]
         problem = ""

@@ -89,7 +89,7 @@ class Planner(Agent):
     def _question(self, view: View) -> tuple[Message, ...]:
         rules = f"Rules:\n{view.policy}\n\n" if view.policy else ""
         before = f"The plan so far:\n{self._plan}\n\n" if self._plan else ""
-        said_so_far = f"{rules}Tools:\n{toolbox(view)}\n\n{before}What was said and done:\n{transcript(view.messages)}"
+        said_so_far = f"{rules}Tools:\n{toolbox(view.tools)}\n\n{before}What was said and done:\n{transcript(view.messages)}"
         return Message("system", _PROMPT), Message("user", said_so_far)
 
 

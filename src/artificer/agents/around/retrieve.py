@@ -34,10 +34,8 @@ class Retrieve(Agent):
         self._inner = inner
         self._k = k
         self._mode: Mode = mode
-        self._catalogue: Catalogue | None = None
-        self._names: tuple[str, ...] = ()
-        """The tools that the catalogue holds."""
         self._last: list[str] = []
+        """The tools shown last."""
 
     async def act(self, view: View) -> Reply:
         asking = Asking()
@@ -55,20 +53,39 @@ class Retrieve(Agent):
 
     def fork(self) -> Self:
         other = type(self)(self._inner.fork(), self._k, self._mode)
-        other._catalogue, other._names, other._last = self._catalogue, self._names, list(self._last)
+        other._last = list(self._last)
         return other
 
     def _found(self, view: View) -> Sequence[ToolSpec]:
         if len(view.tools) <= self._k:
             return view.tools
-        names = tuple(tool.name for tool in view.tools)
-        if self._catalogue is None or names != self._names:
-            self._catalogue, self._names = Catalogue(view.tools, mode=self._mode), names
+        catalogue = _INDEXES.of(view.tools, self._mode)
         wanted = {call.name for message in view.messages for call in message.calls}
         for message in view.messages:
             if message.role == "user" and message.text.strip():
-                wanted |= {hit.tool.name for hit in self._catalogue.search(message.text[:_LONGEST], self._k)}
+                wanted |= {hit.tool.name for hit in catalogue.search(message.text[:_LONGEST], self._k)}
         return [tool for tool in view.tools if tool.name in wanted]
+
+
+class _Indexes:
+    """Indexes by the tools in them: the episodes of a world share one. The tools are kept alive with it, so that their
+    identities stay their own.
+    """
+
+    def __init__(self, size: int = 8) -> None:
+        self._size = size
+        self._known: dict[tuple[Mode, tuple[int, ...]], tuple[list[ToolSpec], Catalogue]] = {}
+
+    def of(self, tools: Sequence[ToolSpec], mode: Mode) -> Catalogue:
+        key = (mode, tuple(id(tool) for tool in tools))
+        if key not in self._known:
+            if len(self._known) >= self._size:
+                self._known.pop(next(iter(self._known)))
+            self._known[key] = (list(tools), Catalogue(tools, mode=mode))
+        return self._known[key][1]
+
+
+_INDEXES = _Indexes()
 
 
 def around(inner: Agent, k: str = "5", mode: str = "words") -> Retrieve:
