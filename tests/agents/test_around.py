@@ -8,6 +8,7 @@ import pytest
 from artificer.agents.around.backtrack import Backtrack
 from artificer.agents.around.compress import Compress, shortened
 from artificer.agents.around.debug import Debug
+from artificer.agents.around.decompose import Decompose, subtasks_of
 from artificer.agents.around.experience import Experience, Experienced, distilled, read_experience, write_experience
 from artificer.agents.around.finish import DEMAND, LINE, Finish
 from artificer.agents.around.planner import Planned, Planner
@@ -16,6 +17,7 @@ from artificer.agents.around.reflect import Reflect
 from artificer.agents.around.retrieve import Retrieve
 from artificer.agents.base import Agent, View
 from artificer.agents.plan import Planning
+from artificer.agents.react import ReAct
 from artificer.core.canon import canonical
 from artificer.core.errors import ArtificerError
 from artificer.core.messages import Message, ToolCall, ToolResult
@@ -223,6 +225,47 @@ async def test_a_program_that_changed_something_before_it_failed_stays_in_sight(
         assert len(inner.seen[-1].messages) == left
 
 
+# decompose
+
+
+async def test_parts_are_worked_on_one_by_one_by_fresh_agents_that_share_findings():
+    split = '{"subtasks": [{"id": 1, "task": "sell", "needs": [2]}, {"id": 2, "task": "find", "needs": []}]}'
+    model, worker = (
+        Lines(split),
+        Lines("""Action: find\nAction Input: {"q": "x"}""", "Answer: x is 7", "Answer: sold 7", "Answer: Done.", "Answer: Bye."),
+    )
+    agent = Decompose(ReAct(worker), model)
+    talk = [user("Find x and sell it.")]
+    first = await agent.act(View(talk, [FIND], "Rules."))
+    assert first.notes["decompose"] == [{"id": 2, "task": "find", "needs": ()}, {"id": 1, "task": "sell", "needs": (2,)}]
+    assert first.message.calls[0].arguments == {"q": "x"}
+    assert "Work on this part of the task alone: find" in worker.asked[0].messages[0].text
+    talk = [*talk, first.message, Message("tool", result=ToolResult("c1", 7))]
+    second = await agent.act(View(talk, [FIND], "Rules."))
+    assert second.message.text == "Done."
+    assert second.notes["findings"] == [{"subtask": 2, "finding": "x is 7"}, {"subtask": 1, "finding": "sold 7"}]
+    assert second.usage == Counts(30, 3)
+    assert len(worker.asked[1].messages) == 4  # its own call and result
+    assert len(worker.asked[2].messages) == 2  # not those of the part before
+    assert "Findings so far:\n- find: x is 7" in worker.asked[2].messages[0].text
+    assert "- sell: sold 7" in worker.asked[3].messages[0].text
+    assert (await agent.act(View([*talk, second.message, user("Thanks.")], [FIND]))).message.text == "Bye."
+    assert len(model.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "order"),
+    [
+        ('{"subtasks": [{"id": 1, "task": "a", "needs": [2]}, {"id": 2, "task": "b", "needs": [1]}, {"id": 3, "task": "c"}]}', [3, 1, 2]),
+        ('{"subtasks": [{"id": 1, "task": "a"}]}', []),
+        ('{"subtasks": [{"id": "1", "task": "a"}, {"id": 2, "task": "b"}]}', []),
+        ("no", []),
+    ],
+)
+def test_the_order_of_parts(text, order):
+    assert [part.id for part in subtasks_of(text)] == order
+
+
 # planner, plans, lessons
 
 
@@ -313,6 +356,7 @@ STACK = [
     lambda inner, model: Debug(inner, model, 2),
     lambda inner, model: Backtrack(inner, 1, True),
     lambda inner, model: Planner(inner, model, True, 100),
+    lambda inner, model: Decompose(inner, model),
     lambda inner, model: Retrieve(inner, 1, "words"),
 ]
 

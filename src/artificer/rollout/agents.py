@@ -38,7 +38,7 @@ from artificer.worlds.wrappers import Pipe, pipe_of, split
 
 SCRIPTED = ("scripted:oracle", "scripted:gold")
 KINDS = {"calls": "function_calling", "code": "code_action", "plan": "plan", "react": "react", "router": "router"}
-AROUND = ("backtrack", "compress", "debug", "finish", "planner", "reflect", "refine", "retrieve")
+AROUND = ("backtrack", "compress", "debug", "decompose", "finish", "planner", "reflect", "refine", "retrieve")
 PRIVATE = ("experience", "oracle")
 GROUP = "artificer.agents"
 Make = Callable[..., Agent]
