@@ -206,5 +206,9 @@ def test_runs_take_agents_by_name(tmp_path):
     assert all(node.message.author == "scripted:first" for trace in traces for node in trace.nodes if node.message.role == "assistant")
     oracle = api.synth("cove", world="domain:retail", n=4, seed=1, agent="scripted:oracle | finish:turns=50", out=tmp_path / "c")
     assert oracle.stages[-1].rows_out == summary.stages[0].rows_in
-    with pytest.raises(ArtificerError, match="no agent middleware"):
-        api.rollout(tmp_path / "a", agent="react:scripted:first | nothing", out=tmp_path / "d")
+    for wrong in ("react:scripted:first | nothing", "react:tokens=0:scripted:first", "scripted:oracle | finish:turns=0"):
+        with pytest.raises(ArtificerError):
+            api.rollout(tmp_path / "a", agent=wrong, out=tmp_path / "d")
+        with pytest.raises(ArtificerError):
+            api.synth("cove", world="domain:retail", n=1, agent=wrong, out=tmp_path / "d")
+        assert not (tmp_path / "d").exists()

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from artificer.core.tasks import Task
 from artificer.core.trace import Trace
+from artificer.rollout.agents import check
 from artificer.rollout.play import GuideMaker, Judge, Play, own_guide
 from artificer.run.stage import RowFunction, Stage, each
 
@@ -18,7 +19,7 @@ class Rollout(Struct, frozen=True):
 
     Args:
         world, options: where the tasks are played; see `World.of`.
-        agent: scripted:oracle, or a model string.
+        agent: its name; see `rollout.agents`.
         user: the simulated user.
         errors: how often the oracle makes a plausible mistake first.
         trials: plays of each task.
@@ -32,6 +33,9 @@ class Rollout(Struct, frozen=True):
     errors: float = 0.0
     trials: int = 1
     keep_failed: bool = False
+
+    def __post_init__(self) -> None:
+        check(self.agent)  # before a run folder is made
 
 
 class Copied(Struct, frozen=True):

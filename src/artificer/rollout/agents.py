@@ -27,10 +27,12 @@ from msgspec import Struct
 
 from artificer.agents.around.experience import Experienced, read_experience, withheld_from
 from artificer.agents.around.planner import Planned
-from artificer.agents.base import Agent
+from artificer.agents.base import Agent, View
 from artificer.core.errors import ArtificerError
+from artificer.core.messages import Message
 from artificer.core.tasks import Task
 from artificer.models.base import Model
+from artificer.models.scripted import Scripted
 from artificer.rollout.episode import AgentMaker
 from artificer.rollout.oracle_plan import open_plans
 from artificer.worlds.base import World
@@ -78,6 +80,24 @@ def spec_of(text: str) -> Spec:
         if pipe.name not in PRIVATE:
             _fits(_around(pipe.name, text), pipe, text, kind is not None)
     return Spec(text, base, kind, pipes)
+
+
+def check(text: str) -> None:
+    """Checks an agent's name with all its options' values, without opening a model.
+
+    Raises:
+        ArtificerError: what of it cannot be used.
+    """
+    spec = spec_of(text)
+    nobody = Scripted.saying([""])
+    composed(spec, dict.fromkeys(spec.models, nobody), None)
+
+
+class Silent(Agent):
+    """Says nothing of use; stands in for a scripted agent where only names are checked."""
+
+    async def act(self, view: View) -> Message:
+        return Message("assistant", "I cannot help with that.")
 
 
 def models_of(text: str) -> tuple[str, ...]:
@@ -135,10 +155,9 @@ def composed(spec: Spec, models: Mapping[str, Model], scripted: AgentMaker | Non
         assert kind is not None
         return _called(_kind(kind.name, spec.text), own, kind, models, spec.text)
 
-    if kind is not None:  # values are tried once, before anything is played
-        agent = first()
-        for pipe in spec.pipes:
-            agent = agent if pipe.name in PRIVATE else _wrapped(pipe, agent, own, models, spec.text)
+    tried = first() if kind is not None else Silent()  # values are tried once, before anything is played
+    for pipe in spec.pipes:
+        tried = tried if pipe.name in PRIVATE else _wrapped(pipe, tried, own, models, spec.text)
     return make
 
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 from artificer.checks.suite import by_name
 from artificer.core.tasks import Task
 from artificer.core.trace import Trace
-from artificer.rollout.agents import opened
+from artificer.rollout.agents import check, opened
 from artificer.rollout.episode import play
 from artificer.rollout.line import Limits
 from artificer.rollout.parties import agent_maker, user_maker
@@ -56,6 +56,9 @@ class Play(Struct, frozen=True):
     error_rate: float = 0.0
     trials: int = 1
     limits: Limits = Limits()
+
+    def __post_init__(self) -> None:
+        check(self.agent)
 
     def __call__(self) -> AbstractAsyncContextManager[RowFunction]:
         return self._made()
