@@ -37,6 +37,7 @@ REACT = [
     ('Action: Finish\nAction Input: {"return_type": "give_up_and_restart"}', Said(answer=GAVE_UP), ["'Finish' for an answer"]),
     ("It is 4.", Said(answer="It is 4."), ["no label"]),
     ('{"name": "f", "arguments": {"a": 1}}', Said("", "f", {"a": 1}), ["a JSON call for a step"]),
+    ('{"name": "f", "arguments": {}}\n{"name": "g", "arguments": {}}', Said("", "f"), ["a JSON call for a step", "more than one step"]),
     ('{"name": "f", "arguments": {', Said("", "f"), ["open bracket", "a JSON call for a step"]),
     ('{"name": "f", "arguments": 3', Said(problem="a call was begun but is not valid JSON"), []),
     ("Thought: hm", Said("hm", problem="after a Thought there must be an Action with its Action Input, or an Answer"), []),
@@ -160,6 +161,7 @@ def test_verification_names_the_first_fault(plan, code, detail):
 PARSED = [
     ('{"nodes": [{"id": 0, "name": "f", "args": {}}', "json", "json"),
     ('{"nodes": []}', "json", "json"),
+    ('{"name": "f", "arguments": {"a": 1}}', "json", "json"),
     ('{"nodes": [{"id": "a", "name": "f", "args": {}}]}', "json", "json"),
     ('{"nodes": [{"id": 0, "name": "f"}, {"id": 0, "name": "f"}]}', "json", "json"),
     ("```python\noutput0 = f(1)\n```", "code", "f's arguments"),

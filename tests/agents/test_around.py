@@ -274,18 +274,18 @@ async def test_a_plan_is_made_once_or_each_turn_and_stands_in_the_rules():
     agent = Planner(inner, model, False, 100)
     talk = [user("x?")]
     first = await agent.act(View(talk, [FIND], "Rules."))
-    assert first.notes["plan"] == {"from": "scripted:lines", "text": "1. find"}
+    assert first.notes["planner"] == {"from": "scripted:lines", "text": "1. find"}
     assert inner.seen[0].policy == "Rules.\n\nA plan for this task; follow it unless what you see contradicts it:\n1. find"
     assert model.asked[0].messages[1].text == "Rules:\nRules.\n\nTools:\nfind(q) - Find things\n\nWhat was said and done:\nUSER: x?"
     talk = [*talk, first.message, user("y?")]
-    assert "plan" not in (await agent.act(View(talk, [FIND]))).notes
+    assert "planner" not in (await agent.act(View(talk, [FIND]))).notes
     each = Planner(inner, model, True, 100)
     each._plan, each._turn = "1. find", 1
-    assert (await each.act(View(talk, [FIND]))).notes["plan"]["text"] == "2. tell"
+    assert (await each.act(View(talk, [FIND]))).notes["planner"]["text"] == "2. tell"
     assert "The plan so far:\n1. find" in model.asked[1].messages[1].text
     planned = Planned(Inner("a", "b"), "1. go", "oracle")
-    assert (await planned.act(View(talk))).notes["plan"] == {"from": "oracle", "text": "1. go"}
-    assert "plan" not in (await planned.act(View(talk))).notes
+    assert (await planned.act(View(talk))).notes["planner"] == {"from": "oracle", "text": "1. go"}
+    assert "planner" not in (await planned.act(View(talk))).notes
 
 
 async def test_lessons_are_distilled_one_by_one_told_and_withheld(tmp_path):

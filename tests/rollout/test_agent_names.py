@@ -139,10 +139,10 @@ async def test_plans_and_lessons_from_files(tmp_path):
     make = agent_maker(f"react:scripted:spy | {plans} | {lessons}", None, model=model)
     world = World.of("sqlite:chinook")
     first = await make(task(), world, 0).act(View([Message("user", "Hi")]))
-    assert first.notes == {"plan": {"from": "oracle", "text": "1. Be quick."}, "experience": {"withheld": "distilled from this task"}}
+    assert first.notes == {"planner": {"from": "oracle", "text": "1. Be quick."}, "experience": {"withheld": "distilled from this task"}}
     other = Task("task-8", "w", Start(), "p", Goal((), (), ()))
     second = await make(other, world, 0).act(View([Message("user", "Hi")]))
-    assert "plan" not in second.notes
+    assert "planner" not in second.notes
     assert "Look twice." not in shown[0]
     assert "Look twice." in shown[1]
 

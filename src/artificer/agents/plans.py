@@ -26,6 +26,7 @@ from artificer.agents.asking import arguments_of, json_in
 from artificer.core.canon import Json
 from artificer.core.errors import SourceError
 from artificer.core.tools import ToolSpec, compile_schema, validate_arguments
+from artificer.models.dialect import parse
 
 MOST_NODES = 64
 MOST_CODE = 20_000
@@ -64,7 +65,8 @@ def read_plan(text: str, form: str) -> Plan | Fault | None:
 def _read_json(text: str) -> Plan | Fault | None:
     value, _ = json_in(text)
     if not isinstance(value, dict) or "nodes" not in value:
-        return Fault("parse", "json", 'the plan is not valid JSON of the form {"nodes": [...]}') if '"nodes"' in text else None
+        meant = '"nodes"' in text or parse(text).calls
+        return Fault("parse", "json", 'the plan is not valid JSON of the form {"nodes": [...]}') if meant else None
     nodes = cast("dict[str, Any]", value)["nodes"]
     if not isinstance(nodes, list) or not nodes:
         return Fault("parse", "json", '"nodes" must be a list of at least one node')

@@ -65,7 +65,7 @@ def read_react(text: str, repairs: list[str]) -> Said:
 def _unlabelled(body: str, repairs: list[str]) -> Said:
     parsed = parse(body)
     if parsed.calls:
-        repairs += [*parsed.repairs, "a JSON call for a step"]
+        repairs += [*parsed.repairs, "a JSON call for a step", *["more than one step"] * (len(parsed.calls) > 1)]
         arguments, problem = arguments_of(parsed.calls[0].arguments)
         return Said(parsed.text, problem=problem) if arguments is None else Said(parsed.text, parsed.calls[0].name, arguments)
     if parsed.error is not None:

@@ -35,7 +35,7 @@ from artificer.models.base import Model
 from artificer.models.scripted import Scripted
 from artificer.rollout.episode import AgentMaker
 from artificer.rollout.oracle_plan import open_plans
-from artificer.worlds.base import World
+from artificer.worlds.base import World, without_password
 from artificer.worlds.wrappers import Pipe, pipe_of, split
 
 SCRIPTED = ("scripted:oracle", "scripted:gold")
@@ -50,6 +50,7 @@ class Spec(Struct, frozen=True):
     """An agent's name, read.
 
     Args:
+        text: the name, for messages.
         base: the scripted agent or the model string at the start.
         kind: what a model is made into, with its options; None for a scripted agent.
         pipes: middleware, innermost first.
@@ -73,13 +74,14 @@ def spec_of(text: str) -> Spec:
     Raises:
         ArtificerError: it is not of the form, or names what there is not.
     """
+    shown = without_password(text)
     first, *rest = (part.strip() for part in split(text))
-    base, kind = _kind_of(first, text)
-    pipes = tuple(pipe_of(part, text) for part in rest)
+    base, kind = _kind_of(first, shown)
+    pipes = tuple(pipe_of(part, shown) for part in rest)
     for pipe in pipes:
         if pipe.name not in PRIVATE:
-            _fits(_around(pipe.name, text), pipe, text, kind is not None)
-    return Spec(text, base, kind, pipes)
+            _fits(_around(pipe.name, shown), pipe, shown, kind is not None)
+    return Spec(shown, base, kind, pipes)
 
 
 def check(text: str) -> None:

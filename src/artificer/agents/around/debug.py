@@ -52,6 +52,7 @@ class Debug(Agent):
         asking.notes["debug"] = {"call": call.id, "mended": arguments is not None}
         if arguments is None:
             return asking.passed(asking.paid(taken(await self._inner.act(view))))
+        reply = msgspec.structs.replace(reply, tokens=None)  # another prompt's than the agent's
         return asking.done(reply, call_message(view, [(call.name, arguments)], self._model.name))
 
     def fork(self) -> Self:

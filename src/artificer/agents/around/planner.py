@@ -4,7 +4,7 @@ The planner sees the rules, the tools and what was said, and writes intent, the 
 critical notes; it calls nothing. Its plan stands in the rules of the agent within. With `planner:model="..."` planner
 and solver are two models, so that either can be exchanged while the other stays (MMAU's planner-shift and
 solver-shift). `Planned` takes a plan that is already there: a person's, or the oracle's (see `rollout.oracle_plan`).
-The plan stands in the notes of the message that was made with it first. Prompts are ours; temperature 0 is MMAU's.
+The plan stands in the notes (`planner`) of the message that was made with it first. Prompts are ours; temperature 0 is MMAU's.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Planned(Agent):
     async def act(self, view: View) -> Reply:
         asking = Asking()
         if self._new:
-            asking.notes["plan"] = {"from": self._source, "text": self._plan}
+            asking.notes["planner"] = {"from": self._source, "text": self._plan}
             self._new = False
         seen = with_rules(view, _FOLLOW.format(plan=self._plan)) if self._plan else view
         return asking.passed(asking.paid(taken(await self._inner.act(seen))))
@@ -77,7 +77,7 @@ class Planner(Agent):
                 return asking.gone(reply)
             self._turn = max(turn, 1)
             self._plan = said(reply, [])
-            asking.notes["plan"] = {"from": self._model.name, "text": self._plan}
+            asking.notes["planner"] = {"from": self._model.name, "text": self._plan}
         seen = with_rules(view, _FOLLOW.format(plan=self._plan)) if self._plan else view
         return asking.passed(asking.paid(taken(await self._inner.act(seen))))
 
