@@ -316,3 +316,36 @@ async def _to_the_end(line: Line) -> StopReason:
             await line.run(message)
         elif (stop := await line.hear()) is not None:
             return stop
+
+
+class Babbler(Policy):
+    """Calls, then asks, whatever it is shown: so that long results, long talks and many questions come about."""
+
+    async def reply(self, request: Request) -> Reply:
+        self.prompts.append(canonical(request).decode())
+        head = request.messages[0].text
+        if head.startswith("You split a task"):
+            raw = '{"subtasks": [{"id": 1, "task": "look", "needs": []}, {"id": 2, "task": "look again", "needs": [1]}]}'
+        elif head.startswith(("You read one long result", "You shorten the record")):
+            raw = "There was something."
+        elif len(self.prompts) % 3:
+            raw = f"Thought: look\nAction: {next(tool.name for tool in self.world.tools if tool.effect == 'read')}\nAction Input: {{}}"
+        else:
+            raw = "Answer: Which one do you mean?"
+        return Reply(Message("assistant", raw), Counts(1, 1), raw)
+
+
+async def test_summaries_parts_and_readers_are_told_nothing_private(retail, tmp_path):
+    lessons = tmp_path / "lessons.json"
+    lessons.write_text('{"text": "Look twice."}')
+    name = f"react:scripted:policy | compress:chars=50,by=model | refine:chars=300,keep=2,times=9 | decompose | experience:file={lessons}"
+    noted: set[str] = set()
+    for task in retail.tasks:
+        model = Babbler(task, retail.world, retail.guide, "react")
+        make = agent_maker(name, None, model=model)
+        trace = await play(
+            task, retail.world, lambda *given, make=make, model=model: Spied(make(*given), model), user_maker(), limits=Limits(turns=12)
+        )
+        noted |= {key for node in trace.nodes for key in node.notes}
+        assert len(model.prompts) > 12
+    assert {"experience", "decompose", "findings", "refined"} <= noted
