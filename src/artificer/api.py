@@ -235,7 +235,7 @@ def rollout(
     Args:
         tasks: a run folder, or a source that brings tasks, e.g. "bfcl:multi_turn_base".
         out: the folder to write.
-        agent: "scripted:oracle", "scripted:gold" or a model string.
+        agent: "scripted:oracle", "scripted:gold", a model string, or another agent's name (`rollout.agents`).
         world, options: used instead of what the run names.
         n: only the first so many tasks.
         errors, trials, keep_failed, search: see `rollout.again.Rollout`.

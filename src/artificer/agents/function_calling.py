@@ -12,13 +12,12 @@ from typing import Self
 
 import msgspec
 
+from artificer.agents.asking import UNREADABLE, drawn, number, sampling_of
 from artificer.agents.base import Agent, View
 from artificer.core.messages import Message, ToolCall
 from artificer.core.verdicts import ErrorKind
 from artificer.models.base import Model, Reply, Request, Sampling
 from artificer.models.prompt import FULL, Style, shortened
-
-UNREADABLE = "unreadable_call"
 
 
 class FunctionCalling(Agent):
@@ -69,16 +68,14 @@ class FunctionCalling(Agent):
         return self  # it remembers nothing
 
 
-def drawn(sampling: Sampling, view: View) -> Sampling:
-    """How to choose tokens for this attempt: another seed for each, and the temperature that a search asks for."""
-    if not view.draw and view.temperature is None:
-        return sampling
-    temperature = sampling.temperature if view.temperature is None else view.temperature
-    return msgspec.structs.replace(sampling, seed=sampling.seed + view.draw, temperature=temperature)
-
-
 def timed(message: Message) -> Message:
     """A text with the time at which it was said before it; calls and results as they are."""
     if message.at is None or message.calls or not isinstance(message.content, str) or not message.content:
         return message
     return msgspec.structs.replace(message, content=f"[{message.at}] {message.content}")
+
+
+def open_agent(model: Model, compact: str = "", tokens: str = "256", temperature: str = "0", seed: str = "0") -> FunctionCalling:
+    """`calls:MODEL`, and what a model's name alone stands for. Options: `compact` (characters of a result), `tokens`, `temperature`, `seed`."""
+    cut = number(compact, "compact", 20, 10**6) if compact else None
+    return FunctionCalling(model, sampling_of(tokens, temperature, seed), compact=cut)

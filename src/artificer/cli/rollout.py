@@ -38,7 +38,9 @@ def command(
     out
         The run folder to write.
     agent
-        scripted:oracle, scripted:gold (the tasks' own solutions), or a model: openai:NAME@URL, local:NAME, hf:PATH.
+        scripted:oracle, scripted:gold (the tasks' own solutions), or a model: openai:NAME@URL, local:NAME, hf:PATH;
+        with a kind before it (react:MODEL, code:MODEL, plan:MODEL, router:MODEL) and middleware after bars, as in
+        "react:MODEL | compress:chars=2000 | reflect".
     user
         The simulated user.
     world

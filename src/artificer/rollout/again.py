@@ -10,7 +10,8 @@ from msgspec import Struct
 from artificer.core.tasks import Task
 from artificer.core.trace import Trace
 from artificer.models.base import Model
-from artificer.rollout.play import SCRIPTED, GuideMaker, Judge, Play, own_guide
+from artificer.rollout.agents import check, spec_of
+from artificer.rollout.play import GuideMaker, Judge, Play, own_guide
 from artificer.rollout.search import search_of
 from artificer.run.stage import RowFunction, Stage, each
 
@@ -20,7 +21,7 @@ class Rollout(Struct, frozen=True):
 
     Args:
         world, options: where the tasks are played; see `World.of`.
-        agent: scripted:oracle, or a model string.
+        agent: its name; see `rollout.agents`.
         user: the simulated user.
         errors: how often the oracle makes a plausible mistake first.
         trials: plays of each task.
@@ -36,6 +37,9 @@ class Rollout(Struct, frozen=True):
     trials: int = 1
     keep_failed: bool = False
     search: str = "linear"
+
+    def __post_init__(self) -> None:
+        check(self.agent)  # before a run folder is made
 
 
 class Copied(Struct, frozen=True):
@@ -68,4 +72,4 @@ def check_search(search: str, agent: str) -> None:
         ArtificerError: there is no such search, or it needs a model and there is none.
     """
     stand_in = Model.of("scripted:silent")
-    search_of(search, None if agent in SCRIPTED else stand_in, lambda text: stand_in)
+    search_of(search, stand_in if spec_of(agent).models else None, lambda text: stand_in)

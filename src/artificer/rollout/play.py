@@ -13,7 +13,7 @@ from msgspec import Struct
 from artificer.checks.suite import by_name
 from artificer.core.tasks import Task
 from artificer.core.trace import Trace
-from artificer.models.base import Model
+from artificer.rollout.agents import check, opened
 from artificer.rollout.episode import play
 from artificer.rollout.line import Limits
 from artificer.rollout.parties import agent_maker, user_maker
@@ -23,7 +23,6 @@ from artificer.run.stage import Reject, RowFunction
 from artificer.worlds.base import World
 from artificer.worlds.guide import Guide
 
-SCRIPTED = ("scripted:oracle", "scripted:gold")
 GuideMaker = Callable[[World], Guide | None]
 """Finds a world's guide; picklable (a module-level function, or a partial of one)."""
 
@@ -45,7 +44,7 @@ class Play(Struct, frozen=True):
 
     Args:
         source, options: of the world; see `World.of`.
-        agent: `scripted:oracle` or a model string.
+        agent: `scripted:oracle`, a model string, or any other name of an agent (`rollout.agents`).
         user: name of the simulated user.
         error_rate: of the oracle's injected errors.
         trials: plays of each task; above 1 the children of a row's key are numbered.
@@ -62,14 +61,19 @@ class Play(Struct, frozen=True):
     limits: Limits = Limits()
     search: str = "linear"
 
+    def __post_init__(self) -> None:
+        check(self.agent)
+
     def __call__(self) -> AbstractAsyncContextManager[RowFunction]:
         return self._made()
 
     @asynccontextmanager
     async def _made(self) -> AsyncGenerator[RowFunction]:
         world = World.of(self.source, **self.options)
-        model = None if self.agent in SCRIPTED else Model.of(self.agent)
-        agent = agent_maker(self.agent, self.guide(world) if self.agent == "scripted:oracle" else None, model=model, error_rate=self.error_rate)
+        models = opened(self.agent)
+        model = next(iter(models.values()), None)
+        guide = self.guide(world) if self.agent.startswith("scripted:oracle") else None
+        agent = agent_maker(self.agent, guide, models=models, error_rate=self.error_rate)
         user = user_maker(self.user)
         search = search_of(self.search, model)
 
@@ -83,8 +87,8 @@ class Play(Struct, frozen=True):
             yield row
         finally:
             await close_models(search, model)
-            if model is not None:
-                await model.close()
+            for one in models.values():
+                await one.close()
             await world.close()
 
 

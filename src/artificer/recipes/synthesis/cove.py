@@ -39,7 +39,7 @@ class Knobs(Struct, frozen=True):
         pace: fewest and most requests the user brings up at a time.
         errors: how often the oracle makes a plausible mistake first.
         trials: plays of each task.
-        agent: scripted:oracle, or a model.
+        agent: scripted:oracle, a model, or another agent such as "react:MODEL | reflect".
         user: the simulated user.
         part: all, or the train or test share of rows and phrasings.
         phrasing: the same for phrasings alone, where they are to be of another share than the rows.
