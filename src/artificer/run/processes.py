@@ -91,6 +91,9 @@ class ProcessEngine:
             for worker in crew:
                 worker.stop()
 
+    async def aclose(self) -> None:
+        """Nothing is held between runs."""
+
 
 async def _play(crew: list[Worker], work: Work) -> None:
     """Plays one row on the least busy worker, again when that dies."""

@@ -17,7 +17,7 @@ import os
 import pickle
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from itertools import chain as joined
 from typing import Any
 
@@ -65,24 +65,30 @@ class RayEngine:
         self._source_type = source_type
         self._by_reference = by_reference
         self._room_s = room_s
+        self._connection = ExitStack()
 
     async def run(self, chain: Chain, works: Iterator[Work], commit: Commit, finished: Callable[[], None], concurrency: int) -> None:
         window = -(-max(concurrency, 2 * self._count) // self._count)
         setup = encode(Setup(self._pickled(chain), window, os.getcwd(), tuple(map(os.path.abspath, sys.path))))
         if (first := next(works, None)) is None:
             return  # nothing is left to do
-        with connected(self._ray, self._count):
-            store = int(self._ray.cluster_resources().get("object_store_memory", 2 * BYTES_AT_ONCE))
-            feed = Feed(joined([first], works), self._pack, min(BYTES_AT_ONCE, store // 2))
-            crew = Crew(self._ray, setup, chain, feed, self._pack, commit, finished, self._room_s)
-            try:
-                await _together([crew.keep_one_working] * self._count)
-                await crew.leave()
-            except Exception:
-                await crew.leave()
-                raise
-            finally:
-                crew.stop()
+        if not self._ray.is_initialized():
+            self._connection.enter_context(connected(self._ray, self._count))
+        store = int(self._ray.cluster_resources().get("object_store_memory", 2 * BYTES_AT_ONCE))
+        feed = Feed(joined([first], works), self._pack, min(BYTES_AT_ONCE, store // 2))
+        crew = Crew(self._ray, setup, chain, feed, self._pack, commit, finished, self._room_s)
+        try:
+            await _together([crew.keep_one_working] * self._count)
+            await crew.leave()
+        except Exception:
+            await crew.leave()
+            raise
+        finally:
+            crew.stop()
+
+    async def aclose(self) -> None:
+        """Leaves the cluster, unless the program had connected to it before."""
+        self._connection.close()
 
     def _pickled(self, chain: Chain) -> bytes:
         try:

@@ -45,14 +45,11 @@ def environment() -> Generator[None, None, None]:
 
 @contextmanager
 def connected(ray: Any, workers: int) -> Generator[None, None, None]:
-    """Connects to the cluster, or makes one on this machine; leaves alone what the program had connected to.
+    """Connects to the cluster, or makes one on this machine.
 
     Raises:
         ArtificerError: it cannot be reached, or has other versions.
     """
-    if ray.is_initialized():
-        yield
-        return
     where = address()
     if where.startswith("ray://"):
         raise ArtificerError(
