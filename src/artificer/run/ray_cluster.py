@@ -4,6 +4,7 @@ small, silent and without a trace. Kept free of `ray`, which its engine hands in
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import shutil
@@ -62,16 +63,31 @@ def connected(ray: Any, workers: int) -> Generator[None, None, None]:
     if local:
         told |= {"num_cpus": workers, "object_store_memory": _store_bytes(), "include_dashboard": False, "_temp_dir": local}
     try:
-        with environment():
-            try:
-                ray.init(address=where, **told)
-            except (RuntimeError, ConnectionError, ValueError, OSError, ray.exceptions.RayError) as error:
-                raise _refused(where, error) from error
-        yield
+        with _silent():
+            with environment():
+                try:
+                    ray.init(address=where, **told)
+                except (RuntimeError, ConnectionError, ValueError, OSError, ray.exceptions.RayError) as error:
+                    raise _refused(where, error) from error
+            yield
     finally:
         ray.shutdown()
         if local:
             shutil.rmtree(local, ignore_errors=True)
+
+
+@contextmanager
+def _silent() -> Generator[None, None, None]:
+    """Keeps from standard output what Ray prints there of lost workers and machines, whatever logging is told; the
+    engine says it in a line. This is the switch that Ray's own debugger uses; it has no public one.
+    """
+    printer: Any = importlib.import_module("ray._private.worker")
+    before = getattr(printer, "_worker_logs_enabled", True)
+    printer._worker_logs_enabled = False
+    try:
+        yield
+    finally:
+        printer._worker_logs_enabled = before
 
 
 def _store_bytes() -> int:

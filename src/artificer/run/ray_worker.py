@@ -17,6 +17,7 @@ import sys
 from collections import deque
 from collections.abc import Awaitable, Sequence
 from contextlib import suppress
+from time import monotonic
 from typing import Any, cast
 
 import msgspec
@@ -28,6 +29,11 @@ from artificer.run.inflight import Bell
 
 REPORT_BYTES = 8 << 20
 """A report is sent when it has grown to this; what is left goes with the next."""
+
+AHEAD_S = 0.05
+"""A worker has rows for about so long in hand beside those that it plays: enough to bridge the way to the parent, too
+little for another worker to miss them at the end.
+"""
 
 UNTOLD_BYTES = 64 << 20
 """With so much to report a worker starts no row: the writer is slower than the workers."""
@@ -100,6 +106,8 @@ class Actor:
         self._untold = 0
         self._changed = Bell()  # something to report, something to start, a newer call, time to leave
         self._calls = 0
+        self._pace = 0.0  # rows a second
+        self._told_at = monotonic()
         self._leaving = False
         self._serving: asyncio.Task[None] | None = None
 
@@ -137,6 +145,7 @@ class Actor:
             size += _size(replies[-1])
         self._untold -= size
         self._changed.ring()
+        self._measure(sum(isinstance(reply, Finished) for reply in replies))
         return encode(Report(replies, self._limit()))
 
     async def leave(self) -> None:
@@ -146,8 +155,14 @@ class Actor:
         if self._serving is not None:
             await asyncio.wait({self._serving})
 
+    def _measure(self, rows: int) -> None:
+        if rows:
+            now = monotonic()
+            self._pace, self._told_at = rows / max(now - self._told_at, 1e-6), now
+
     def _limit(self) -> int:
-        return min(self._setup.window, max(2, 2 * len(self._playing) + 1))
+        """Rows that wait leave the loop free, so that all in hand are begun and as many again are asked for."""
+        return min(self._setup.window, max(2, 2 * len(self._playing) + 1, int(self._pace * AHEAD_S)))
 
     def _has_room(self) -> bool:
         return not self._inbox and len(self._playing) < self._limit()
