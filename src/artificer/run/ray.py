@@ -75,8 +75,8 @@ class RayEngine:
         if not self._ray.is_initialized():
             self._connection.enter_context(connected(self._ray, self._count))
         store = int(self._ray.cluster_resources().get("object_store_memory", 2 * BYTES_AT_ONCE))
-        feed = Feed(joined([first], works), self._pack, min(BYTES_AT_ONCE, store // 2))
-        crew = Crew(self._ray, setup, chain, feed, self._pack, commit, finished, self._room_s)
+        feed = Feed(joined([first], works), self.payload, min(BYTES_AT_ONCE, store // 2))
+        crew = Crew(self._ray, setup, chain, feed, self.payload, commit, finished, self._room_s)
         try:
             await _together([crew.keep_one_working] * self._count)
             await crew.leave()
@@ -99,7 +99,8 @@ class RayEngine:
                 remedy="make its builder a functools.partial of a module's function, or use engine=local",
             ) from error
 
-    def _pack(self, item: bytes) -> Any:
+    def payload(self, item: bytes) -> Any:
+        """What travels: the JSON itself, or a reference to it in the object store."""
         return self._ray.put(item) if len(item) > self._by_reference else item
 
 

@@ -102,6 +102,7 @@ class Actor:
         self._setup = msgspec.msgpack.decode(setup, type=Setup)
         self._inbox: deque[tuple[Order, Sequence[Awaitable[bytes]]]] = deque()
         self._playing: set[asyncio.Task[None]] = set()
+        self._begun = 0  # rows that are begun and not through
         self._outbox: deque[Given | Finished | Failure] = deque()
         self._untold = 0
         self._changed = Bell()  # something to report, something to start, a newer call, time to leave
@@ -162,10 +163,10 @@ class Actor:
 
     def _limit(self) -> int:
         """Rows that wait leave the loop free, so that all in hand are begun and as many again are asked for."""
-        return min(self._setup.window, max(2, 2 * len(self._playing) + 1, int(self._pace * AHEAD_S)))
+        return min(self._setup.window, max(2, 2 * self._begun + 1, int(self._pace * AHEAD_S)))
 
     def _has_room(self) -> bool:
-        return not self._inbox and len(self._playing) < self._limit()
+        return not self._inbox and self._begun < self._limit()
 
     async def _serve(self, entered: asyncio.Future[Failure | None]) -> None:
         """Builders are left by the task that entered them, as some (of MCP worlds) demand."""
@@ -187,6 +188,7 @@ class Actor:
         while not self._leaving:
             if self._inbox and self._untold < UNTOLD_BYTES:
                 task = asyncio.create_task(self._play(runner, decoders, *self._inbox.popleft()))
+                self._begun += 1
                 self._playing.add(task)
                 task.add_done_callback(self._playing.discard)
                 await asyncio.sleep(0)  # the row, and whoever else is ready, goes first
@@ -203,9 +205,11 @@ class Actor:
                 item = leg.item if leg.ref < 0 else await refs[leg.ref]
                 work = Work(leg.link, leg.key, decoders[leg.link].decode(item))
                 await runner.play(work, lambda outcome: self._tell(Given(order.id, outcome)))
-            self._tell(Finished(order.id))
+            end: Finished | Failure = Finished(order.id)
         except Exception as error:
-            self._tell(failure_of(order.id, error))
+            end = failure_of(order.id, error)
+        self._begun -= 1
+        self._tell(end)
 
     def _tell(self, reply: Given | Finished | Failure) -> None:
         self._outbox.append(reply)
