@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -149,20 +150,16 @@ def test_a_killed_worker_costs_what_it_had_not_finished(cluster, tmp_path):
 def test_a_machine_that_dies_and_one_that_comes(cluster, tmp_path):
     to, log, gate = tmp_path / "run", tmp_path / "log", tmp_path / "gate"
     doomed = cluster.add_node(num_cpus=1, object_store_memory=STORE)
-    came = []
-
-    def meanwhile():
+    rows = [ray_rows.logs(log, 0.0, gate, free=20)]  # the twenty-first waits until the new machine's worker has begun one
+    with ThreadPoolExecutor() as other:
+        running = other.submit(play, to, rows, source(200), engine="ray:3", concurrency=9)
         until(lambda: len({process for _, process in events(log, "begin")}) == 3 and len(events(log, "end")) >= 20)
         cluster.remove_node(doomed, allow_graceful=False)
-        came.append(cluster.add_node(num_cpus=1, object_store_memory=STORE))
+        came = cluster.add_node(num_cpus=1, object_store_memory=STORE)
         until(lambda: len({process for _, process in events(log, "begin")}) == 4)
         gate.touch()
-
-    strike = threading.Thread(target=meanwhile)
-    strike.start()
-    summary = play(to, [ray_rows.logs(log, 0.0, gate, free=20)], source(200), engine="ray:3", concurrency=9)
-    strike.join()
-    cluster.remove_node(came[0])
+        summary = running.result(60)
+    cluster.remove_node(came)
     assert summary.complete
     assert summary["log"].rejects == {}
     assert read(to) == doubled(200)

@@ -62,18 +62,23 @@ def connected(ray: Any, workers: int) -> Generator[None, None, None]:
     local = tempfile.mkdtemp(prefix="artificer-ray-", dir="/tmp" if os.path.isdir("/tmp") else None) if where == "local" else ""
     if local:
         told |= {"num_cpus": workers, "object_store_memory": _store_bytes(), "include_dashboard": False, "_temp_dir": local}
-    try:
-        with _silent():
+    with _silent():
+        try:
             with environment():
-                try:
-                    ray.init(address=where, **told)
-                except (RuntimeError, ConnectionError, ValueError, OSError, ray.exceptions.RayError) as error:
-                    raise _refused(where, error) from error
+                ray.init(address=where, **told)
+        except (RuntimeError, ConnectionError, ValueError, OSError, ray.exceptions.RayError) as error:
+            _leave(ray, local)
+            raise _refused(where, error) from error
+        try:
             yield
-    finally:
-        ray.shutdown()
-        if local:
-            shutil.rmtree(local, ignore_errors=True)
+        finally:
+            _leave(ray, local)
+
+
+def _leave(ray: Any, local: str) -> None:
+    ray.shutdown()
+    if local:
+        shutil.rmtree(local, ignore_errors=True)
 
 
 @contextmanager
