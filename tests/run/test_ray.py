@@ -215,12 +215,13 @@ def test_errors_are_those_of_the_local_engine(cluster, tmp_path):
 def test_builders_are_left_as_often_as_entered(cluster, tmp_path):
     """Card 44, check 5: also when a row fails while others are in flight."""
     log = tmp_path / "log"
-    play(tmp_path / "good", [ray_rows.logs(log)], source(50), engine="ray:2", concurrency=4)
-    assert len(events(log, "enter")) == len(events(log, "leave")) == 2
+    play(tmp_path / "good", [ray_rows.logs(log, 0.01)], source(50), engine="ray:2", concurrency=4)
+    assert 1 <= len(events(log, "enter")) <= 2
+    assert sorted(events(log, "enter")) == sorted(events(log, "leave"))
     bad = [ray_rows.logs(log, 0.01), each("fail", partial(run_chains.raising, "bug"), keep="failed")]
     with pytest.raises(RowFailed):
         play(tmp_path / "bad", bad, [(f"{n}", n / 2) for n in range(200)], engine="ray:2", concurrency=8)
-    assert len(events(log, "enter")) == len(events(log, "leave")) == 4
+    assert sorted(events(log, "enter")) == sorted(events(log, "leave"))
 
 
 def test_what_cannot_be_sent_is_refused(cluster, tmp_path):
@@ -290,3 +291,12 @@ def test_on_a_cluster_of_its_own_ctrl_c_leaves_a_run_that_continues_and_nothing_
     assert Counter(key for key, _ in events(log, "begin")) == Counter(key for key, _ in read(to))  # all that was begun was finished
     assert len(events(log, "enter")) == len(events(log, "leave")) == 2
     assert set(Path("/tmp").glob("artificer-ray-*")) <= before
+
+
+def test_a_machine_without_memory_is_reported(tmp_path, monkeypatch):
+    """Ray's own watch over memory ends every worker at once here."""
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setenv("RAY_memory_usage_threshold", "0.001")
+    monkeypatch.setenv("RAY_memory_monitor_refresh_ms", "50")
+    with pytest.raises(RunError, match="3 workers died before they could begin: out of memory"):
+        play(tmp_path, [ray_rows.waits(30.0)], source(2), engine="ray:1")

@@ -140,6 +140,7 @@ class Crew:
         self._finished = finished
         self._room_s = room_s
         self._actors: set[Any] = set()
+        self._inside: set[Any] = set()  # those that have entered their builders
         self._working = 0
         self._kind = ray.remote(Actor).options(num_cpus=1, max_restarts=0, max_task_retries=0, max_concurrency=8, scheduling_strategy="SPREAD")
 
@@ -155,6 +156,7 @@ class Crew:
                     return
                 if (failure := _entered.decode(await _told(actor.enter.remote()))) is not None:
                     raise raised(failure)
+                self._inside.add(actor)
                 deaths = 0
                 await self._trade(actor, hand)
             except self._ray.exceptions.RayTaskError as error:
@@ -259,12 +261,13 @@ class Crew:
         """What a worker that is gone had in hand is played again, or given up."""
         if "creation task" in str(error):
             raise RuntimeError(f"a worker could not start: {str(error).strip().splitlines()[-1]}") from error
-        why = "out of memory" if "memory" in str(error).lower() else "killed, or crashed"
+        why = "out of memory" if "low on memory" in str(error) else "killed, or crashed"
         if deaths >= DEATHS_AT_START:
             raise RunError(
                 f"{deaths} workers died before they could begin: {why}", remedy="look at Ray's logs; the same command continues"
             ) from error
-        _log.warning("a worker was lost%s (%s); %d rows in its hand are played again", " with its machine" if with_node else "", why, len(hand.rows))
+        whose = "a worker was lost with its machine" if with_node else "a worker was lost"
+        _log.warning("%s (%s); the rows in its hand are played again: %d", whose, why, len(hand.rows))
         back: list[UnderWay] = []
         for row in hand.rows.values():
             row.lost(with_node=with_node)
@@ -280,8 +283,8 @@ class Crew:
 
     async def leave(self) -> None:
         """Lets the workers end what they do and leave their builders."""
-        if self._actors:
-            told = [asyncio.create_task(_told(actor.leave.remote())) for actor in self._actors]
+        if self._inside:
+            told = [asyncio.create_task(_told(actor.leave.remote())) for actor in self._inside]
             _, late = await asyncio.wait(told, timeout=LEAVING_S)
             for task in told:
                 task.cancel() if task in late else task.exception()
@@ -289,6 +292,7 @@ class Crew:
     def _drop(self, actor: Any) -> None:
         """Ends a worker at once, should it still live: nobody listens to it any more."""
         self._actors.discard(actor)
+        self._inside.discard(actor)
         with suppress(Exception):  # the cluster may be gone
             self._ray.kill(actor)
 

@@ -8,6 +8,7 @@ import importlib
 import logging
 import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -17,6 +18,9 @@ from artificer.core.errors import ArtificerError
 
 STORE_BYTES = 512 << 20
 """The object store of a cluster made for the run: this, or a tenth of the memory when that is less."""
+
+ANSWER_S = 5.0
+"""How long the head of a cluster may take to answer at all."""
 
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -58,6 +62,7 @@ def connected(ray: Any, workers: int) -> Generator[None, None, None]:
             where=f"RAY_ADDRESS={where}",
             remedy="run the command on a machine of the cluster (RAY_ADDRESS=auto, or its head's HOST:PORT)",
         )
+    _refuse_silence(where)
     told = {"log_to_driver": False, "logging_level": logging.CRITICAL, "configure_logging": True}
     local = tempfile.mkdtemp(prefix="artificer-ray-", dir="/tmp" if os.path.isdir("/tmp") else None) if where == "local" else ""
     if local:
@@ -73,6 +78,16 @@ def connected(ray: Any, workers: int) -> Generator[None, None, None]:
             yield
         finally:
             _leave(ray, local)
+
+
+def _refuse_silence(where: str) -> None:
+    """Ray itself tries an address for a minute."""
+    host, _, port = where.rpartition(":")
+    if host and port.isdecimal():
+        try:
+            socket.create_connection((host, int(port)), timeout=ANSWER_S).close()
+        except (OSError, OverflowError) as error:
+            raise _refused(where, error) from error
 
 
 def _leave(ray: Any, local: str) -> None:
