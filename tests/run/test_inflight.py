@@ -204,7 +204,7 @@ class Parent:
 
     def __init__(self, stage, window):
         chain = parts_of([stage])[0]
-        self.actor = Actor(msgspec.msgpack.encode(Setup(pickle.dumps((chain, None)), window, ".", ())))
+        self.actor = Actor(msgspec.msgpack.encode(Setup(pickle.dumps((chain, None)), "", window, ".", ())))
         self.most = 0
         self.limits = []
 

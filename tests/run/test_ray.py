@@ -108,6 +108,9 @@ def test_large_items_travel_by_reference_and_change_nothing(cluster, tmp_path):
     ray.init(address=cluster.address, log_to_driver=False)
     try:
         free = ray.available_resources()["object_store_memory"]
+        held = ray.put(bytes(5_000_000))
+        until(lambda: ray.available_resources()["object_store_memory"] < free)  # so what is held there is seen
+        del held
         engine = RayEngine(2, None, by_reference=512)
         assert engine.payload(b"x" * 512) == b"x" * 512
         assert isinstance(engine.payload(b"x" * 513), ray.ObjectRef)
@@ -181,10 +184,9 @@ def test_a_row_that_kills_its_workers_is_rejected_and_takes_nobody_with_it(clust
     )
 
 
-@pytest.mark.parametrize("delay", [0.0, 0.02])
-def test_the_driver_is_killed_and_the_run_continues(cluster, tmp_path, delay):
+def test_the_driver_is_killed_and_the_run_continues(cluster, tmp_path):
     to, log = tmp_path / "run", tmp_path / "log"
-    arguments = [sys.executable, str(PROGRAM), str(to), "ray:2", "400", str(delay), str(log)]
+    arguments = [sys.executable, str(PROGRAM), str(to), "ray:2", "400", "0.02", str(log)]
     for share in (60, 200):
         process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         until(lambda share=share: len(events(log, "end")) >= share)
@@ -225,9 +227,8 @@ def test_builders_are_left_as_often_as_entered(cluster, tmp_path):
 
 
 def test_what_cannot_be_sent_is_refused(cluster, tmp_path):
-    lock = threading.Lock()
-    with pytest.raises(ArtificerError, match="a stage cannot be sent to a worker: cannot pickle '_thread.lock'"):
-        play(tmp_path, [each("s", lambda: lock, keep="out")], source(1), engine="ray:1")
+    with pytest.raises(ArtificerError, match="a stage cannot be sent to a worker:"):
+        play(tmp_path, [each("s", lambda: ray_rows.waiting(0.0), keep="out")], source(1), engine="ray:1")
 
 
 def test_a_cluster_without_room_says_so(cluster, tmp_path):

@@ -69,7 +69,7 @@ class RayEngine:
 
     async def run(self, chain: Chain, works: Iterator[Work], commit: Commit, finished: Callable[[], None], concurrency: int) -> None:
         window = -(-max(concurrency, 2 * self._count) // self._count)
-        setup = encode(Setup(self._pickled(chain), window, os.getcwd(), tuple(map(os.path.abspath, sys.path))))
+        setup = encode(Setup(*self._pickled(chain), window, os.getcwd(), tuple(map(os.path.abspath, sys.path))))
         if (first := next(works, None)) is None:
             return  # nothing is left to do
         if not self._ray.is_initialized():
@@ -90,14 +90,19 @@ class RayEngine:
         """Leaves the cluster, unless the program had connected to it before."""
         self._connection.close()
 
-    def _pickled(self, chain: Chain) -> bytes:
+    def _pickled(self, chain: Chain) -> tuple[bytes, str]:
+        """The chain, and the script that it needs, if any: workers run that as a module, as `multiprocessing` does.
+        What an interactive session has defined is sent along.
+        """
+        script = str(getattr(sys.modules["__main__"], "__file__", None) or "")
         try:
-            return self._ray.cloudpickle.dumps((chain, self._source_type))
-        except (pickle.PicklingError, AttributeError, TypeError, NotImplementedError, ValueError) as error:
+            data = (pickle if script else self._ray.cloudpickle).dumps((chain, self._source_type))
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
             raise ArtificerError(
                 f"a stage cannot be sent to a worker: {error}",
                 remedy="make its builder a functools.partial of a module's function, or use engine=local",
             ) from error
+        return data, os.path.abspath(script) if script and b"__main__" in data else ""
 
     def payload(self, item: bytes) -> Any:
         """What travels: the JSON itself, or a reference to it in the object store."""

@@ -17,6 +17,7 @@ import sys
 from collections import deque
 from collections.abc import Awaitable, Sequence
 from contextlib import suppress
+from multiprocessing import spawn
 from time import monotonic
 from typing import Any, cast
 
@@ -76,11 +77,13 @@ class Report(Struct, frozen=True):
 
 
 class Setup(Struct, frozen=True):
-    """Parent to worker. `chain` is a pickle of the chain and the type of the source's items; `folder` and `path` are
-    where the parent works and finds its modules, for machines that have the same folders.
+    """Parent to worker. `chain` is a pickle of the chain and the type of the source's items, `script` the program that
+    it speaks of as `__main__`; `folder` and `path` are where the parent works and finds its modules, for machines that
+    have the same folders.
     """
 
     chain: bytes
+    script: str
     window: int
     folder: str
     path: tuple[str, ...]
@@ -171,6 +174,8 @@ class Actor:
     async def _serve(self, entered: asyncio.Future[Failure | None]) -> None:
         """Builders are left by the task that entered them, as some (of MCP worlds) demand."""
         try:
+            if self._setup.script:
+                spawn.prepare({"init_main_from_path": self._setup.script})
             chain, source_type = cast("tuple[Chain, Any]", pickle.loads(self._setup.chain))
             types = [source_type, *(link.last.of for link in chain)]
             decoders = [msgspec.json.Decoder(Any if of is None else of) for of in types]
