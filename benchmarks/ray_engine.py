@@ -1,7 +1,7 @@
 """What Ray costs beside the other engines, and what a second worker gives: rows that compute (synthesis with proof on a domain: goals are sampled,
 played and judged by execution), and rows that only wait.
 
-    python benchmarks/ray_engine.py [--n 3000] [--world domain:retail] [--json benchmarks/results/ray_engine.json]
+    python benchmarks/ray_engine.py [--n 6000] [--world domain:retail] [--json benchmarks/results/ray_engine.json]
 
 Wall times need an idle machine: one with two cores that others use says little of a second worker. So CPU is measured too, by process: `worker` is
 what the workers used from entering their builders to leaving them, `driver` what the process with the writer used, `daemons` Ray's own processes
@@ -36,6 +36,7 @@ from artificer.run.store import RunFolder
 
 TICKS = os.sysconf("SC_CLK_TCK")
 CONCURRENCY = 64
+LANES = ("local", "processes:1", "processes:2", "ray:1", "ray:2")
 
 
 class Meter(Struct, frozen=True):
@@ -157,7 +158,7 @@ def no_barrier(engine: str, slow: float) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--n", type=int, default=3000)
+    parser.add_argument("--n", type=int, default=6000)
     parser.add_argument("--world", default="domain:retail")
     parser.add_argument("--slow", type=float, default=3.0)
     parser.add_argument("--json", type=Path)
@@ -165,13 +166,12 @@ def main() -> None:
     import ray
 
     knobs = Knobs(world=options.world, n=options.n, seed=7)
-    lanes = ("local", "processes:1", "processes:2", "ray:1", "ray:2")
     results: dict[str, Any] = {}
     expected: list[Any] = []
     began = time.perf_counter()
     with connected(ray, 2):
         started = time.perf_counter() - began
-        for engine in lanes:
+        for engine in LANES:
             results[engine], lines = measured(stages(knobs), source(knobs), engine)
             if engine == "local":
                 expected = lines

@@ -36,6 +36,9 @@ AHEAD_S = 0.05
 little for another worker to miss them at the end.
 """
 
+TELL_S = 0.02
+"""A worker whose rows are shorter than this reports about so often, not after each of them."""
+
 UNTOLD_BYTES = 64 << 20
 """With so much to report a worker starts no row: the writer is slower than the workers."""
 
@@ -133,14 +136,14 @@ class Actor:
         sys.path += [place for place in self._setup.path if place not in sys.path and os.path.exists(place)]
 
     async def trade(self, orders: bytes, refs: list[Awaitable[bytes]], more: bool) -> bytes:
-        """Takes orders and reports: as soon as something has happened, when there is `more` to be had and room for
+        """Takes orders and reports: when something has happened, when there is `more` to be had and room for
         it, or when a newer call has come.
         """
         self._calls += 1
         call = self._calls
         self._inbox.extend((order, refs) for order in _orders.decode(orders))
         self._changed.ring()
-        while not self._outbox and call == self._calls and not (more and self._has_room()):
+        while not self._has_news() and call == self._calls and not (more and self._has_room()):
             await self._changed.next()
         replies: list[Given | Finished | Failure] = []
         size = 0
@@ -167,6 +170,13 @@ class Actor:
     def _limit(self) -> int:
         """Rows that wait leave the loop free, so that all in hand are begun and as many again are asked for."""
         return min(self._setup.window, max(2, 2 * self._begun + 1, int(self._pace * AHEAD_S)))
+
+    def _has_news(self) -> bool:
+        """Whether to report now. Short rows are told of together while others wait to be begun: each report costs as
+        much as a few of them.
+        """
+        waits = self._inbox and self._pace * TELL_S > 1 and monotonic() - self._told_at < TELL_S and self._untold < UNTOLD_BYTES
+        return bool(self._outbox) and not waits
 
     def _has_room(self) -> bool:
         return not self._inbox and self._begun < self._limit()
