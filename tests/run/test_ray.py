@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -275,6 +276,20 @@ def test_without_ray_the_extra_is_named(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "the engine 'ray' needs the optional part 'ray', which is not installed." in done.stderr
     assert "pip install 'artificer[ray]'" in done.stderr
+
+
+def test_the_commands_on_the_page_give_the_bytes_of_the_local_engine(cluster, tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "cluster.md").read_text("utf-8")
+    (block,) = re.findall(r"^```bash\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    made = {}
+    for name, text in (("ray", block), ("local", block.replace("--engine ray:2", "--engine local"))):
+        (tmp_path / name).mkdir()
+        done = subprocess.run(["bash", "-euo", "pipefail", "-c", text], cwd=tmp_path / name, env=environment, capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")
+        made[name] = {run: run_chains.lines(tmp_path / name / "runs" / run, "traces") for run in ("shop", "hasty")}
+    assert made["ray"] == made["local"]
+    assert len(made["ray"]["shop"]) == 20
 
 
 def test_on_a_cluster_of_its_own_ctrl_c_leaves_a_run_that_continues_and_nothing_else(tmp_path, monkeypatch):
