@@ -119,6 +119,12 @@ def _refused(where: str, error: Exception) -> ArtificerError:
     text = " ".join(str(error).split())
     if "mismatch" in text.lower():
         return ArtificerError(f"the cluster runs other versions: {text}", where=f"RAY_ADDRESS={where}", remedy="install the same Ray and Python here")
+    if any("auth" in str(one).lower() for one in (error, error.__cause__)):
+        return ArtificerError(
+            "the Ray cluster asks for its token",
+            where=f"RAY_ADDRESS={where}",
+            remedy="set RAY_AUTH_MODE=token and put its token into ~/.ray/auth_token",
+        )
     return ArtificerError(
         f"cannot {'start Ray here' if where == 'local' else 'reach the Ray cluster'}: {text[:400]}",
         where=f"RAY_ADDRESS={where}",
