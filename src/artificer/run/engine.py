@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence, Sized
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -84,9 +84,10 @@ async def execute(
             folder cannot be written.
     """
     check_stages(stages)
-    run = _Run(folder, engine_of(engine, of), concurrency, progress)
+    chosen = engine_of(engine, of)
+    run = _Run(folder, chosen, concurrency, progress)
     rows: Iterable[Row] = source
-    async with interruptible(_silent if progress is None else progress.say) as stop:
+    async with interruptible(_silent if progress is None else progress.say) as stop, aclosing(chosen):
         for part in parts_of(stages):
             if stop.asked:
                 stop.cut = True

@@ -16,10 +16,12 @@ class Engine(Protocol):
 
     `commit` is called, in this process, for what a row gives on its way (perhaps twice for the same row and link when
     a worker was lost), and `finished` when it is through the chain. Returns when all work is done; raises the first
-    error after cancelling the rows in flight.
+    error after cancelling the rows in flight. `aclose` comes last, after any number of runs.
     """
 
     async def run(self, chain: Chain, works: Iterator[Work], commit: Commit, finished: Callable[[], None], concurrency: int) -> None: ...
+
+    async def aclose(self) -> None: ...
 
 
 async def each_row(play: Play, works: Iterator[Work], finished: Callable[[], None], concurrency: int) -> None:
@@ -50,3 +52,6 @@ class LocalEngine:
     async def run(self, chain: Chain, works: Iterator[Work], commit: Commit, finished: Callable[[], None], concurrency: int) -> None:
         async with open_chain(chain) as runner:
             await each_row(lambda work: runner.play(work, commit), works, finished, concurrency)
+
+    async def aclose(self) -> None:
+        """Nothing is held."""
