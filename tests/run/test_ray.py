@@ -227,7 +227,8 @@ def test_builders_are_left_as_often_as_entered(cluster, tmp_path):
     assert sorted(events(log, "enter")) == sorted(events(log, "leave"))
 
 
-def test_what_cannot_be_sent_is_refused(cluster, tmp_path):
+def test_what_cannot_be_sent_is_refused(cluster, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", __file__, raising=False)  # what no script defines is sent along: see `_pickled`
     with pytest.raises(ArtificerError, match="a stage cannot be sent to a worker:"):
         play(tmp_path, [each("s", lambda: ray_rows.waiting(0.0), keep="out")], source(1), engine="ray:1")
 
