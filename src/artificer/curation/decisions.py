@@ -79,11 +79,12 @@ class Cut(Struct, frozen=True):
 
 
 def decisions(task: Task, trace: Trace, tools: Sequence[ToolSpec], cut: Cut = Cut(), part: Part = "train") -> Iterator[Decision]:  # noqa: B008
-    """The decisions of every passed branch of a trace, in order; a step shared by several branches once."""
+    """The decisions of every passed branch of a trace, in order; a step shared by several branches once, and
+    none after a call of the user's own."""
     seen: set[int] = set()
     for leaf in trace.leaves():
         verdict = trace.verdicts.get(leaf)
-        path = trace.path(leaf)
+        path = _undivided(trace, trace.path(leaf))
         nodes = [trace.nodes[index] for index in path]
         used = {call.name for node in nodes for call in node.message.calls}
         if verdict is None or not verdict.passed or used & set(cut.hidden):
@@ -97,6 +98,13 @@ def decisions(task: Task, trace: Trace, tools: Sequence[ToolSpec], cut: Cut = Cu
             if index not in seen and _teaches(nodes, at, cut):
                 seen.add(index)
                 yield _decision(task, trace, messages, at, index, offered, cut, part)
+
+
+def _undivided(trace: Trace, path: list[int]) -> list[int]:
+    """A path up to the first call a user made with tools of their own: what comes after stands on a state that the
+    agent's calls alone do not make again.
+    """
+    return path[: next((at for at, index in enumerate(path) if trace.nodes[index].message.role == "user" and trace.nodes[index].message.calls), None)]
 
 
 def offer(used: Collection[str], names: Sequence[str], cut: Cut, key: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Who plays: makers of agents and users from the names people type.
+"""Who plays: makers of agents from the names people type; `rollout.users` makes the users.
 
 Here, and only here, a task's private goal meets the parties: the user gets it whole; the scripted oracle gets a
 `Hearing` that finds the goal's facts in what the user says, and the list of op names that the heard wants stand for.
@@ -7,19 +7,20 @@ A model gets the view and nothing else. `scripted:gold` gets everything: it prov
 
 from __future__ import annotations
 
-from artificer.agents.base import Agent, User
+from artificer.agents.base import Agent
 from artificer.agents.function_calling import FunctionCalling
 from artificer.agents.gold import GoldAgent
 from artificer.agents.hearing import Hearing
 from artificer.agents.oracle import Oracle
-from artificer.agents.users.goal import GoalUser
-from artificer.agents.users.lines import LinesUser
 from artificer.core.errors import ArtificerError
 from artificer.core.tasks import Task
 from artificer.models.base import Model
-from artificer.rollout.episode import AgentMaker, UserMaker, episode_rng
+from artificer.rollout.episode import AgentMaker, episode_rng
+from artificer.rollout.users import user_maker
 from artificer.worlds.base import World
 from artificer.worlds.guide import Guide
+
+__all__ = ["agent_maker", "user_maker"]
 
 
 def agent_maker(name: str, guide: Guide | None, *, model: Model | None = None, error_rate: float = 0.0) -> AgentMaker:
@@ -40,21 +41,6 @@ def agent_maker(name: str, guide: Guide | None, *, model: Model | None = None, e
     return _models(model)
 
 
-def user_maker(name: str = "goal") -> UserMaker:
-    """The maker of simulated users; `goal` is the scripted goal user, or, for tasks whose turns are fixed (`Want.op` is
-    `"turn"`), one who says just these.
-    """
-    if name != "goal":
-        raise ArtificerError(f"no user is called {name!r}", remedy="write --user goal")
-
-    def make(task: Task, trial: int) -> User:
-        if task.goal.wants and all(want.op == "turn" for want in task.goal.wants):
-            return LinesUser(task.goal)
-        return GoalUser(task.goal, episode_rng(task, trial, "user"))
-
-    return make
-
-
 def _oracles(guide: Guide, error_rate: float) -> AgentMaker:
     def make(task: Task, world: World, trial: int) -> Agent:
         ops = tuple(want.op for want in task.goal.wants)
@@ -64,7 +50,7 @@ def _oracles(guide: Guide, error_rate: float) -> AgentMaker:
 
 
 def _gold(task: Task, world: World, trial: int) -> Agent:
-    return GoldAgent(task)
+    return GoldAgent(task, {tool.name for tool in world.user_tools})
 
 
 def _models(model: Model) -> AgentMaker:

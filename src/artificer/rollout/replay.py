@@ -17,8 +17,9 @@ from artificer.checks.base import Check, Episode
 from artificer.checks.suite import judge
 from artificer.core.canon import canonical, digest
 from artificer.core.messages import Message, ToolCall
-from artificer.core.tasks import Task
+from artificer.core.tasks import Effect, Task
 from artificer.core.trace import Node, Trace
+from artificer.core.verdicts import StopReason
 from artificer.rollout.line import BEFORE, WRAPPER, offered
 from artificer.worlds.base import Attending, World
 
@@ -48,12 +49,16 @@ def _before(nodes: Sequence[Node]) -> int:
     return next((index for index, node in enumerate(nodes) if node.notes.get(WRAPPER) != BEFORE), len(nodes))
 
 
+def episode_of(task: Task, world: World, nodes: Sequence[Node], effects: tuple[Effect, ...], stop: StopReason) -> Episode:
+    """A finished branch as checks see it."""
+    return Episode(task, offered(world.tools, task), conversation(nodes), effects, stop, world.policy, world.judge, world.user_tools)
+
+
 async def judged(task: Task, world: World, trace: Trace, checks: Sequence[Check]) -> Trace:
     """The trace with a verdict for every leaf, and the digest of its content."""
     verdicts = {}
     for leaf, nodes in trace.branches():
-        episode = Episode(task, offered(world.tools, task), conversation(nodes), trace.effects[leaf], trace.stop[leaf], world.policy, world.judge)
-        verdicts[leaf] = await judge(episode, checks)
+        verdicts[leaf] = await judge(episode_of(task, world, nodes, trace.effects[leaf], trace.stop[leaf]), checks)
     return msgspec.structs.replace(trace, verdicts=verdicts, lineage=trace.lineage | {"content": content_digest(trace.nodes)})
 
 
@@ -73,7 +78,7 @@ async def replay(task: Task, world: World, trace: Trace, checks: Sequence[Check]
         if stop is None or effects is None or leaf not in trace.verdicts:
             differences.append(f"leaf {leaf}: no verdict, stop reason or effects")
             continue
-        verdict = await judge(Episode(task, offered(world.tools, task), conversation(nodes), effects, stop, world.policy, world.judge), checks)
+        verdict = await judge(episode_of(task, world, nodes, effects, stop), checks)
         if verdict != trace.verdicts[leaf]:
             differences.append(f"leaf {leaf}: the verdict is {verdict.score:g}, recorded {trace.verdicts[leaf].score:g}")
         failed += [f"{part.name}: {'; '.join(part.evidence[:3])}" for part in verdict.parts if not part.passed]
@@ -83,7 +88,7 @@ async def replay(task: Task, world: World, trace: Trace, checks: Sequence[Check]
 async def _branch(task: Task, world: World, trace: Trace, leaf: int, nodes: Sequence[Node]) -> list[str]:
     """Runs one branch's calls in a fresh session; what came out differently."""
     out: list[str] = []
-    waiting: dict[str, ToolCall] = {}
+    waiting: dict[str, tuple[ToolCall, str]] = {}
     session = await world.open(task.start)
     try:
         for call in task.start.setup:
@@ -94,17 +99,19 @@ async def _branch(task: Task, world: World, trace: Trace, leaf: int, nodes: Sequ
         if canonical(attending.before() if attending is not None else ()) != canonical([node.message for node in nodes[:since]]):
             out.append("something else stands before the conversation now")
         for index, node in enumerate(nodes[since:], since):
-            waiting |= {call.id: call for call in node.message.calls}
+            actor = "user" if node.message.role == "user" else "agent"
+            waiting |= {call.id: (call, actor) for call in node.message.calls}
             recorded = node.message.result
             if recorded is None:
                 out += _heard(attending, index, node)
                 continue
-            call = waiting.pop(recorded.call_id, None)
-            if call is None:
+            made = waiting.pop(recorded.call_id, None)
+            if made is None:
                 out.append(f"message {index}: a result of no call")
                 continue
             mark = session.calls
-            result = await session.call(call)
+            call, by = made
+            result = await session.call(call, by)
             if canonical(result) != canonical(recorded):
                 out.append(f"message {index}: {call.name!r} now returns something else")
             if node.effects and canonical(session.effects(mark)) != canonical(node.effects):
