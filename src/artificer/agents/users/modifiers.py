@@ -63,7 +63,7 @@ class Modifier(User):
         self.rate = rate
         self._held: list[Message | Reply | None] = []
         keys = [part for effect in goal.effects for part in effect.key]
-        given = [value for want in goal.wants for call in want.gold for value in call.arguments.values()]
+        given = [value for want in goal.wants for call in want.gold for value in leaves(call.arguments)]
         self._ids = {str(value) for value in (*keys, *given)}
 
     async def speak(self, view: View) -> Message | Reply | None:
