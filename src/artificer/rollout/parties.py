@@ -1,4 +1,4 @@
-"""Who plays: makers of agents and users from the names people type.
+"""Who plays: makers of agents from the names people type; `rollout.users` makes the users.
 
 Here, and only here, a task's private goal meets the parties: the user gets it whole; the scripted oracle gets a
 `Hearing` that finds the goal's facts in what the user says, and the list of op names that the heard wants stand for.
@@ -10,19 +10,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast
 
-from artificer.agents.base import Agent, User
+from artificer.agents.base import Agent
 from artificer.agents.gold import GoldAgent
 from artificer.agents.hearing import Hearing
 from artificer.agents.oracle import Oracle
-from artificer.agents.users.goal import GoalUser
-from artificer.agents.users.lines import LinesUser
 from artificer.core.errors import ArtificerError
 from artificer.core.tasks import Task
 from artificer.models.base import Model
 from artificer.rollout.agents import composed, spec_of
-from artificer.rollout.episode import AgentMaker, UserMaker, episode_rng
+from artificer.rollout.episode import AgentMaker, episode_rng
+from artificer.rollout.users import user_maker
 from artificer.worlds.base import World
 from artificer.worlds.guide import Guide
+
+__all__ = ["agent_maker", "user_maker"]
 
 
 def agent_maker(
@@ -52,21 +53,6 @@ def agent_maker(
     return composed(spec, known, scripted) if spec.pipes else scripted
 
 
-def user_maker(name: str = "goal") -> UserMaker:
-    """The maker of simulated users; `goal` is the scripted goal user, or, for tasks whose turns are fixed (`Want.op` is
-    `"turn"`), one who says just these.
-    """
-    if name != "goal":
-        raise ArtificerError(f"no user is called {name!r}", remedy="write --user goal")
-
-    def make(task: Task, trial: int) -> User:
-        if task.goal.wants and all(want.op == "turn" for want in task.goal.wants):
-            return LinesUser(task.goal)
-        return GoalUser(task.goal, episode_rng(task, trial, "user"))
-
-    return make
-
-
 def _oracles(guide: Guide, error_rate: float) -> AgentMaker:
     def make(task: Task, world: World, trial: int) -> Agent:
         ops = tuple(want.op for want in task.goal.wants)
@@ -76,4 +62,4 @@ def _oracles(guide: Guide, error_rate: float) -> AgentMaker:
 
 
 def _gold(task: Task, world: World, trial: int) -> Agent:
-    return GoldAgent(task)
+    return GoldAgent(task, {tool.name for tool in world.user_tools})

@@ -19,6 +19,7 @@ from artificer.rollout.line import Limits
 from artificer.rollout.parties import agent_maker, user_maker
 from artificer.rollout.replay import judged
 from artificer.rollout.search import close_models, search_of
+from artificer.rollout.users import user_model
 from artificer.run.stage import Reject, RowFunction
 from artificer.worlds.base import World
 from artificer.worlds.guide import Guide
@@ -74,7 +75,8 @@ class Play(Struct, frozen=True):
         model = next(iter(models.values()), None)
         guide = self.guide(world) if self.agent.startswith("scripted:oracle") else None
         agent = agent_maker(self.agent, guide, models=models, error_rate=self.error_rate)
-        user = user_maker(self.user)
+        speaker = user_model(self.user)
+        user = user_maker(self.user, speaker)
         search = search_of(self.search, model)
 
         async def row(key: str, task: Task) -> Played | list[Played]:
@@ -87,7 +89,7 @@ class Play(Struct, frozen=True):
             yield row
         finally:
             await close_models(search, model)
-            for one in models.values():
+            for one in (*models.values(), *([speaker] if speaker is not None else [])):
                 await one.close()
             await world.close()
 
