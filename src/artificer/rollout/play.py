@@ -76,6 +76,8 @@ class Play(Struct, frozen=True):
         try:
             yield row
         finally:
+            if model is not None:
+                await model.close()
             await world.close()
 
 
