@@ -111,7 +111,7 @@ class Line:
         self.turns = self.calls = self.errors_in_row = 0
         self.tree.open.add(self)
         self._start = session.calls
-        self._reads = {tool.name for tool in world.tools if tool.effect == "read"} | {tool.name for tool in world.user_tools if tool.effect == "read"}
+        self._reads = world.reads()
         self._tools: Sequence[ToolSpec] = ()
         for message in self.attending.before() if self.attending is not None else ():
             self._append(message, Node(self.at, message, notes={WRAPPER: BEFORE}), True, False)

@@ -15,8 +15,10 @@ from artificer.core.trace import Trace
 from artificer.models.base import Model
 from artificer.rollout.episode import play
 from artificer.rollout.line import Limits
+from artificer.rollout.metered import Budget, metered
 from artificer.rollout.parties import agent_maker, user_maker
 from artificer.rollout.replay import judged
+from artificer.rollout.telling import gone
 from artificer.run.stage import Reject, RowFunction
 from artificer.worlds.base import World
 from artificer.worlds.guide import Guide
@@ -47,6 +49,7 @@ class Play(Struct, frozen=True):
         user: name of the simulated user.
         error_rate: of the oracle's injected errors.
         trials: plays of each task; above 1 the children of a row's key are numbered.
+        budget: what the agent's model may take here.
     """
 
     source: str
@@ -57,6 +60,7 @@ class Play(Struct, frozen=True):
     error_rate: float = 0.0
     trials: int = 1
     limits: Limits = Limits()
+    budget: Budget = Budget()
 
     def __call__(self) -> AbstractAsyncContextManager[RowFunction]:
         return self._made()
@@ -64,7 +68,7 @@ class Play(Struct, frozen=True):
     @asynccontextmanager
     async def _made(self) -> AsyncGenerator[RowFunction]:
         world = World.of(self.source, **self.options)
-        model = None if self.agent in SCRIPTED else Model.of(self.agent)
+        model = None if self.agent in SCRIPTED else metered(Model.of(self.agent), self.budget)
         agent = agent_maker(self.agent, self.guide(world) if self.agent == "scripted:oracle" else None, model=model, error_rate=self.error_rate)
         user = user_maker(self.user)
 
@@ -83,10 +87,11 @@ class Play(Struct, frozen=True):
 
 class Judge(Struct, frozen=True):
     """Builder: judges a `Played` by its task's checks; what does not pass is rejected with the name of the first
-    check that failed.
+    check that failed, and what ended because a model, a user or a world was gone with that reason (`agent_error`, ...).
 
     Args:
-        keep_failed: pass failed traces on (with their verdicts) instead, e.g. for evaluation.
+        keep_failed: pass failed traces on (with their verdicts) instead, e.g. for evaluation; never those where
+            somebody was gone, which say nothing of the agent.
     """
 
     source: str
@@ -101,6 +106,8 @@ class Judge(Struct, frozen=True):
         world = World.of(self.source, **self.options)
 
         async def row(key: str, played: Played) -> Trace | Reject:
+            if (ended := gone(played.trace)) is not None:
+                return Reject(ended[0].value, ended[1], item=played.trace)
             trace = await judged(played.task, world, played.trace, by_name(played.task.checks))
             failed = [part for verdict in trace.verdicts.values() for part in verdict.parts if not part.passed]
             if failed and not self.keep_failed:

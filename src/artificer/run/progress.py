@@ -16,7 +16,6 @@ from typing import TextIO
 
 from msgspec import Struct
 
-
 _NOTHING: Mapping[str, float] = {}
 
 
