@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shlex
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import chain, islice
@@ -29,9 +29,11 @@ from artificer.core.tools import ToolSpec
 from artificer.core.trace import Trace
 from artificer.recipes import Recipe, knobs_of, recipe_named
 from artificer.rollout.again import Rollout, check_search, rollout_stages
-from artificer.rollout.play import own_guide
+from artificer.rollout.metered import Budget
+from artificer.rollout.play import GuideMaker, own_guide
 from artificer.rollout.proof import Proof, verify_run, world_of
 from artificer.rollout.stats import RunStats, count_run
+from artificer.rollout.telling import GONE
 from artificer.run.engine import execute
 from artificer.run.progress import Progress
 from artificer.run.store import RunFolder
@@ -157,6 +159,7 @@ def synth(
     engine: str = "local",
     concurrency: int = 64,
     progress: Progress | None = None,
+    minutes: float | None = None,
     **knobs: Any,
 ) -> Summary:
     """Makes verified traces with a recipe, into a run folder; continues the run that is there.
@@ -166,6 +169,7 @@ def synth(
         out: the run folder.
         engine: "local", "processes:N" or "ray:N".
         concurrency: rows in flight.
+        minutes: after so long no more rows are begun; the same call continues.
         knobs: of the recipe; see `artificer recipes NAME`.
 
     Raises:
@@ -173,10 +177,10 @@ def synth(
     """
     found = recipe_named(recipe)
     chosen = knobs_of(found, knobs)
-    return run_async(_synth(found, chosen, Path(out), engine, concurrency, progress))
+    return run_async(_synth(found, chosen, Path(out), engine, concurrency, progress, minutes))
 
 
-async def _synth(recipe: Recipe, knobs: Any, out: Path, engine: str, concurrency: int, progress: Progress | None) -> Summary:
+async def _synth(recipe: Recipe, knobs: Any, out: Path, engine: str, concurrency: int, progress: Progress | None, minutes: float | None) -> Summary:
     plain: dict[str, Any] = msgspec.to_builtins(knobs)
     about = {"command": command_of(recipe, knobs, out), "engine": engine, "concurrency": concurrency}
     stages = recipe.stages(knobs)  # before anything is made: knobs that do not fit are refused here
@@ -191,7 +195,7 @@ async def _synth(recipe: Recipe, knobs: Any, out: Path, engine: str, concurrency
                     progress.remark(f"finding out by executing what the {len(world.tools)} tools take and show (a server may need a minute)")
                 guide = await discovered(world, folder)
                 stages = recipe.stages(msgspec.structs.replace(knobs, options=knobs.options | observing(folder)), guide)
-            return await execute(stages, recipe.source(knobs), folder, engine=engine, concurrency=concurrency, progress=progress)
+            return await execute(stages, recipe.source(knobs), folder, engine=engine, concurrency=concurrency, progress=progress, minutes=minutes)
     finally:
         if world is not None:
             await world.close()
@@ -229,6 +233,9 @@ def rollout(
     engine: str = "local",
     concurrency: int = 64,
     progress: Progress | None = None,
+    budget: Budget = Budget(),  # noqa: B008
+    minutes: float | None = None,
+    retry_failed: bool = False,
 ) -> Summary:
     """Plays the tasks of a run again with another agent, into a run folder of its own; continues the one that is there.
 
@@ -239,10 +246,23 @@ def rollout(
         world, options: used instead of what the run names.
         n: only the first so many tasks.
         errors, trials, keep_failed, search: see `rollout.again.Rollout`.
+        budget: what this call may take of the agent's model; the run continues when there is more.
+        minutes: after so long no more rows are begun.
+        retry_failed: play those rows again that ended because the model (or a user, or the world) was gone.
     """
 
     check_search(search, agent)
     about = {"command": f"artificer rollout {tasks} --agent {agent} -o {out}", "engine": engine, "concurrency": concurrency}
+
+    workers = int(count) if (count := engine.partition(":")[2]).isdecimal() else 1
+    share = budget if workers < 2 else budget.shared(workers)
+
+    async def run(knobs: Rollout, guide: GuideMaker, rows: Iterable[tuple[str, Task]], folder: RunFolder, total: int | None) -> Summary:
+        again = folder.forget("judge", "traces", [stop.value for stop in GONE]) if retry_failed else 0
+        if again and progress is not None:
+            progress.remark(f"playing {again} rows again whose model, user or world was gone")
+        stages = rollout_stages(knobs, guide, share)
+        return await execute(stages, rows, folder, engine=engine, concurrency=concurrency, progress=progress, of=Task, total=total, minutes=minutes)
 
     async def play_own(source: str) -> Summary:
         own = World.of(source, **(options or {}))
@@ -257,7 +277,7 @@ def rollout(
                 if not folder.has("tools.json"):
                     folder.put_json("tools.json", _described(own))
                 keyed = ((task.id, task) for task in chain((first,), rows))
-                return await execute(rollout_stages(knobs), keyed, folder, engine=engine, concurrency=concurrency, progress=progress, of=Task)
+                return await run(knobs, own_guide, keyed, folder, n)
         finally:
             await own.close()
 
@@ -271,9 +291,10 @@ def rollout(
                     if given.has(name) and not folder.has(name):
                         folder.put_json(name, given.get_json(name))
                 guide = Stored(str(folder.path / GRAPH)) if folder.has(GRAPH) else own_guide
-                stages = rollout_stages(msgspec.structs.replace(knobs, options=knobs.options | observing(folder)), guide)
                 rows = islice(given.read("tasks", Task, ordered=True), n)
-                return await execute(stages, rows, folder, engine=engine, concurrency=concurrency, progress=progress, of=Task)
+                total = len(given.keys("tasks"))
+                chosen = msgspec.structs.replace(knobs, options=knobs.options | observing(folder))
+                return await run(chosen, guide, rows, folder, total if n is None else min(n, total))
 
     return run_async(play_own(str(tasks)) if ":" in str(tasks) and not Path(tasks).is_dir() else play())
 

@@ -11,8 +11,10 @@ from artificer.core.tasks import Task
 from artificer.core.trace import Trace
 from artificer.models.base import Model
 from artificer.rollout.agents import check, spec_of
+from artificer.rollout.metered import Budget
 from artificer.rollout.play import GuideMaker, Judge, Play, own_guide
 from artificer.rollout.search import search_of
+from artificer.rollout.telling import telling
 from artificer.run.stage import RowFunction, Stage, each
 
 
@@ -56,11 +58,15 @@ class Copied(Struct, frozen=True):
         yield row
 
 
-def rollout_stages(k: Rollout, guide: GuideMaker = own_guide) -> list[Stage]:
-    """The stages over a source of tasks."""
+def rollout_stages(k: Rollout, guide: GuideMaker = own_guide, budget: Budget = Budget()) -> list[Stage]:  # noqa: B008
+    """The stages over a source of tasks. `budget` is of each worker, and of this attempt: no knob of the run."""
     return [
         each("tasks", Copied(), keep="tasks", of=Task),
-        each("play", Play(k.world, k.options, k.agent, k.user, guide, k.errors, k.trials, search=k.search)),
+        each(
+            "play",
+            Play(k.world, k.options, k.agent, k.user, guide, k.errors, k.trials, search=k.search, budget=budget),
+            tell=telling(k.agent),
+        ),
         each("judge", Judge(k.world, k.options, k.keep_failed), keep="traces", of=Trace),
     ]
 

@@ -103,7 +103,7 @@ class Line:
         self.turns = self.calls = self.errors_in_row = 0
         self.tree.open.add(self)
         self._start = session.calls
-        self._reads = {tool.name for tool in world.tools if tool.effect == "read"} | {tool.name for tool in world.user_tools if tool.effect == "read"}
+        self._reads = world.reading()
         self._tools: Sequence[ToolSpec] = ()
         self.own: dict[str, OwnTool] = {}
         """Tools that the line answers itself."""

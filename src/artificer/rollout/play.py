@@ -16,9 +16,11 @@ from artificer.core.trace import Trace
 from artificer.rollout.agents import check, opened
 from artificer.rollout.episode import play
 from artificer.rollout.line import Limits
+from artificer.rollout.metered import Budget, metered
 from artificer.rollout.parties import agent_maker, user_maker
 from artificer.rollout.replay import judged
 from artificer.rollout.search import close_models, search_of
+from artificer.rollout.telling import gone
 from artificer.rollout.users import user_model
 from artificer.run.stage import Reject, RowFunction
 from artificer.worlds.base import World
@@ -50,6 +52,7 @@ class Play(Struct, frozen=True):
         error_rate: of the oracle's injected errors.
         trials: plays of each task; above 1 the children of a row's key are numbered.
         search: how each play is explored; see `rollout.search`.
+        budget: what the agent's models may take here.
     """
 
     source: str
@@ -61,6 +64,7 @@ class Play(Struct, frozen=True):
     trials: int = 1
     limits: Limits = Limits()
     search: str = "linear"
+    budget: Budget = Budget()
 
     def __post_init__(self) -> None:
         check(self.agent)
@@ -71,7 +75,7 @@ class Play(Struct, frozen=True):
     @asynccontextmanager
     async def _made(self) -> AsyncGenerator[RowFunction]:
         world = World.of(self.source, **self.options)
-        models = opened(self.agent)
+        models = metered(opened(self.agent), self.budget)
         model = next(iter(models.values()), None)
         guide = self.guide(world) if self.agent.startswith("scripted:oracle") else None
         agent = agent_maker(self.agent, guide, models=models, error_rate=self.error_rate)
@@ -96,10 +100,11 @@ class Play(Struct, frozen=True):
 
 class Judge(Struct, frozen=True):
     """Builder: judges a `Played` by its task's checks; what does not pass is rejected with the name of the first
-    check that failed.
+    check that failed, and what ended because a model, a user or a world was gone with that reason (`agent_error`, ...).
 
     Args:
-        keep_failed: pass failed traces on (with their verdicts) instead, e.g. for evaluation.
+        keep_failed: pass failed traces on (with their verdicts) instead, e.g. for evaluation; never those where
+            somebody was gone, which say nothing of the agent.
     """
 
     source: str
@@ -114,6 +119,8 @@ class Judge(Struct, frozen=True):
         world = World.of(self.source, **self.options)
 
         async def row(key: str, played: Played) -> Trace | Reject:
+            if (ended := gone(played.trace)) is not None:
+                return Reject(ended[0].value, ended[1], item=played.trace)
             trace = await judged(played.task, world, played.trace, by_name(played.task.checks))
             if "chosen" in trace.lineage and trace.answer is None and not self.keep_failed:
                 return Reject("search", "it found no answer", item=trace)

@@ -6,9 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Protocol
 
+from artificer.core.errors import BudgetSpent
 from artificer.run.chain import Chain, Commit, Work, open_chain
 
 Play = Callable[[Work], Awaitable[None]]
+
+_AT_ONCE = 8
 
 
 class Engine(Protocol):
@@ -26,22 +29,42 @@ class Engine(Protocol):
 
 async def each_row(play: Play, works: Iterator[Work], finished: Callable[[], None], concurrency: int) -> None:
     """Plays rows, `concurrency` at a time, each pulled when there is room for it. The first error cancels the others
-    and is raised.
+    and is raised; `BudgetSpent` is raised when the others have ended.
+
+    Lanes are begun a few at a time, with what has arrived in between served first: the first rows end early, and a
+    server is not met by all connections at once.
     """
+    spent: list[BudgetSpent] = []
+    over = False
 
     async def lane() -> None:
-        for work in works:
-            await play(work)
+        nonlocal over
+        while not spent:
+            work = next(works, None)
+            if work is None:
+                over = True
+                return
+            try:
+                await play(work)
+            except BudgetSpent as error:
+                spent.append(error)
+                return
             finished()
             await asyncio.sleep(0)  # rows that never wait would otherwise keep signals and progress waiting
 
     failure: BaseException | None = None
     try:
         async with asyncio.TaskGroup() as group:
-            for _ in range(max(1, concurrency)):
+            for begun in range(1, max(1, concurrency) + 1):
                 group.create_task(lane())
+                if begun % _AT_ONCE == 0:
+                    await asyncio.sleep(0)
+                if over or spent:
+                    break
     except BaseExceptionGroup as errors:
         failure = errors.exceptions[0]
+    if failure is None and spent:
+        failure = spent[0]
     if failure is not None:  # raised out here, so that its own cause stays with it
         raise failure
 

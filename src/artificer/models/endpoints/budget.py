@@ -17,7 +17,7 @@ import asyncio
 
 from msgspec import Struct
 
-from artificer.core.errors import ArtificerError
+from artificer.core.errors import BudgetSpent
 from artificer.models.base import Counts, Spent
 from artificer.models.endpoints.target import Caps
 
@@ -55,13 +55,13 @@ class Budget:
         """Holds what a request of `size` bytes may take.
 
         Raises:
-            ArtificerError: a limit is reached.
+            BudgetSpent: a limit is reached.
         """
         hold = Hold(size // _BYTES + 1, tokens_out)
         while (over := self._over(hold)) is not None:
             if not self._held:
                 self._release()
-                raise ArtificerError(
+                raise BudgetSpent(
                     f"The limit of {over} is reached.",
                     where=f"{self._name}, after {self._told()}",
                     remedy="raise the limit in the model string and continue the run: what is finished is kept",

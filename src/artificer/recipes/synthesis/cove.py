@@ -17,6 +17,7 @@ from artificer.core.tasks import Task
 from artificer.core.trace import Trace
 from artificer.recipes import Anchor, Recipe
 from artificer.rollout.play import GuideMaker, Judge, Play, own_guide
+from artificer.rollout.telling import telling
 from artificer.run.stage import Stage, each
 from artificer.synthesis.goals import GoalSpec
 from artificer.synthesis.tasks import Goals, Rewords, Words
@@ -76,7 +77,7 @@ def stages(k: Knobs, guide: GuideMaker = own_guide) -> list[Stage]:
     return [
         each("goals", Goals(k.world, k.options, spec, k.seed, guide)),
         *([each("words", words, keep="tasks", of=Task)] if k.model is None else [each("words", words, of=Task), _reworded(k.model)]),
-        each("play", Play(k.world, k.options, k.agent, k.user, guide, k.errors, k.trials)),
+        each("play", Play(k.world, k.options, k.agent, k.user, guide, k.errors, k.trials), tell=telling(k.agent)),
         each("judge", Judge(k.world, k.options), keep="traces", of=Trace),
     ]
 
