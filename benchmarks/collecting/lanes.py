@@ -139,6 +139,7 @@ def barrier(url: str, rows: int, concurrency: int, folder: Path) -> dict[str, ob
         return done
 
     began, cpu = time.perf_counter(), time.process_time()
+    print(json.dumps({"began": time.monotonic()}), flush=True)
     done = asyncio.run(run())
     return {"wall_s": time.perf_counter() - began, "cpu_s": time.process_time() - cpu, "done": done}
 
