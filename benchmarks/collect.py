@@ -175,7 +175,7 @@ def heavy(asked: argparse.Namespace) -> dict[str, Any]:
 
 def wide(asked: argparse.Namespace) -> dict[str, Any]:
     with endpoint("--latency-ms", WIDE_LATENCY_MS) as url:
-        found = lane("artificer", url, WIDE_ROWS, WIDE_ROWS, WIDE_LATENCY_MS)
+        found = lane("artificer", url, WIDE_ROWS, WIDE_ROWS, WIDE_LATENCY_MS, options=f"?parallel={WIDE_ROWS}&start={WIDE_ROWS}")
     show(f"artificer, {WIDE_ROWS} in flight", found)
     print(f"{'':<28} {found['in_flight_at_endpoint']} waited at once; {found['done']} traces, rejected {found['rejects']}")
     return {"wide": found}
