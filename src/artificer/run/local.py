@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from artificer.core.errors import BudgetSpent
 from artificer.run.chain import Chain, Commit, Work, open_chain
 
-Play = Callable[[Work], Awaitable[None]]
+W = TypeVar("W")
 
 _AT_ONCE = 8
 
@@ -27,7 +27,7 @@ class Engine(Protocol):
     async def aclose(self) -> None: ...
 
 
-async def each_row(play: Play, works: Iterator[Work], finished: Callable[[], None], concurrency: int) -> None:
+async def each_row(play: Callable[[W], Awaitable[None]], works: Iterator[W], finished: Callable[[], None], concurrency: int) -> None:
     """Plays rows, `concurrency` at a time, each pulled when there is room for it. The first error cancels the others
     and is raised; `BudgetSpent` is raised when the others have ended.
 
