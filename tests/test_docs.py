@@ -11,7 +11,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-RUNNABLE = ("docs/tasks.md", "docs/play.md", "docs/report.md", "docs/train.md", "docs/evaluate.md", "docs/recipes/cove.md", "README.md")
+RUNNABLE = (
+    "docs/dialects.md",
+    "docs/tasks.md",
+    "docs/play.md",
+    "docs/report.md",
+    "docs/train.md",
+    "docs/evaluate.md",
+    "docs/recipes/cove.md",
+    "README.md",
+)
 PAGES = sorted(str(path.relative_to(ROOT)) for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")))
 
 
