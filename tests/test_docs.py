@@ -21,6 +21,7 @@ RUNNABLE = (
     "docs/models.md",
     "docs/answers.md",
     "docs/search.md",
+    "docs/dialects.md",
     "docs/recipes/cove.md",
     "README.md",
 )
