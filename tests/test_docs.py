@@ -15,6 +15,7 @@ RUNNABLE = (
     "docs/tasks.md",
     "docs/play.md",
     "docs/agents.md",
+    "docs/users.md",
     "docs/report.md",
     "docs/train.md",
     "docs/evaluate.md",
