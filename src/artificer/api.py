@@ -27,8 +27,10 @@ from artificer.core.errors import ArtificerError, RunError, SourceError
 from artificer.core.tasks import Task
 from artificer.core.tools import ToolSpec
 from artificer.core.trace import Trace
+from artificer.models.base import Model
 from artificer.recipes import Recipe, knobs_of, recipe_named
 from artificer.rollout.again import Rollout, check_search, rollout_stages
+from artificer.rollout.audit import Audited, audit_run
 from artificer.rollout.metered import Budget
 from artificer.rollout.play import GuideMaker, own_guide
 from artificer.rollout.proof import Proof, verify_run, world_of
@@ -378,6 +380,28 @@ def convert(run: str | Path, out: str | Path, *, to: str = "chat", policy: bool 
             raise ArtificerError("this file is there already", where=str(out), remedy="choose another name, or remove it") from error
         except OSError as error:
             raise ArtificerError(f"the file cannot be written: {error.strerror}", where=str(out), remedy="choose another place") from error
+
+
+def audit(run: str | Path, *, judge: str | None = None) -> list[Audited]:
+    """Of every failed row of a run, whose fault it was, with the evidence; `rollout.audit.shares` counts them.
+
+    Args:
+        judge: a model string: settles what rules leave undecided.
+
+    Raises:
+        ArtificerError: the folder cannot be read, or the model cannot be used.
+    """
+
+    async def look() -> list[Audited]:
+        model = Model.of(judge) if judge is not None else None
+        try:
+            with RunFolder.open(run) as folder:
+                return await audit_run(folder, model)
+        finally:
+            if model is not None:
+                await model.close()
+
+    return run_async(look())
 
 
 def stats(run: str | Path) -> RunStats:

@@ -10,7 +10,7 @@ from artificer.checks.confirmed import affirms, asks
 from artificer.checks.effects import describe
 from artificer.checks.leaks import gold_ids, states, without_facts
 from artificer.checks.talk import CORRECTS, names, overlap, slots, want_of
-from artificer.checks.values import clip, fold, freeze, occurs, scalars, shown
+from artificer.checks.values import clip, fold, freeze, scalars, shown
 from artificer.core.verdicts import StopReason
 
 _AS_AGENT = re.compile(
@@ -105,10 +105,21 @@ def _contradicts(case: Case) -> Iterator[Fault]:
                 found = pattern.search(fold(text))
                 if found is None or value in found[1] or fold(fact.phrase).startswith(found[0]):
                     continue
-                others = any(occurs(found[0], fold(other.phrase)) for other in case.talk.facts)  # it is another fact's turn
+                others = _within(found.span(1), fold(text), [other.phrase for other in case.talk.facts])  # it is another fact's turn
                 if not others and not any(later >= at for later in case.talk.said(fact)):
                     yield Fault("user", "contradicts", f"the user says {found[0]!r}, the goal has {clip(fact.phrase)!r}", at)
                     break
+
+
+def _within(span: tuple[int, int], folded: str, phrases: Iterable[str]) -> bool:
+    """Whether a stretch of a text is part of one of the phrases as it stands there."""
+    for phrase in map(fold, phrases):
+        at = folded.find(phrase) if phrase else -1
+        while at >= 0:
+            if at < span[1] and span[0] < at + len(phrase):
+                return True
+            at = folded.find(phrase, at + 1)
+    return False
 
 
 def _invented(case: Case) -> Iterator[Fault]:

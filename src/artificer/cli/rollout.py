@@ -47,7 +47,8 @@ def command(
         with a kind before it (react:MODEL, code:MODEL, plan:MODEL, router:MODEL) and middleware after bars, as in
         "react:MODEL | compress:chars=2000 | reflect".
     user
-        The simulated user.
+        The simulated user: goal (scripted), or llm:MODEL; with manners after bars, as in
+        "goal | vague | misstates:rate=0.3" or "llm:MODEL | persona:text='a student' | impatient". See docs/users.md.
     world
         Use this source instead of the one the run names.
     options

@@ -7,7 +7,7 @@ labels, and must point at messages that are there. `Audit` is the same as a stag
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -31,7 +31,7 @@ from artificer.rollout.play import Played
 from artificer.rollout.proof import played_rows
 from artificer.rollout.replay import conversation
 from artificer.run.stage import Reject, RowFunction
-from artificer.run.store import RunFolder
+from artificer.run.store import Rejected, RunFolder
 
 _LONG = 600
 _INSTRUCTIONS = """You are shown a conversation between a simulated user and an agent that uses tools, which failed, and what the user was told to
@@ -88,8 +88,8 @@ class Offered(Struct, frozen=True):
 
 
 def audit_trace(task: Task, trace: Trace, world: Offered) -> Blame | None:
-    """Whose fault a judged trace's failure is, by rules; None when it passed. Of several branches the best-scored is
-    looked at, the last of them.
+    """Whose fault a judged trace's failure is, by rules; None when it passed. Of several branches the one that a search
+    chose is looked at, else the best-scored, the last of them.
     """
     if trace.passed:
         return None
@@ -97,11 +97,17 @@ def audit_trace(task: Task, trace: Trace, world: Offered) -> Blame | None:
         sides: dict[StopReason, Label] = {StopReason.user_error: "user", StopReason.agent_error: "agent", StopReason.world_error: "world"}
         stop = next(iter(trace.stop.values()), StopReason.user_error)
         return Blame(sides.get(stop, "undecided"))
-    leaf = max(trace.verdicts, key=lambda at: (trace.verdicts[at].score, at))
+    leaf = _leaf(trace)
     nodes = trace.branch(leaf)
-    tools = offered(world.tools, task)
-    episode = Episode(task, tools, conversation(nodes), trace.effects.get(leaf, ()), trace.stop[leaf], world.policy, None, world.user_tools)
+    tools, stop = offered(world.tools, task), trace.stop.get(leaf, StopReason.cancelled)
+    episode = Episode(task, tools, conversation(nodes), trace.effects.get(leaf, ()), stop, world.policy, None, world.user_tools)
     return audit(episode, trace.verdicts[leaf])
+
+
+def _leaf(trace: Trace) -> int:
+    if "chosen" in trace.lineage and trace.answer in trace.verdicts:
+        return trace.lineage["chosen"]
+    return max(trace.verdicts, key=lambda at: (trace.verdicts[at].score, at), default=len(trace.nodes) - 1)
 
 
 async def settled(task: Task, trace: Trace, blame: Blame, judge: Model | None) -> Blame:
@@ -110,7 +116,7 @@ async def settled(task: Task, trace: Trace, blame: Blame, judge: Model | None) -
     """
     if judge is None or blame.label != "undecided" or not trace.nodes:
         return blame
-    leaf = max(trace.verdicts, key=lambda at: (trace.verdicts[at].score, at)) if trace.verdicts else len(trace.nodes) - 1
+    leaf = _leaf(trace)
     nodes = trace.branch(leaf)
     shown = "\n".join(_line(at, node) for at, node in enumerate(nodes))
     asked = f"What the user was told:\n{brief_of(task)}\n\nThe conversation, a JSON record a line:\n{shown}"
@@ -151,14 +157,13 @@ def failures(run: RunFolder) -> Iterator[tuple[str, Played]]:
     for key, played in played_rows(run):
         if not played.trace.passed:
             yield key, played
-    dropped = {row.key: row for row in run.rejects() if row.item is not None}
-    if not dropped:
-        return
-    tasks = {key.partition("/")[0] for key in dropped}
-    for key, task in run.read("tasks", Task):
-        if key not in tasks and key not in dropped:
-            continue
-        for row in [row for name, row in dropped.items() if name == key or name.startswith(f"{key}/")]:
+    dropped: defaultdict[str, list[Rejected]] = defaultdict(list)
+    for row in run.rejects():
+        steps = row.key.split("/") if row.item is not None else []
+        for length in range(1, len(steps) + 1):  # a task's key, or that of a play of it
+            dropped["/".join(steps[:length])].append(row)
+    for key, task in run.read("tasks", Task) if dropped else ():
+        for row in dropped.get(key, ()):
             try:
                 trace = msgspec.convert(row.item, Trace, str_keys=True)
             except msgspec.ValidationError:

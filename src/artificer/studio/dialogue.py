@@ -38,7 +38,7 @@ def _turns(nodes: list[Node]) -> list[Child]:
         message = node.message
         if message.role in ("user", "assistant") and message.text:
             out.append(_said(message, node.notes))
-        out += [_call(call, results.get(call.id)) for call in message.calls]
+        out += [_call(call, results.get(call.id), message.role == "user") for call in message.calls]
     return out
 
 
@@ -49,7 +49,8 @@ def _said(message: Message, notes: Notes) -> Html:
     return h("div", {"class": f"say {message.role}"}, h("small", None, who), message.text)
 
 
-def _call(call: ToolCall, answered: Node | None) -> Html:
+def _call(call: ToolCall, answered: Node | None, own: bool = False) -> Html:
+    """A call; `own`: the user made it, with a tool of their own, and the agent does not see it."""
     result = answered.message.result if answered is not None else None
     refused = result is None or result.error is not None
     line = f"{call.name}({', '.join(f'{name}={_json(value)}' for name, value in call.arguments.items())})"
@@ -57,7 +58,7 @@ def _call(call: ToolCall, answered: Node | None) -> Html:
     return h(
         "div",
         {"class": "call refused" if refused else "call"},
-        h("details", None, h("summary", None, line), _result(result)),
+        h("details", None, h("summary", None, line, h("small", None, " · the user's own tool") if own else None), _result(result)),
         h("div", {"class": "fx bad"}, f"{outcome}: {result.detail or ''}" if result is not None else outcome) if outcome else None,
         h("p", {"class": "meta"}, f"wrappers: {_json(answered.notes['wrapper'])}") if answered is not None and "wrapper" in answered.notes else None,
         _effects("", answered.effects) if answered is not None and answered.effects else None,

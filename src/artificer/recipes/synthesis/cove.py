@@ -41,7 +41,7 @@ class Knobs(Struct, frozen=True):
         errors: how often the oracle makes a plausible mistake first.
         trials: plays of each task.
         agent: scripted:oracle, a model, or another agent such as "react:MODEL | reflect".
-        user: the simulated user.
+        user: the simulated user: goal, or llm:MODEL; with manners after bars, e.g. "goal | vague | misstates:rate=0.3".
         part: all, or the train or test share of rows and phrasings.
         phrasing: the same for phrasings alone, where they are to be of another share than the rows.
         only: tables or tool groups to keep to.
