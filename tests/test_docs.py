@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[1]
 RUNNABLE = (
     "docs/tasks.md",
     "docs/play.md",
+    "docs/collect.md",
     "docs/agents.md",
     "docs/users.md",
     "docs/report.md",

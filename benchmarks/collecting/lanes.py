@@ -149,7 +149,13 @@ LANES = {"artificer": artificer, "floor": floor, "barrier": barrier}
 
 def main() -> None:
     lane, url, rows, concurrency, folder = sys.argv[1:]
-    found = LANES[lane](url, int(rows), int(concurrency), Path(folder))
+    if lane.startswith("peer:"):
+        from peers import PEERS
+
+        play = PEERS[lane.removeprefix("peer:")]
+    else:
+        play = LANES[lane]
+    found = play(url, int(rows), int(concurrency), Path(folder))
     print(json.dumps(found | {"rss_mb": peak_mb()}), flush=True)
 
 

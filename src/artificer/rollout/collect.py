@@ -50,33 +50,31 @@ async def collect(
     """
     chosen = standard() if checks is None else checks
     waiting = ((task, trial) for task in tasks for trial in range(trials))
-    done: asyncio.Queue[Trace | None] = asyncio.Queue(maxsize=max(1, concurrency))
+    done: asyncio.Queue[Trace | None] = asyncio.Queue()
+    room = asyncio.Semaphore(max(1, concurrency))
 
     async def once(work: tuple[Task, int]) -> None:
         task, trial = work
         trace = await play(task, world, agent, user, trial=trial, limits=limits)
-        await done.put(await judged(task, world, trace, chosen))
+        trace = await judged(task, world, trace, chosen)
+        await room.acquire()  # a slow reader is waited for
+        done.put_nowait(trace)
 
     async def all_of_them() -> None:
         try:
             await each_row(once, waiting, _nothing, concurrency)
         finally:
-            if not _cancelled():  # then nobody reads on
-                await done.put(None)
+            done.put_nowait(None)
 
     running = asyncio.create_task(all_of_them())
     try:
         while (trace := await done.get()) is not None:
+            room.release()
             yield trace
         await running
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-
-
-def _cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 def _nothing() -> None:
