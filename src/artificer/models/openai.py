@@ -62,7 +62,7 @@ class ChatCompletions(Dialect):
         return b"".join(pieces)
 
     def decode(self, answer: bytes, request: Request) -> Reply | None:
-        return read(answer, bool(request.tools) and request.schema is None)
+        return read(answer, bool(request.tools) and request.schema is None, request.tools)
 
     def _tail(self, request: Request) -> bytes:
         """What follows the tools; the same for all requests of an agent."""
@@ -151,11 +151,12 @@ _decode = msgspec.json.Decoder(_Answer).decode
 _ENDED = frozenset({None, "stop", "tool_calls", "function_call", ""})
 
 
-def read(answer: bytes, calls_in_text: bool = True) -> Reply | None:
+def read(answer: bytes, calls_in_text: bool = True, tools: Sequence[ToolSpec] = ()) -> Reply | None:
     """The reply that an answer holds; None when it is none (cut off, no choice in it, not of this format).
 
     Args:
         calls_in_text: look for calls in the text when there are no others.
+        tools: what was offered; tells which arguments are text where a dialect does not.
     """
     try:
         found = _decode(answer)
@@ -172,8 +173,8 @@ def read(answer: bytes, calls_in_text: bool = True) -> Reply | None:
     if problem or calls or not text or not calls_in_text:
         error = ErrorKind.unparsable_call if problem else None
         return Reply(Message("assistant", text, thoughts, calls), usage, text, repairs, error, problem, tokens, notes)
-    parsed = parse(text)
-    message = Message("assistant", parsed.text, thoughts, parsed.calls)
+    parsed = parse(text, tools=tools)
+    message = Message("assistant", parsed.text, thoughts or parsed.reasoning, parsed.calls)
     return Reply(message, usage, text, repairs + parsed.repairs, parsed.error, parsed.detail, tokens, notes)
 
 
