@@ -54,14 +54,11 @@ def _malformed(case: Case) -> Iterator[Fault]:
 
 
 def _checked(case: Case) -> Iterator[Fault]:
-    """What checks of conduct found: guesses, writes without leave, writes for nothing."""
-    kinds = {"grounded": "ungrounded", "confirmed": "unconfirmed", "redundancy": "redundant"}
-    for name, kind in kinds.items():
+    """What checks of conduct found: guesses, and writes without leave."""
+    for name, kind in (("grounded", "ungrounded"), ("confirmed", "unconfirmed")):
         part = case.parts.get(name)
-        if part is not None and not (name == "redundancy" and not part.numbers.get("red")):
-            for text in part.evidence[:3]:
-                if name != "redundancy" or text.startswith("redundant"):
-                    yield Fault("agent", kind, text)
+        for text in part.evidence[:3] if part is not None else ():
+            yield Fault("agent", kind, text)
 
 
 def _written(case: Case, asked: int | None) -> Iterator[Fault]:
@@ -115,6 +112,9 @@ def outcomes(case: Case, found: Sequence[Fault]) -> list[Fault]:
     if "told" in case.parts or ("upstream" in case.parts and ErrorKind.not_told in case.parts["upstream"].kinds):
         part = case.parts.get("told") or case.parts["upstream"]
         faults += [Fault("agent", "not_told", text) for text in part.evidence[:3]]
+    part = case.parts.get("redundancy")
+    if part is not None and part.numbers.get("red"):
+        faults += [Fault("agent", "redundant", text) for text in part.evidence if text.startswith("redundant")][:3]
     if not faults and not found and case.episode.stop in _LIMITS and not case.talk.unsaid:
         faults.append(Fault("agent", "too_long", f"all was said, and the agent came to no end ({case.episode.stop.value})"))
     return faults

@@ -100,7 +100,7 @@ def _contradicts(case: Case) -> Iterator[Fault]:
         for before, value, after in slots(fact) if fact.value is not None else ():
             if len(before.strip()) + len(after.strip()) < 6:
                 continue
-            pattern = re.compile(rf"{re.escape(before)}(.{{1,60}}?){re.escape(after)}(?=$|[.,;!?\s])")
+            pattern = re.compile(rf"{re.escape(before)}(.{{1,60}}?){re.escape(after)}(?=[.,;!?]*(?:\s|$))")
             for at, text in case.talk.user:
                 found = pattern.search(fold(text))
                 if found is None or value in found[1] or fold(fact.phrase).startswith(found[0]):
@@ -124,7 +124,8 @@ def _within(span: tuple[int, int], folded: str, phrases: Iterable[str]) -> bool:
 
 def _invented(case: Case) -> Iterator[Fault]:
     """A value that the user cannot know: a cause where the agent took it up."""
-    told: set[object] = set()
+    ids = gold_ids(case.episode.task, case.episode.tools) if case.episode.tools else []
+    told: set[object] = {freeze(value) for value in ids}  # these were leaked, not made up
     for one in case.talk.calls:
         if one.actor == "user":
             continue

@@ -100,19 +100,30 @@ class Talk:
         return next(((index, text) for index, text in self.user if index > at), None)
 
     @cached_property
-    def known(self) -> Known:
-        """All that the user may state: the goal, the user's own lines, what the agent said, what the user's tools showed."""
+    def _goals(self) -> Known:
+        """What the user was told: the goal and the user's own lines."""
         known = Known("", {})
         task = self.episode.task
-        for text in (task.prompt, *task.goal.script.values(), *(fact.phrase for fact in self.facts), *(text for _, text in self.agent)):
+        for text in (task.prompt, *task.goal.script.values(), *(fact.phrase for fact in self.facts)):
             known.hear(text)
         for fact in self.facts:
             for value in scalars(fact.value):
                 known.hear(str(value))
+        return known
+
+    def _learnt(self, at: int) -> Known:
+        """What the user heard from the agent, and saw on devices of their own, before message `at`."""
+        known = Known("", {})
+        for place, text in self.agent:
+            if place < at:
+                known.hear(text)
         for call in self.calls:
-            if call.actor == "user" and call.result is not None:
+            if call.actor == "user" and call.result is not None and call.at < at:
                 known.learn_result(call.result)
         return known
+
+    def _may_state(self, value: Json, at: int) -> bool:
+        return any(known.somewhere(form) for known in (self._goals, self._learnt(at)) for form in _forms(value))
 
     @cached_property
     def inventions(self) -> list[tuple[int, str]]:
@@ -122,27 +133,23 @@ class Talk:
         for at, text in self.user:
             for groups in _CLAIMS.findall(text):
                 value = next(group for group in groups if group)
-                if not self._knows(value):
+                if not self._may_state(value, at):
                     found.append((at, value))
         return found
 
-    def _knows(self, value: str) -> bool:
-        if self.known.somewhere(value):
-            return True
-        try:
-            return self.known.somewhere(float(value.replace(",", "")))
-        except ValueError:
-            return False
-
     def user_said(self, value: Json) -> list[int]:
-        """Messages in which the user states a value that is none of the goal's."""
-        if value is None or isinstance(value, bool) or value == "" or self.known.somewhere(value):
+        """Messages in which the user states a value that is none of the goal's and that nobody had told the user. When the
+        first mention is not the user's own, none.
+        """
+        if value is None or isinstance(value, bool) or value == "":
             return []
         found: list[int] = []
         for at, text in self.user:
             heard = Known("", {})
             heard.hear(text)
             if heard.somewhere(value):
+                if not found and self._may_state(value, at):
+                    return []
                 found.append(at)
         return found
 
@@ -151,6 +158,16 @@ class Talk:
         here = next((text for index, text in self.user if index == at), "")
         after = self.answer(at)
         return bool(CORRECTS.search(here)) or (after is not None and bool(CORRECTS.search(after[1])))
+
+
+def _forms(value: Json) -> list[Json]:
+    """A value, and where it is a text that writes a number, the number."""
+    if not isinstance(value, str):
+        return [value]
+    try:
+        return [value, float(value.replace(",", ""))]
+    except ValueError:
+        return [value]
 
 
 def want_of(fact: Fact) -> int:

@@ -1,11 +1,13 @@
-"""An outside package: a world (`lamps:2`), a wrapper, a search, a recipe made of CoVe's stages and one check of its own."""
+"""An outside package: a world (`lamps:2`), a wrapper, a search, two users, a recipe made of CoVe's stages and one check of its own."""
 
 from __future__ import annotations
 
 from msgspec import Struct
 
+from artificer.agents.base import User, View
+from artificer.agents.users.modifiers import Modifier, again
 from artificer.checks.base import Episode
-from artificer.core.messages import ToolCall, ToolResult
+from artificer.core.messages import Message, ToolCall, ToolResult
 from artificer.core.tasks import Start, Task
 from artificer.core.trace import Trace
 from artificer.core.verdicts import CheckResult, ErrorKind, StopReason
@@ -132,3 +134,25 @@ class Twice:
 
 def twice(options: dict[str, str]) -> Twice:
     return Twice()
+
+
+class Shouts(Modifier):
+    """Says everything loudly, now and then."""
+
+    name = "shouts"
+
+    def change(self, view, said):
+        return again(said.whole, said.text + "!") if self.happens() else said.whole
+
+
+def mute(task: Task, trial: int, turns: str = "1") -> User:
+    """A user who says the prompt, `turns` times."""
+
+    class Mute(User):
+        left = int(turns)
+
+        async def speak(self, view: View) -> Message | None:
+            self.left -= 1
+            return Message("user", task.prompt) if self.left >= 0 else None
+
+    return Mute()

@@ -41,7 +41,7 @@ def another(value: Json, rng: Random) -> str | None:
         return None
     try:
         return (datetime.date.fromisoformat(value) + datetime.timedelta(days=rng.choice((-2, -1, 1, 7)))).isoformat()
-    except ValueError:
+    except (ValueError, OverflowError):
         return _respelt(value, rng)
 
 
