@@ -33,7 +33,7 @@ from latency import TURNS, batched, paths, pulled  # noqa: E402
 
 HEAVY_ROWS = 256
 WIDE_ROWS = 10_000
-WIDE_LATENCY_MS = 5_000
+WIDE_LATENCY_MS = 10_000
 FAULTY = "?timeout=1.5&tries=4"
 """Of the model in the fault lane: answers that hang come later than this, and a row may lose its model."""
 PEERS = {"openai": "openai", "inspect_ai": "inspect_ai"}
