@@ -9,6 +9,7 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -23,6 +24,25 @@ def peak_mb() -> float:
     """This process's own highest resident memory (`ru_maxrss` would carry the parent's over)."""
     status = Path("/proc/self/status").read_text()
     return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) / 1024
+
+
+def begin() -> tuple[float, float]:
+    """Says that a lane begins; the wall clock and the CPU clock then."""
+    print(json.dumps({"began": time.monotonic()}), flush=True)
+    return time.perf_counter(), time.process_time()
+
+
+async def in_lanes(play: Callable[[int], Awaitable[None]], rows: int, concurrency: int) -> None:
+    """A bare loop's way to play rows, `concurrency` at a time."""
+    waiting = iter(range(rows))
+
+    async def lane() -> None:
+        for row in waiting:
+            await play(row)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(concurrency):
+            group.create_task(lane())
 
 
 def tasks_in(folder: Path, rows: int) -> None:
@@ -56,8 +76,7 @@ def artificer(url: str, rows: int, concurrency: int, folder: Path) -> dict[str, 
 
     _ = (function_calling, openai, play)
     tasks_in(folder / "tasks", rows)
-    began, cpu = time.perf_counter(), time.process_time()
-    print(json.dumps({"began": time.monotonic()}), flush=True)
+    began, cpu = begin()
     summary = api.rollout(folder / "tasks", out=folder / "run", agent=f"openai:mock@{url}", concurrency=concurrency)
     wall, cpu = time.perf_counter() - began, time.process_time() - cpu
     judged = summary["judge"]
@@ -98,19 +117,11 @@ def floor(url: str, rows: int, concurrency: int, folder: Path) -> dict[str, obje
                 return
 
     async def run() -> None:
-        waiting = iter(range(rows))
-
-        async def lane() -> None:
-            for row in waiting:
-                await play(row, session)
-
         connector = aiohttp.TCPConnector(limit=0)
-        async with aiohttp.ClientSession(connector=connector, headers={"Content-Type": "application/json"}) as session, asyncio.TaskGroup() as group:
-            for _ in range(concurrency):
-                group.create_task(lane())
+        async with aiohttp.ClientSession(connector=connector, headers={"Content-Type": "application/json"}) as session:
+            await in_lanes(lambda row: play(row, session), rows, concurrency)
 
-    began, cpu = time.perf_counter(), time.process_time()
-    print(json.dumps({"began": time.monotonic()}), flush=True)
+    began, cpu = begin()
     asyncio.run(run())
     return {"wall_s": time.perf_counter() - began, "cpu_s": time.process_time() - cpu, "done": len(kept)}
 
@@ -138,8 +149,7 @@ def barrier(url: str, rows: int, concurrency: int, folder: Path) -> dict[str, ob
         await model.close()
         return done
 
-    began, cpu = time.perf_counter(), time.process_time()
-    print(json.dumps({"began": time.monotonic()}), flush=True)
+    began, cpu = begin()
     done = asyncio.run(run())
     return {"wall_s": time.perf_counter() - began, "cpu_s": time.process_time() - cpu, "done": done}
 

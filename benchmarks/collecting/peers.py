@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import shop
-from lanes import order
+from lanes import begin, in_lanes, order
 
 
 def by_openai(url: str, rows: int, concurrency: int, folder: Path) -> dict[str, object]:
@@ -36,17 +36,10 @@ def by_openai(url: str, rows: int, concurrency: int, folder: Path) -> dict[str, 
                 return
 
     async def run() -> None:
-        waiting = iter(range(rows))
+        async with AsyncOpenAI(base_url=url, api_key="none") as client:
+            await in_lanes(lambda row: play(row, client), rows, concurrency)
 
-        async def lane() -> None:
-            for row in waiting:
-                await play(row, client)
-
-        async with AsyncOpenAI(base_url=url, api_key="none") as client, asyncio.TaskGroup() as group:
-            for _ in range(concurrency):
-                group.create_task(lane())
-
-    began, cpu = _begin()
+    began, cpu = begin()
     asyncio.run(run())
     return {"wall_s": time.perf_counter() - began, "cpu_s": time.process_time() - cpu, "done": len(kept)}
 
@@ -93,7 +86,7 @@ def by_inspect(url: str, rows: int, concurrency: int, folder: Path) -> dict[str,
 
     os.environ["OPENAI_API_KEY"] = "none"
     asked = Task(dataset=[Sample(order(row), id=row) for row in range(rows)], solver=[use_tools(price(), add(), total()), generate()])
-    began, cpu = _begin()
+    began, cpu = begin()
     logs = eval(
         asked,
         model="openai/mock",
@@ -106,11 +99,6 @@ def by_inspect(url: str, rows: int, concurrency: int, folder: Path) -> dict[str,
     )
     done = len(logs[0].samples or []) if logs[0].status == "success" else 0
     return {"wall_s": time.perf_counter() - began, "cpu_s": time.process_time() - cpu, "done": done}
-
-
-def _begin() -> tuple[float, float]:
-    print(json.dumps({"began": time.monotonic()}), flush=True)
-    return time.perf_counter(), time.process_time()
 
 
 PEERS = {"openai": by_openai, "inspect_ai": by_inspect}

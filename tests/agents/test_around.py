@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from saying import Lines
 
 from artificer.agents.around.backtrack import Backtrack
 from artificer.agents.around.compress import Compress, shortened
@@ -24,23 +25,8 @@ from artificer.core.messages import Message, ToolCall, ToolResult
 from artificer.core.tools import ToolSpec
 from artificer.core.trace import Node, Trace
 from artificer.core.verdicts import ErrorKind, StopReason
-from artificer.models.base import Counts, Model, Reply, Request
+from artificer.models.base import Counts, Reply, Request
 from artificer.worlds.base import World
-
-
-class Lines(Model):
-    """Says its lines in order; keeps what it was asked."""
-
-    name = "scripted:lines"
-
-    def __init__(self, *lines: str | Reply) -> None:
-        self.left = list(lines)
-        self.asked: list[Request] = []
-
-    async def reply(self, request: Request) -> Reply:
-        self.asked.append(request)
-        line = self.left.pop(0)
-        return line if isinstance(line, Reply) else Reply(Message("assistant", line), Counts(10, 1), line)
 
 
 class Inner(Agent):

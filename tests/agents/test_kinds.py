@@ -6,6 +6,7 @@ import json
 
 import msgspec
 import pytest
+from saying import Lines
 
 from artificer.agents.asking import UNREADABLE
 from artificer.agents.base import View
@@ -24,22 +25,6 @@ from artificer.rollout.line import Limits
 from artificer.rollout.parties import agent_maker, user_maker
 from artificer.rollout.replay import judged
 from artificer.worlds.base import World
-
-
-class Lines(Model):
-    """Says its lines in order; keeps what it was asked. A line that is a Reply is given as it is."""
-
-    name = "scripted:lines"
-
-    def __init__(self, *lines: str | Reply) -> None:
-        self.left = list(lines)
-        self.asked: list[Request] = []
-
-    async def reply(self, request: Request) -> Reply:
-        self.asked.append(request)
-        line = self.left.pop(0)
-        return line if isinstance(line, Reply) else Reply(Message("assistant", line), Counts(10, 1), line)
-
 
 GONE = Reply(Message("assistant"), Counts(3, 0), error=ErrorKind.transport, detail="gone")
 FIND = ToolSpec("find", "Find things. More words.", {"type": "object", "properties": {"q": {"type": "string"}}, "required": ["q"]})

@@ -27,8 +27,6 @@ UNREADABLE = "unreadable_call"
 """The name under which a call that could not be read is made; the session refuses it, and the model sees why."""
 DEEPEST = 64
 """Levels of nesting that arguments may have."""
-GONE = frozenset({ErrorKind.transport, ErrorKind.timeout, ErrorKind.internal})
-"""Errors of a reply after which there is nobody to go on with."""
 
 
 class Asking:

@@ -22,7 +22,6 @@ from typing import Self, cast
 import msgspec
 
 from artificer.agents.asking import (
-    GONE,
     Asking,
     call_message,
     calls_by_id,
@@ -40,7 +39,7 @@ from artificer.agents.code_text import Form, Written, blocks_text, ends, output_
 from artificer.agents.function_calling import timed
 from artificer.core.messages import Image, Message, Part, Text, ToolCall
 from artificer.core.verdicts import Notes
-from artificer.models.base import Model, Reply, Request, Sampling
+from artificer.models.base import GONE, Model, Reply, Request, Sampling
 from artificer.worlds.code.content import parts
 
 RUN = "run_python"

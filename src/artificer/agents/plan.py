@@ -18,13 +18,13 @@ from typing import cast
 
 import msgspec
 
-from artificer.agents.asking import GONE, Asking, call_message, calls_by_id, choice, number, said, sampling_of, told, toolbox, user_turns
+from artificer.agents.asking import Asking, call_message, calls_by_id, choice, number, said, sampling_of, told, toolbox, user_turns
 from artificer.agents.base import Agent, View
 from artificer.agents.function_calling import timed
 from artificer.agents.plans import Fault, Plan, Step, code_of, faults_of, filled, read_plan
 from artificer.core.canon import Json, digest
 from artificer.core.messages import Message
-from artificer.models.base import Model, Reply, Request, Sampling
+from artificer.models.base import GONE, Model, Reply, Request, Sampling
 
 RUNGS = ("none", "parse", "verify", "execute")
 FAILED = "I could not make a plan that works for this."

@@ -16,12 +16,12 @@ from typing import Self
 
 import msgspec
 
-from artificer.agents.asking import GONE, Asking, call_message, calls_by_id, said, sampling_of, told, toolbox, unreadable
+from artificer.agents.asking import Asking, call_message, calls_by_id, said, sampling_of, told, toolbox, unreadable
 from artificer.agents.base import Agent, View
 from artificer.agents.function_calling import timed
 from artificer.agents.react_text import react_text, read_react
 from artificer.core.messages import Message
-from artificer.models.base import Model, Reply, Request, Sampling
+from artificer.models.base import GONE, Model, Reply, Request, Sampling
 from artificer.models.prompt import FULL, Style
 
 RULES = """You solve what the user asks, one step at a time. Each of your replies is one step, in one of two forms.

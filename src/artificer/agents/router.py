@@ -21,7 +21,6 @@ from typing import Any, Self, cast
 import msgspec
 
 from artificer.agents.asking import (
-    GONE,
     Asking,
     arguments_of,
     call_message,
@@ -42,7 +41,7 @@ from artificer.core.canon import Json
 from artificer.core.errors import SourceError
 from artificer.core.messages import Message
 from artificer.core.tools import ToolSpec, compile_schema, validate_arguments
-from artificer.models.base import Model, Reply, Request, Sampling
+from artificer.models.base import GONE, Model, Reply, Request, Sampling
 
 MOST_CALLS = 5
 MOST_TEXT = 120_000

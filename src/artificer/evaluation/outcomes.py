@@ -18,9 +18,10 @@ from artificer.core.tasks import Task
 from artificer.core.trace import Trace
 from artificer.core.verdicts import ErrorKind, StopReason
 from artificer.evaluation.decisions import Prediction
+from artificer.rollout.telling import GONE
 from artificer.run.store import RunFolder
 
-INFRASTRUCTURE = frozenset({StopReason.agent_error, StopReason.user_error, StopReason.world_error, StopReason.cancelled})
+INFRASTRUCTURE = GONE | {StopReason.cancelled}
 """Stop reasons that no skill of an agent could have changed."""
 PLAYED = frozenset({"play", "judge"})
 """Stages whose rejects are rows of tasks that exist."""
@@ -60,7 +61,7 @@ def outcomes_of(run: RunFolder) -> dict[str, Outcomes]:
             if not isinstance(task_id, str):
                 continue
             try:
-                tries[task_id].append(_try(msgspec.json.decode(msgspec.json.encode(item), type=Trace)))
+                tries[task_id].append(_try(msgspec.convert(item, Trace, str_keys=True)))
             except msgspec.ValidationError:
                 tries[task_id].append((-1, None, ()))
     if not tries:

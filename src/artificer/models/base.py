@@ -101,6 +101,10 @@ class Reply(Struct, frozen=True, omit_defaults=True):
     notes: Notes = {}
 
 
+GONE = frozenset({ErrorKind.transport, ErrorKind.timeout, ErrorKind.internal})
+"""Errors of a reply after which there is nobody to go on with."""
+
+
 class Model(Protocol):
     """Writes the next message. Subclass it; `Model.of` makes one from a model string."""
 

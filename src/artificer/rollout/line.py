@@ -23,8 +23,8 @@ from artificer.core.messages import Message
 from artificer.core.tasks import Effect, Task
 from artificer.core.tools import ToolSpec
 from artificer.core.trace import Node
-from artificer.core.verdicts import ErrorKind, Notes, StopReason
-from artificer.models.base import Reply
+from artificer.core.verdicts import Notes, StopReason
+from artificer.models.base import GONE, Reply
 from artificer.rollout.tree import OwnTool, Tree
 from artificer.worlds.base import Attending, Session, World
 
@@ -32,8 +32,6 @@ WRAPPER = "wrapper"
 """The key of a node's notes under which wrappers say what they did."""
 BEFORE = {"before": True}
 """What stands there on the messages before the conversation."""
-_GONE = frozenset({ErrorKind.transport, ErrorKind.timeout, ErrorKind.internal})
-"""Errors of a reply that leave no message to go on with."""
 
 
 class CannotFork(SourceError):
@@ -120,7 +118,7 @@ class Line:
             if answer is None:
                 return StopReason.user_done
             reply = self._counted(answer)
-            if reply.error in _GONE:
+            if reply.error in GONE:
                 return StopReason.user_error
             self._add(reply, agent=not reply.message.calls, user=True)
             if not reply.message.calls:
@@ -154,7 +152,7 @@ class Line:
     def take(self, reply: Reply) -> Message | None:
         """Records what the agent said. None when its model did not answer."""
         self._add(reply, agent=True, user=bool(reply.message.content), sampled=True)
-        return None if reply.error in _GONE else reply.message
+        return None if reply.error in GONE else reply.message
 
     def say(self, text: str, notes: Notes) -> None:
         """Puts words into the agent's mouth that it chose by other means, for the user to hear; not to be trained on."""

@@ -93,8 +93,9 @@ class Play(Struct, frozen=True):
             yield row
         finally:
             await close_models(search, model)
-            for one in (*models.values(), *([speaker] if speaker is not None else [])):
-                await one.close()
+            for one in (*models.values(), speaker):
+                if one is not None:
+                    await one.close()
             await world.close()
 
 

@@ -13,12 +13,12 @@ from typing import Self, cast
 
 import msgspec
 
-from artificer.agents.asking import GONE, Asking, choice, number, said, taken, transcript
+from artificer.agents.asking import Asking, choice, number, said, taken, transcript
 from artificer.agents.base import Agent, View
 from artificer.agents.code_text import ends
 from artificer.core.canon import Json
 from artificer.core.messages import Message, ToolResult
-from artificer.models.base import Model, Reply, Request, Sampling
+from artificer.models.base import GONE, Model, Reply, Request, Sampling
 
 NOTHING = "No relevant information."
 _READER = """You read one long result for an agent that is serving a user. Copy out what bears on what the agent

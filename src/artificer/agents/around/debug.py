@@ -13,12 +13,12 @@ from typing import Any, Self, cast
 
 import msgspec
 
-from artificer.agents.asking import GONE, UNREADABLE, Asking, arguments_of, call_message, json_in, number, said, taken, user_turns
+from artificer.agents.asking import UNREADABLE, Asking, arguments_of, call_message, json_in, number, said, taken, user_turns
 from artificer.agents.base import Agent, View
 from artificer.agents.code_text import ends, read_program
 from artificer.core.canon import Json
 from artificer.core.messages import Message, ToolCall, ToolResult
-from artificer.models.base import Model, Reply, Request, Sampling
+from artificer.models.base import GONE, Model, Reply, Request, Sampling
 from artificer.models.prompt import PAGE, signature
 
 _CODE = """You correct Python programs. You get a program and the error it ended with. Answer with the whole corrected

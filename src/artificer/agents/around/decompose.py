@@ -16,11 +16,11 @@ from typing import Any, Self, cast
 import msgspec
 from msgspec import Struct
 
-from artificer.agents.asking import GONE, Asking, json_in, renumbered, said, taken, toolbox, transcript, turn_start, with_rules
+from artificer.agents.asking import Asking, json_in, renumbered, said, taken, toolbox, transcript, turn_start, with_rules
 from artificer.agents.base import Agent, View
 from artificer.core.canon import Json
 from artificer.core.messages import Message
-from artificer.models.base import Model, Reply, Request, Sampling
+from artificer.models.base import GONE, Model, Reply, Request, Sampling
 
 _PROMPT = """You split a task for agents with tools; you call none yourself. Write 2 to 5 subtasks that together do what the
 user asks, each with what it needs from others. Plan only from what is said below. Reply with one JSON object:

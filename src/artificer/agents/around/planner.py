@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from typing import Self
 
-from artificer.agents.asking import GONE, Asking, choice, number, said, taken, toolbox, transcript, user_turns, with_rules
+from artificer.agents.asking import Asking, choice, number, said, taken, toolbox, transcript, user_turns, with_rules
 from artificer.agents.base import Agent, View
 from artificer.core.messages import Message
-from artificer.models.base import Model, Reply, Request, Sampling
+from artificer.models.base import GONE, Model, Reply, Request, Sampling
 
 _PROMPT = """You plan for an agent that serves a user with tools; you call none yourself. Write, each in a few
 lines: the user's intent; the rules that apply; the strategy, as numbered steps that name the tools; the risks;

@@ -12,11 +12,11 @@ from typing import Self
 
 import msgspec
 
-from artificer.agents.asking import GONE, Asking, number, renumbered, said, taken, transcript
+from artificer.agents.asking import Asking, number, renumbered, said, taken, transcript
 from artificer.agents.base import Agent, View
 from artificer.agents.code_text import ends
 from artificer.core.messages import Message
-from artificer.models.base import Model, Reply, Request, Sampling
+from artificer.models.base import GONE, Model, Reply, Request, Sampling
 
 _PROMPT = """You shorten the record of an agent at work so that it can go on without the record. Keep every fact
 it may still need (names, ids, amounts, results, what was tried and failed, what was agreed) exactly as it

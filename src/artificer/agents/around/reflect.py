@@ -14,11 +14,11 @@ from __future__ import annotations
 
 from typing import Any, Self, cast
 
-from artificer.agents.asking import GONE, Asking, json_in, number, said, taken, transcript, user_turns, with_rules
+from artificer.agents.asking import Asking, json_in, number, said, taken, transcript, user_turns, with_rules
 from artificer.agents.base import Agent, View
 from artificer.core.canon import Json
 from artificer.core.messages import Message
-from artificer.models.base import Model, Reply, Request, Sampling
+from artificer.models.base import GONE, Model, Reply, Request, Sampling
 
 _PROMPT = """You judge what an agent is about to say to its user. It may be an answer, a question or a request
 for confirmation. Judge whether it is the right thing to say now: does every claim in it stand in a result or in

@@ -10,6 +10,7 @@ check"), so an agent that listens can wait; one that acts on it is at fault.
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from collections.abc import Collection
 from random import Random
 from typing import ClassVar, NamedTuple
@@ -75,9 +76,9 @@ class Modifier(User):
             return reply
         return self.change(view, Said(message.text if message is not None else "", reply))
 
+    @abstractmethod
     def change(self, view: View, said: Said) -> Message | Reply | None:
         """What is said in place of `said`."""
-        raise NotImplementedError
 
     def hold(self, text: str, later: Message | Reply | None) -> Message:
         """Says `text` now, and `later` when the user's turn comes again."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+import msgspec
+
 from artificer.core.canon import Json
 
 LONGEST = 100_000
@@ -56,8 +58,6 @@ def boxed(text: str) -> str | None:
 
 def decoded(text: str) -> Json:
     """A text as JSON when it is an object or a list, else None."""
-    import msgspec
-
     text = text.strip()
     if not text.startswith(("{", "[")):
         return None
