@@ -145,7 +145,7 @@ class Crew:
         self._finished = finished
         self._room_s = room_s
         self._actors: set[Any] = set()
-        self._inside: set[Any] = set()  # those that have entered their builders
+        self._inside: set[Any] = set()  # those that were told to enter their builders
         self._working = 0
         self._kind = ray.remote(Actor).options(num_cpus=1, max_restarts=0, max_task_retries=0, max_concurrency=8, scheduling_strategy="SPREAD")
 
@@ -159,9 +159,9 @@ class Crew:
             try:
                 if (node := await self._placed(actor)) is None:
                     return
+                self._inside.add(actor)  # before it is: a failure elsewhere may end this wait, and it must still leave
                 if (failure := _entered.decode(await _told(actor.enter.remote()))) is not None:
                     raise raised(failure)
-                self._inside.add(actor)
                 deaths = 0
                 await self._trade(actor, hand)
             except self._ray.exceptions.RayTaskError as error:
