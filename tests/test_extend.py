@@ -30,7 +30,7 @@ def installed(tmp_path_factory) -> dict[str, str]:
     about.mkdir()
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: lamp-shop\nVersion: 0.1.0\n")
     points = re.findall(r'\[project\.entry-points\."(.+?)"\]\n((?:\w.*\n)+)', (PLUGIN / "pyproject.toml").read_text("utf-8"))
-    assert {group for group, _ in points} == {"artificer.worlds", "artificer.wrappers", "artificer.recipes"}
+    assert {group for group, _ in points} == {"artificer.worlds", "artificer.wrappers", "artificer.recipes", "artificer.searches", "artificer.users"}
     (about / "entry_points.txt").write_text("\n".join(f"[{group}]\n{lines.replace(chr(34), '')}" for group, lines in points))
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (str(place), os.environ.get("PYTHONPATH"))))}
 
@@ -52,6 +52,30 @@ def test_a_world_and_a_recipe_from_outside(installed, tmp_path):
     assert all(trace.usage.turns <= 9 for trace in traces)
     proof = artificer(installed, "verify", str(tmp_path / "r"), "--quiet")
     assert "0 refuted" in proof.stdout
+
+
+def test_a_user_and_a_manner_from_outside(installed, tmp_path):
+    artificer(installed, "synth", "cove", "--world", "sqlite:chinook", "-n", "3", "--quiet", "-o", str(tmp_path / "r"))
+    for number, user in enumerate(("goal | shouts:rate=1", "mute:turns=2")):
+        made = artificer(installed, "rollout", str(tmp_path / "r"), "--user", user, "--keep-failed", "--quiet", "-o", str(tmp_path / str(number)))
+        assert made.returncode == 0, made.stderr
+        with RunFolder.open(tmp_path / str(number)) as run:
+            traces = [trace for _, trace in run.read("traces", Trace)]
+        said = [node.message.text for trace in traces for node in trace.nodes if node.message.role == "user"]
+        assert len(traces) == 3
+        assert all(text.endswith("!") for text in said) if number == 0 else len(said) == 6
+
+
+def test_a_search_from_outside(installed, tmp_path):
+    artificer(installed, "synth", "cove", "--world", "sqlite:chinook", "-n", "3", "--quiet", "-o", str(tmp_path / "r"))
+    made = artificer(installed, "rollout", str(tmp_path / "r"), "--search", "twice", "--quiet", "-o", str(tmp_path / "twice"))
+    assert made.returncode == 0, made.stderr
+    with RunFolder.open(tmp_path / "twice") as run:
+        assert {len(trace.leaves()) for _, trace in run.read("traces", Trace)} == {2}
+    assert "3 proven, 0 refuted" in artificer(installed, "verify", str(tmp_path / "twice"), "--quiet").stdout
+    refused = artificer(installed, "rollout", str(tmp_path / "r"), "--search", "thrice", "--quiet", "-o", str(tmp_path / "x"))
+    assert "twice" in refused.stderr
+    assert refused.returncode
 
 
 def test_a_wrapper_from_outside(installed, tmp_path):

@@ -53,3 +53,20 @@ def test_the_public_names_are_there():
         assert getattr(artificer, name) is not None
     with pytest.raises(AttributeError, match="nonsense"):
         artificer.nonsense  # noqa: B018
+
+
+def test_a_step_and_a_package_of_one_name():
+    """`artificer.rollout(...)` works before and after the package of that name is imported."""
+    code = """
+import artificer
+first = artificer.rollout
+import artificer.rollout.play
+from artificer.core.errors import ArtificerError
+for step in (first, artificer.rollout):
+    try:
+        step("no-such-run", out="no-such-place")
+    except ArtificerError:
+        print("called")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "called\ncalled\n", done.stderr

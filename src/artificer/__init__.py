@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from artificer.api import stats as stats
     from artificer.api import synth as synth
     from artificer.api import verify as verify
+    from artificer.learn import compare as compare
     from artificer.learn import curate as curate
     from artificer.learn import evaluate as evaluate
     from artificer.learn import train as train
@@ -23,6 +24,7 @@ __all__ = [
     "ArtificerError",
     "World",
     "__version__",
+    "compare",
     "convert",
     "curate",
     "described",
@@ -36,7 +38,7 @@ __all__ = [
     "verify",
 ]
 
-_STEPS = frozenset({"convert", "curate", "described", "evaluate", "report", "rollout", "stats", "synth", "train", "verify"})
+_STEPS = frozenset({"compare", "convert", "curate", "described", "evaluate", "report", "rollout", "stats", "synth", "train", "verify"})
 
 
 def __getattr__(name: str) -> object:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shlex
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import chain, islice
@@ -28,11 +28,15 @@ from artificer.core.tasks import Task
 from artificer.core.tools import ToolSpec
 from artificer.formats.account import Account
 from artificer.formats.holding import with_policy
+from artificer.models.base import Model
 from artificer.recipes import Recipe, knobs_of, recipe_named
-from artificer.rollout.again import Rollout, rollout_stages
-from artificer.rollout.play import own_guide
+from artificer.rollout.again import Rollout, check_search, rollout_stages
+from artificer.rollout.audit import Audited, audit_run
+from artificer.rollout.metered import Budget
+from artificer.rollout.play import GuideMaker, own_guide
 from artificer.rollout.proof import Proof, verify_run, world_of
 from artificer.rollout.stats import RunStats, count_run
+from artificer.rollout.telling import GONE
 from artificer.run import traded
 from artificer.run.engine import execute
 from artificer.run.progress import Progress
@@ -45,6 +49,7 @@ from artificer.worlds.base import Offer, Problem, World
 from artificer.worlds.env_refs import token_of
 
 if TYPE_CHECKING:
+    from artificer.learn import compare as compare
     from artificer.learn import curate as curate
     from artificer.learn import evaluate as evaluate
     from artificer.learn import learned as learned
@@ -53,7 +58,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_LEARNING = ("curate", "evaluate", "learned", "results_in", "train")
+_LEARNING = ("compare", "curate", "evaluate", "learned", "results_in", "train")
 
 PAYS = 300
 """Traces from which on verifying in two processes is quicker than in one."""
@@ -158,6 +163,7 @@ def synth(
     engine: str = "local",
     concurrency: int = 64,
     progress: Progress | None = None,
+    minutes: float | None = None,
     **knobs: Any,
 ) -> Summary:
     """Makes verified traces with a recipe, into a run folder; continues the run that is there.
@@ -167,6 +173,7 @@ def synth(
         out: the run folder.
         engine: "local", "processes:N" or "ray:N".
         concurrency: rows in flight.
+        minutes: after so long no more rows are begun; the same call continues.
         knobs: of the recipe; see `artificer recipes NAME`.
 
     Raises:
@@ -174,10 +181,10 @@ def synth(
     """
     found = recipe_named(recipe)
     chosen = knobs_of(found, knobs)
-    return run_async(_synth(found, chosen, Path(out), engine, concurrency, progress))
+    return run_async(_synth(found, chosen, Path(out), engine, concurrency, progress, minutes))
 
 
-async def _synth(recipe: Recipe, knobs: Any, out: Path, engine: str, concurrency: int, progress: Progress | None) -> Summary:
+async def _synth(recipe: Recipe, knobs: Any, out: Path, engine: str, concurrency: int, progress: Progress | None, minutes: float | None) -> Summary:
     plain: dict[str, Any] = msgspec.to_builtins(knobs)
     about = {"command": command_of(recipe, knobs, out), "engine": engine, "concurrency": concurrency}
     stages = recipe.stages(knobs)  # before anything is made: knobs that do not fit are refused here
@@ -192,7 +199,7 @@ async def _synth(recipe: Recipe, knobs: Any, out: Path, engine: str, concurrency
                     progress.remark(f"finding out by executing what the {len(world.tools)} tools take and show (a server may need a minute)")
                 guide = await discovered(world, folder)
                 stages = recipe.stages(msgspec.structs.replace(knobs, options=knobs.options | observing(folder)), guide)
-            return await execute(stages, recipe.source(knobs), folder, engine=engine, concurrency=concurrency, progress=progress)
+            return await execute(stages, recipe.source(knobs), folder, engine=engine, concurrency=concurrency, progress=progress, minutes=minutes)
     finally:
         if world is not None:
             await world.close()
@@ -226,22 +233,40 @@ def rollout(
     errors: float = 0.0,
     trials: int = 1,
     keep_failed: bool = False,
+    search: str = "linear",
     engine: str = "local",
     concurrency: int = 64,
     progress: Progress | None = None,
+    budget: Budget = Budget(),  # noqa: B008
+    minutes: float | None = None,
+    retry_failed: bool = False,
 ) -> Summary:
     """Plays the tasks of a run again with another agent, into a run folder of its own; continues the one that is there.
 
     Args:
         tasks: a run folder, or a source that brings tasks, e.g. "bfcl:multi_turn_base".
         out: the folder to write.
-        agent: "scripted:oracle", "scripted:gold" or a model string.
+        agent: "scripted:oracle", "scripted:gold", a model string, or another agent's name (`rollout.agents`).
         world, options: used instead of what the run names.
         n: only the first so many tasks.
-        errors, trials, keep_failed: see `rollout.again.Rollout`.
+        errors, trials, keep_failed, search: see `rollout.again.Rollout`.
+        budget: what this call may take of the agent's model; the run continues when there is more.
+        minutes: after so long no more rows are begun.
+        retry_failed: play those rows again that ended because the model (or a user, or the world) was gone.
     """
 
+    check_search(search, agent)
     about = {"command": f"artificer rollout {tasks} --agent {agent} -o {out}", "engine": engine, "concurrency": concurrency}
+
+    workers = int(count) if (count := engine.partition(":")[2]).isdecimal() else 1
+    share = budget if workers < 2 else budget.shared(workers)
+
+    async def run(knobs: Rollout, guide: GuideMaker, rows: Iterable[tuple[str, Task]], folder: RunFolder, total: int | None) -> Summary:
+        again = folder.forget("judge", "traces", [stop.value for stop in GONE]) if retry_failed else 0
+        if again and progress is not None:
+            progress.remark(f"playing {again} rows again whose model, user or world was gone")
+        stages = rollout_stages(knobs, guide, share)
+        return await execute(stages, rows, folder, engine=engine, concurrency=concurrency, progress=progress, of=Task, total=total, minutes=minutes)
 
     async def play_own(source: str) -> Summary:
         own = World.of(source, **(options or {}))
@@ -250,29 +275,30 @@ def rollout(
             first = next(rows, None)
             if first is None:
                 raise SourceError(f"{source!r} brings no tasks", remedy="make some with `artificer synth`, and give the run folder")
-            knobs = Rollout(source if world is None else world, options or {}, agent, user, errors, trials, keep_failed)
+            knobs = Rollout(source if world is None else world, options or {}, agent, user, errors, trials, keep_failed, search)
             asked = {"rollout": source, "n": n, "knobs": msgspec.to_builtins(knobs), "about": about}
             with RunFolder.create_or_continue(out, asked) as folder:
                 if not folder.has("tools.json"):
                     folder.put_json("tools.json", _described(own))
                 keyed = ((task.id, task) for task in chain((first,), rows))
-                return await execute(rollout_stages(knobs), keyed, folder, engine=engine, concurrency=concurrency, progress=progress, of=Task)
+                return await run(knobs, own_guide, keyed, folder, n)
         finally:
             await own.close()
 
     async def play() -> Summary:
         with RunFolder.open(tasks) as given:
             source, chosen = world_of(given) if world is None else (world, {})
-            knobs = Rollout(source, chosen if options is None else options, agent, user, errors, trials, keep_failed)
+            knobs = Rollout(source, chosen if options is None else options, agent, user, errors, trials, keep_failed, search)
             asked = {"rollout": given.manifest.get("recipe", ""), "n": n, "knobs": msgspec.to_builtins(knobs), "about": about}
             with RunFolder.create_or_continue(out, asked) as folder:
                 for name in ("tools.json", GRAPH):
                     if given.has(name) and not folder.has(name):
                         folder.put_json(name, given.get_json(name))
                 guide = Stored(str(folder.path / GRAPH)) if folder.has(GRAPH) else own_guide
-                stages = rollout_stages(msgspec.structs.replace(knobs, options=knobs.options | observing(folder)), guide)
                 rows = islice(given.read("tasks", Task, ordered=True), n)
-                return await execute(stages, rows, folder, engine=engine, concurrency=concurrency, progress=progress, of=Task)
+                total = len(given.keys("tasks"))
+                chosen = msgspec.structs.replace(knobs, options=knobs.options | observing(folder))
+                return await run(chosen, guide, rows, folder, total if n is None else min(n, total))
 
     return run_async(play_own(str(tasks)) if ":" in str(tasks) and not Path(tasks).is_dir() else play())
 
@@ -390,6 +416,28 @@ def _write_out(items: Any, out: str | Path, form: Any, after: Account, before: A
         raise ArtificerError("this file is there already", where=str(out), remedy="choose another name, or remove it") from error
     except OSError as error:
         raise ArtificerError(f"the file cannot be written: {error.strerror}", where=str(out), remedy="choose another place") from error
+
+
+def audit(run: str | Path, *, judge: str | None = None) -> list[Audited]:
+    """Of every failed row of a run, whose fault it was, with the evidence; `rollout.audit.shares` counts them.
+
+    Args:
+        judge: a model string: settles what rules leave undecided.
+
+    Raises:
+        ArtificerError: the folder cannot be read, or the model cannot be used.
+    """
+
+    async def look() -> list[Audited]:
+        model = Model.of(judge) if judge is not None else None
+        try:
+            with RunFolder.open(run) as folder:
+                return await audit_run(folder, model)
+        finally:
+            if model is not None:
+                await model.close()
+
+    return run_async(look())
 
 
 def stats(run: str | Path) -> RunStats:

@@ -26,7 +26,9 @@ from artificer.synthesis.discovered import observing
 from artificer.worlds.base import World
 
 if TYPE_CHECKING:
+    from artificer.evaluation.comparison import Comparison
     from artificer.evaluation.decisions import Examination
+    from artificer.evaluation.outcomes import Outcomes
     from artificer.training.sft import Settings, Step, Trained
 
 STYLES: dict[str, Style] = {"full": FULL, "brief": BRIEF}
@@ -193,6 +195,36 @@ def results_in(folder: str | Path) -> dict[str, Examination]:
             "there are no examinations in this folder", where=str(folder), remedy="make one: artificer eval DATA --model MODEL -o FOLDER"
         )
     return {name: load(Path(folder), name) for name in names}
+
+
+def compare(before: str | Path, after: str | Path, *, reached: bool = False) -> Comparison:
+    """Compares two runs, or two examinations, on the tasks or decisions that both have.
+
+    Args:
+        before, after: run folders, or examinations as FOLDER/NAME (what `evaluate` wrote).
+        reached: of examinations, count calls with the same effect, not only exact ones.
+
+    Raises:
+        ArtificerError: one is neither, or they have nothing in common.
+    """
+    from artificer.evaluation.comparison import compare as compared
+
+    return compared(_outcomes(before, reached), _outcomes(after, reached))
+
+
+def _outcomes(at: str | Path, reached: bool) -> dict[str, Outcomes]:
+    from artificer.evaluation.decisions import load
+    from artificer.evaluation.outcomes import examined, outcomes_of
+
+    place = Path(at)
+    if place.is_dir():
+        with RunFolder.open(place) as run:
+            return outcomes_of(run)
+    if place.with_name(f"{place.name}-predictions.jsonl").is_file():
+        return examined(load(place.parent, place.name).predictions, reached=reached)
+    raise ArtificerError(
+        "there is neither a run nor an examination", where=str(at), remedy="give a run folder, or RESULTS/NAME as artificer eval wrote it"
+    )
 
 
 def learned(results: dict[str, Examination], facts: dict[str, str] | None = None) -> Learned:

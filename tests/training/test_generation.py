@@ -12,7 +12,8 @@ import torch
 from artificer.core.errors import ArtificerError
 from artificer.core.messages import Message
 from artificer.models.base import Model, Request, Sampling
-from artificer.models.hf import HuggingFace, Job, Tokens, generate
+from artificer.models.hf import HuggingFace, Tokens
+from artificer.models.packed import Job, Writer, generate
 from artificer.models.prompt import turns
 from artificer.training.render import Row
 from artificer.training.sft import Settings, train
@@ -32,18 +33,22 @@ def plainly(model: Any, ids: tuple[int, ...], end: int, limit: int) -> tuple[int
     return tuple(text[len(ids) :])
 
 
+def writer(model: Any, tokens: Tokens, end: int | None = None, batch: int = 24) -> Writer:
+    return Writer(model, frozenset([tokens.end if end is None else end]), tokens.text, batch)
+
+
 def test_a_batch_says_what_each_would_say_alone(model: Any, tokens: Tokens) -> None:
     jobs = [Job(ids, Sampling(max_tokens=limit)) for ids, limit in zip(PROMPTS, (12, 3, 12, 1, 7), strict=True)]
     expected = [plainly(model, job.ids, tokens.end, job.sampling.max_tokens) for job in jobs]
-    assert generate(model, jobs, tokens.end, tokens.pad) == expected
+    assert generate(writer(model, tokens), jobs) == expected
     stop = expected[0][2]  # some token that is written early ends the reply, for all
-    assert generate(model, jobs, stop, tokens.pad) == [plainly(model, job.ids, stop, job.sampling.max_tokens) for job in jobs]
+    assert generate(writer(model, tokens, stop), jobs) == [plainly(model, job.ids, stop, job.sampling.max_tokens) for job in jobs]
 
 
 def test_draws_depend_on_the_seed_alone(model: Any, tokens: Tokens) -> None:
     def draw(seed: int, company: list[tuple[int, ...]], **how: float) -> tuple[int, ...]:
         jobs = [Job(ids, Sampling(temperature=1.0, max_tokens=8, seed=seed, **how)) for ids in company]
-        return generate(model, jobs, tokens.end, tokens.pad)[0]
+        return generate(writer(model, tokens), jobs)[0]
 
     assert draw(1, [PROMPTS[0]]) == draw(1, PROMPTS)
     assert len({draw(seed, [PROMPTS[0]]) for seed in range(6)}) > 1

@@ -15,14 +15,21 @@ import sys
 from decimal import getcontext
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from artificer.agents.gold import GoldAgent
+from artificer.checks.grammar import Grammar
+from artificer.checks.suite import by_name
 from artificer.core.errors import MissingExtra, SourceError
 from artificer.core.messages import ToolCall
 from artificer.core.tasks import Start
-from artificer.core.verdicts import ErrorKind
+from artificer.core.verdicts import ErrorKind, StopReason
+from artificer.rollout.episode import play
+from artificer.rollout.replay import episode_of, judged, replay
+from artificer.rollout.users import user_maker
 from artificer.worlds.base import Played, World
 from artificer.worlds.imported.arithmetic import arithmetic
 from artificer.worlds.imported.literals import call_of
@@ -555,3 +562,36 @@ def test_agentdojo_attackers_tasks():
     assert second.lineage["wrong_gold"] == "KeyError: 'no gold'"
     assert not world.judge(first, [], [""]).passed
     assert world.judge(first, [Played(0, ToolCall("x", "pay", {"to": "thief", "amount": 1}))], [""]).passed
+
+
+@pytest.mark.usefixtures("site")
+async def test_telecom_is_played_by_two_who_do_the_gold():
+    """The default user does its part of the gold; what it called is proven again, and hidden from the agent."""
+    world = World.of("tau2:telecom")
+    (task,) = world.tasks()
+    seen = []
+
+    class Watching(GoldAgent):
+        async def act(self, view):
+            seen.append(msgspec.json.encode(view.messages).decode())
+            return await super().act(view)
+
+    names = {tool.name for tool in world.user_tools}
+    for user in ("goal", "gold"):
+        trace = await play(task, world, lambda task, world, trial: Watching(task, names), user_maker(user))
+        trace = await judged(task, world, trace, by_name(task.checks))
+        assert trace.passed, trace.verdicts
+        assert (await replay(task, world, trace, by_name(task.checks))).proven
+        assert [node.message.role for node in trace.nodes if node.message.calls] == ["assistant", "user"]
+        grammar = await Grammar()(episode_of(task, world, trace.nodes, (), StopReason.user_done))
+        assert grammar.passed, grammar
+    assert not any('"name":"toggle_airplane_mode"' in text for text in seen)
+    alone = await play(task, world, lambda task, world, trial: Watching(task, names), user_maker("lines"))
+    assert not (await judged(task, world, alone, by_name(task.checks))).passed, "without the user's part it is not solved"
+    twisted = msgspec.structs.replace(trace, nodes=tuple(_as_agent(node) for node in trace.nodes))
+    assert not (await replay(task, world, twisted, by_name(task.checks))).proven, "the agent has no such tool"
+
+
+def _as_agent(node):
+    message = node.message
+    return msgspec.structs.replace(node, message=msgspec.structs.replace(message, role="assistant")) if message.calls else node

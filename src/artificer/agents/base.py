@@ -20,12 +20,19 @@ from artificer.models.base import Reply
 class View(Struct, frozen=True):
     """What one side may see. `tools` are those it may call; `policy` is the rules it must obey (agents only). The first
     `since` messages stood there before the conversation began.
+
+    A search may ask more than once at one point: `draw` numbers these attempts (whatever is random in an agent must
+    depend on it), and `temperature`, when set, says how varied they should be. The last `aside` messages are a search's
+    own words for this attempt alone.
     """
 
     messages: Sequence[Message]
     tools: Sequence[ToolSpec] = ()
     policy: str = ""
     since: int = 0
+    draw: int = 0
+    temperature: float | None = None
+    aside: int = 0
 
 
 class Agent(Protocol):

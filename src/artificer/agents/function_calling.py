@@ -12,13 +12,12 @@ from typing import Self
 
 import msgspec
 
+from artificer.agents.asking import UNREADABLE, drawn, number, sampling_of
 from artificer.agents.base import Agent, View
 from artificer.core.messages import Message, ToolCall
 from artificer.core.verdicts import ErrorKind
 from artificer.models.base import Model, Reply, Request, Sampling
 from artificer.models.prompt import FULL, Style, shortened
-
-UNREADABLE = "unreadable_call"
 
 
 class FunctionCalling(Agent):
@@ -56,7 +55,7 @@ class FunctionCalling(Agent):
             messages = [timed(message) for message in messages]
         if self._policy and view.policy:
             messages.insert(0, Message("system", view.policy))
-        reply = await self._model.reply(Request(tuple(messages), tuple(view.tools), self._sampling, style=self._style))
+        reply = await self._model.reply(Request(tuple(messages), tuple(view.tools), drawn(self._sampling, view), style=self._style))
         message = reply.message
         made = sum(len(earlier.calls) for earlier in view.messages)
         calls = tuple(ToolCall(f"c{made + index}", call.name, call.arguments) for index, call in enumerate(message.calls, 1))
@@ -74,3 +73,9 @@ def timed(message: Message) -> Message:
     if message.at is None or message.calls or not isinstance(message.content, str) or not message.content:
         return message
     return msgspec.structs.replace(message, content=f"[{message.at}] {message.content}")
+
+
+def open_agent(model: Model, compact: str = "", tokens: str = "256", temperature: str = "0", seed: str = "0") -> FunctionCalling:
+    """`calls:MODEL`, and what a model's name alone stands for. Options: `compact` (characters of a result), `tokens`, `temperature`, `seed`."""
+    cut = number(compact, "compact", 20, 10**6) if compact else None
+    return FunctionCalling(model, sampling_of(tokens, temperature, seed), compact=cut)

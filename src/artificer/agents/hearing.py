@@ -21,10 +21,19 @@ _AFFIRM = re.compile(
 )
 _DENY = re.compile(r"^\W*(no\b|nope|don'?t|do not|stop|cancel that|wait)", re.IGNORECASE)
 
+_WAVERS = re.compile(
+    r"\b(let me (check|think|see|look)|i will check|i'?ll check|hold on|one moment|give me a (moment|second|minute))\b", re.IGNORECASE
+)
+
 
 def affirms(text: str) -> bool:
     """Whether a user's reply to "shall I?" is a yes."""
     return bool(_AFFIRM.search(text)) and not _DENY.search(text)
+
+
+def wavers(text: str) -> bool:
+    """Whether a user has yet to check or to decide, so that what they said is no answer yet."""
+    return bool(_WAVERS.search(text))
 
 
 def says(text: str, phrase: str) -> bool:

@@ -2,8 +2,9 @@
 
 It hears what the user says (`Hearing`), serves one want after another by the world's own procedures
 (`worlds/guide.py`), asks for what is missing, looks ids up with tools, confirms before it writes, and says why when
-something cannot be done. With `error_rate` it sometimes sends the procedure's wrong arguments first, is refused by
-the world, and corrects itself. It plans nothing from the goal: it is handed none.
+something cannot be done. A user who has yet to check or to decide is waited for, and asked again. With `error_rate` it
+sometimes sends the procedure's wrong arguments first, is refused by the world, and corrects itself. It plans nothing
+from the goal: it is handed none.
 
 A service that fails is asked again, a few times: after a timeout, a failed connection, an answer that is no JSON or
 is not what the tool's `returns` schema promises. (A tool that answers in the same unpromised way twice in a row is
@@ -20,7 +21,7 @@ from typing import Any
 import msgspec
 
 from artificer.agents.base import Agent, View
-from artificer.agents.hearing import Hearing, affirms
+from artificer.agents.hearing import Hearing, affirms, wavers
 from artificer.core.canon import Json
 from artificer.core.errors import SourceError
 from artificer.core.messages import Message, ToolCall, ToolResult
@@ -44,6 +45,7 @@ _CONFIRMS = (
 )
 _CLOSERS = ("Is there anything else?", "Anything else I can do?", "Can I help with anything else?", "Is there anything else you need?")
 _REPAIRS = ("That was refused: {detail}. I will correct the call.", "The tool did not accept that ({detail}). Trying again with the right arguments.")
+_WAITS = ("Of course, take your time.", "No problem, I will wait.", "Sure, no rush.")
 _LOST = "A tool answered something that I cannot make sense of, so I could not finish this."
 _LACKS = "I have no function for this, which is called {name} where I know it. Could you give me that function?"
 _PASSING = frozenset({ErrorKind.timeout, ErrorKind.transport, ErrorKind.bad_output})
@@ -111,6 +113,8 @@ class Oracle(Agent):
         """What it acted on: views, and how many messages they held then."""
 
     async def act(self, view: View) -> Message:
+        if view.aside:  # a search's words are for models
+            view = msgspec.structs.replace(view, messages=view.messages[: -view.aside], aside=0)
         return self._decide(view)
 
     def fork(self) -> Oracle:
@@ -132,6 +136,9 @@ class Oracle(Agent):
             return self._call(self._waiting.name, self._waiting.arguments)
         if self._held is not None:
             return self._resumed(view)
+        if isinstance(self._waiting, Ask | Confirm) and not self._hearing.learned and wavers(view.messages[-1].text):
+            self._told.append(self._rng.choice(_WAITS))
+            return self._speak(self._waiting)
         answer = self._answer(view.messages[-1]) if self._waiting is not None else None
         while True:
             step = self._advance(answer)

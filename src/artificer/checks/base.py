@@ -32,6 +32,8 @@ class Episode(Struct, frozen=True):
     policy: str = ""
     own: Callable[[Task, Sequence[Played], Sequence[str]], CheckResult | None] | None = None
     """The judgement that the world itself brings, if it does (`World.judge`)."""
+    user_tools: Sequence[ToolSpec] = ()
+    """The user's own tools."""
 
 
 class Check(Protocol):

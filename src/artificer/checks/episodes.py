@@ -7,7 +7,7 @@ all episodes of a world).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from msgspec import Struct
 
@@ -25,9 +25,12 @@ EACH = None
 """The step of a path that means every element of an array, or every value of an object with free keys."""
 
 
+Actor = Literal["agent", "user"]
+
+
 class Made(Struct, frozen=True):
-    """One call: where its message and its result stand among the nodes, and what came of it (result None: never
-    answered).
+    """One call: where its message and its result stand among the nodes, who made it, and what came of it (result None:
+    never answered).
     """
 
     at: int
@@ -35,6 +38,7 @@ class Made(Struct, frozen=True):
     answered: int | None
     result: ToolResult | None
     effects: tuple[Effect, ...]
+    actor: Actor = "agent"
 
     @property
     def accepted(self) -> bool:
@@ -59,12 +63,13 @@ def made(nodes: Sequence[Node]) -> list[Made]:
 
 
 def _match(nodes: Sequence[Node], at: int, end: int, call: ToolCall, taken: set[int]) -> Made:
+    actor: Actor = "user" if nodes[at].message.role == "user" else "agent"
     for position in range(at + 1, end):
         result = nodes[position].message.result
         if position not in taken and result is not None and result.call_id == call.id:
             taken.add(position)
-            return Made(at, call, position, result, nodes[position].effects)
-    return Made(at, call, None, None, ())
+            return Made(at, call, position, result, nodes[position].effects, actor)
+    return Made(at, call, None, None, (), actor)
 
 
 def tools_by_name(episode: Episode) -> dict[str, ToolSpec]:

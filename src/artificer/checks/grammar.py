@@ -8,7 +8,7 @@ import jsonschema_rs
 from msgspec import Struct
 
 from artificer.checks.base import Episode
-from artificer.checks.episodes import Made, made, tools_by_name
+from artificer.checks.episodes import Actor, Made, made, tools_by_name
 from artificer.checks.values import clip
 from artificer.core.errors import SourceError
 from artificer.core.tools import ToolSpec, compile_schema, validate_arguments
@@ -22,9 +22,10 @@ class Grammar(Struct, frozen=True):
     """The dialogue is one that could be shown to a model as it stands.
 
     System messages stand first; then the user speaks. An assistant message with calls is followed by exactly their
-    results, in the calls' order; an assistant message without calls is followed by the user. No message is empty,
-    call ids are unique, and a finished conversation ends with the assistant's words. No call to an unknown tool, and
-    none whose arguments break the tool's schema, was accepted.
+    results, in the calls' order; an assistant message without calls is followed by the user. A user who has tools of
+    their own may call them before speaking, and ends a turn with words. No message is empty, call ids are unique, and
+    a finished conversation ends with the assistant's words. No call to an unknown tool, and none whose arguments break
+    the tool's schema, was accepted; either side calls its own tools.
 
     Kinds: `bad_grammar`; `unknown_tool` and the kinds of argument errors for accepted calls.
     """
@@ -36,7 +37,8 @@ class Grammar(Struct, frozen=True):
         last = episode.nodes[-1].message if episode.nodes else None
         if episode.stop in _ENDED and (last is None or last.role != "assistant" or last.calls):
             faults.append((ErrorKind.bad_grammar, "a finished conversation must end with the assistant's words"))
-        faults += _calls(made(episode.nodes), tools_by_name(episode))
+        calls = made(episode.nodes)
+        faults += _calls(calls, {"agent": tools_by_name(episode), "user": {tool.name: tool for tool in episode.user_tools}})
         return CheckResult(
             name=self.name,
             score=float(not faults),
@@ -50,9 +52,11 @@ def _turns(nodes: Sequence[Node]) -> list[str]:
     faults: list[str] = []
     expected: list[str] = []
     before = "start"
+    whose = "calls"
     for index, node in enumerate(nodes):
         message = node.message
-        state = "calls" if message.calls else message.role
+        state = ("calls" if message.role == "assistant" else "user's calls") if message.calls else message.role
+        whose = state if message.calls else whose
         if message.role not in _FOLLOWS[before] if not expected else message.role != "tool":
             faults.append(f"message {index}: {message.role} may not follow {before}")
         if message.role == "tool":
@@ -62,12 +66,12 @@ def _turns(nodes: Sequence[Node]) -> list[str]:
                 faults.append(f"message {index}: not the result of the next open call")
         else:
             expected = [call.id for call in message.calls]
-            if message.result is not None or (message.calls and message.role != "assistant"):
-                faults.append(f"message {index}: {message.role} messages hold neither results nor (unless the assistant's) calls")
+            if message.result is not None or (message.calls and message.role == "system"):
+                faults.append(f"message {index}: {message.role} messages hold no results, and system messages no calls")
             blank = not message.content.strip() if isinstance(message.content, str) else not message.content
             if blank and not message.calls:
                 faults.append(f"message {index}: empty {message.role} message")
-        before = "tool" if message.role == "tool" else state
+        before = f"results of {whose}" if message.role == "tool" else state
     if expected:
         faults.append(f"{len(expected)} calls at the end have no result")
     return faults
@@ -79,11 +83,13 @@ _FOLLOWS: dict[str, tuple[str, ...]] = {
     "user": ("assistant",),
     "assistant": ("user",),
     "calls": ("tool",),
-    "tool": ("assistant",),
+    "user's calls": ("tool",),
+    "results of calls": ("assistant",),
+    "results of user's calls": ("user",),
 }
 
 
-def _calls(calls: Sequence[Made], tools: dict[str, ToolSpec]) -> list[tuple[ErrorKind, str]]:
+def _calls(calls: Sequence[Made], tools: dict[Actor, dict[str, ToolSpec]]) -> list[tuple[ErrorKind, str]]:
     faults: list[tuple[ErrorKind, str]] = []
     seen: set[str] = set()
     for one in calls:
@@ -93,9 +99,9 @@ def _calls(calls: Sequence[Made], tools: dict[str, ToolSpec]) -> list[tuple[Erro
         seen.add(call.id)
         if not one.accepted:
             continue
-        tool = tools.get(call.name)
+        tool = tools[one.actor].get(call.name)
         if tool is None:
-            faults.append((ErrorKind.unknown_tool, f"a call to {clip(call.name)!r}, which is not among the tools, was accepted"))
+            faults.append((ErrorKind.unknown_tool, f"a call to {clip(call.name)!r}, which is not among the {one.actor}'s tools, was accepted"))
             continue
         validator = _VALIDATORS.of(tool)
         error = validate_arguments(validator, call.arguments) if validator is not None else None

@@ -3,7 +3,8 @@
 Every scalar in the arguments of every accepted call must have been said by the user, stand in a system message or the
 policy, be named by the tool's own schema, or stand in an earlier tool result. A surrogate id (a parameter with
 `x-ref`) counts only when an earlier result showed it as that id: nobody knows ids by heart, and an id that merely
-looks right is a guess. Whatever the agent itself said grounds nothing.
+looks right is a guess. Whatever the agent itself said grounds nothing; neither does what a user's own tools showed to
+the user alone.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from artificer.checks.values import clip, fold, freeze, numbers, occurs, same, s
 from artificer.core.canon import Json
 from artificer.core.messages import ToolCall, ToolResult
 from artificer.core.tools import ToolSpec
-from artificer.core.trace import Node
+from artificer.core.trace import Node, agent_side
 from artificer.core.verdicts import CheckResult, ErrorKind
 
 _SHOWN = 20
@@ -38,7 +39,7 @@ class Grounded:
         known = Known(episode.policy, tools)
         evidence: list[str] = []
         counted = wrong = 0
-        nodes = episode.nodes
+        nodes = [episode.nodes[index] for index in agent_side(episode.nodes)]
         for at, node in enumerate(nodes):
             message = node.message
             if message.calls:

@@ -25,7 +25,7 @@ class Redundancy(Struct, frozen=True):
     A write is an accepted call that changed something. It is redundant when none of its changes is both wanted and
     lasting: the goal does not hold it, or a later write undid it or wrote over it. A value that the world computed
     (it is not among the call's arguments) and that a later call of the same tool carried on is lasting: adding one
-    twice is as good as adding two. Reads and refused calls are never redundant.
+    twice is as good as adding two. Reads, refused calls and what a user did with tools of their own are never redundant.
 
     With `sat` = share of the goal's effects that were found (each net effect is one constraint: the row and what
     becomes of it) and `red` = the number of redundant writes, the score is
@@ -71,7 +71,7 @@ def _useless(writes: list[Made], goal: tuple[Effect, ...], matched: tuple[Effect
         for effect in write.effects:
             for cell in _cells(effect):
                 last[cell] = index
-    return [write for index, write in enumerate(writes) if not _useful(index, writes, wanted, last)]
+    return [write for index, write in enumerate(writes) if write.actor == "agent" and not _useful(index, writes, wanted, last)]
 
 
 def _wanted(goal: tuple[Effect, ...], matched: tuple[Effect, ...]) -> dict[_Cell, Hashable]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from artificer.checks.answered import Answered
 from artificer.checks.base import Check, Episode
 from artificer.checks.confirmed import Confirmed
 from artificer.checks.effects import NothingElse, Reached
@@ -29,7 +30,7 @@ def by_name(names: Iterable[str]) -> tuple[Check, ...]:
     Raises:
         ArtificerError: there is no check of a name.
     """
-    known = {check.name: check for check in (*standard(), Upstream())}
+    known = {check.name: check for check in (*standard(), Answered(), Upstream())}
     wanted = list(names)
     for name in wanted:
         if name not in known:

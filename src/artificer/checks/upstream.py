@@ -30,12 +30,15 @@ def heard(nodes: Sequence[Node]) -> tuple[list[Played], list[str]]:
     says: list[str] = []
     waiting: dict[str, ToolCall] = {}
     turn = -1
+    own: set[str] = set()
     for node in nodes:
         message = node.message
         turn += message.role == "user" and not message.calls
         waiting |= {call.id: call for call in message.calls}
+        if message.calls:
+            own = {call.id for call in message.calls} if message.role == "user" else set[str]()
         if message.role == "assistant" and message.text:
             says.append(message.text)
         if message.result is not None and (call := waiting.pop(message.result.call_id, None)) is not None:
-            played.append(Played(max(turn, 0), call))
+            played.append(Played(max(turn, 0), call, "user" if call.id in own else "agent"))
     return played, says

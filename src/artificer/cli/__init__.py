@@ -1,7 +1,7 @@
 """The command line: one thin file a command, loaded when it is named.
 
 Commands parse and print; what they do is in `artificer.api`, so that everything can be done in Python too. Exit codes: 0 done; 1 a mistake of the
-user's, or something refuted; 2 the command line itself was wrong; 130 interrupted.
+user's, or something refuted; 2 the command line itself was wrong; 75 out of budget or time; 130 interrupted. Both continue.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ _COMMANDS = {
     "stats": "Count what a run holds and what it dropped.",
     "train": "Fine-tune a model on training rows.",
     "eval": "Measure a model on held-out decisions.",
+    "compare": "Compare two runs or examinations of the same tasks; fails when the second is worse.",
     "serve": "Offer a world to any MCP client, with a session for each.",
     "report": "Write a run's report.html.",
     "recipes": "List the recipes, or show one.",

@@ -22,8 +22,14 @@ def command(
     errors: float = 0.0,
     trials: int = 1,
     keep_failed: Annotated[bool, Parameter(negative=())] = False,
+    search: str = "linear",
     engine: str = "local",
     concurrency: int = 64,
+    budget_requests: int | None = None,
+    budget_tokens: int | None = None,
+    budget_usd: float | None = None,
+    minutes: float | None = None,
+    retry_failed: Annotated[bool, Parameter(negative=())] = False,
     quiet: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """Play the tasks of a run again with another agent, and judge what it does. An interrupted rollout is continued by the same command.
@@ -37,9 +43,12 @@ def command(
     out
         The run folder to write.
     agent
-        scripted:oracle, scripted:gold (the tasks' own solutions), or a model: openai:NAME@URL, local:NAME, hf:PATH.
+        scripted:oracle, scripted:gold (the tasks' own solutions), or a model: openai:NAME@URL, local:NAME, hf:PATH;
+        with a kind before it (react:MODEL, code:MODEL, plan:MODEL, router:MODEL) and middleware after bars, as in
+        "react:MODEL | compress:chars=2000 | reflect".
     user
-        The simulated user.
+        The simulated user: goal (scripted), or llm:MODEL; with manners after bars, as in
+        "goal | vague | misstates:rate=0.3" or "llm:MODEL | persona:text='a student' | impatient". See docs/users.md.
     world
         Use this source instead of the one the run names.
     options
@@ -52,15 +61,30 @@ def command(
         Plays of each task.
     keep_failed
         Keep traces that fail a check, with their verdicts, instead of rejecting them.
+    search
+        How each play is explored, e.g. dfsdt:beam=2,queries=60 or best_of:n=8; see docs/search.md.
     engine
         Where rows are worked on: local, processes:N or ray:N.
     concurrency
         Rows in flight, over all workers.
+    budget_requests
+        Replies that this command may ask of the model. What is not finished then is left for the same command, with more.
+    budget_tokens
+        Tokens it may read and write before it stops in the same way.
+    budget_usd
+        US dollars, for a model string with prices.
+    minutes
+        After so long begin no more rows; the same command continues.
+    retry_failed
+        Play those rows again that ended because the model (or a user, or the world) was gone.
     quiet
         Show no progress.
     """
     from artificer.api import rollout
+    from artificer.cli.show import say
     from artificer.cli.synth import report
+    from artificer.rollout.metered import Budget
+    from artificer.rollout.telling import GONE
     from artificer.run.progress import Progress
 
     summary = rollout(
@@ -74,8 +98,16 @@ def command(
         errors=errors,
         trials=trials,
         keep_failed=keep_failed,
+        search=search,
         engine=engine,
         concurrency=concurrency,
         progress=None if quiet else Progress(),
+        budget=Budget(budget_requests, budget_tokens, budget_usd),
+        minutes=minutes,
+        retry_failed=retry_failed,
     )
-    return report(summary, out)
+    code = report(summary, out)
+    gone = sum(summary["judge"].rejects.get(stop.value, 0) for stop in GONE)
+    if gone and summary.complete:
+        say(f"{gone} rows ended because the model (or a user, or the world) was gone: --retry-failed plays them again")
+    return code

@@ -28,6 +28,7 @@ _RUN = {
     "out": (Annotated[str, Parameter(name=("--out", "-o"), help="The run folder: a new one, or one to continue.")], Slot.empty),
     "engine": (Annotated[str, Parameter(help="Where rows are worked on: local, processes:N or ray:N.")], "local"),
     "concurrency": (Annotated[int, Parameter(help="Rows in flight, over all workers.")], 64),
+    "minutes": (Annotated[float | None, Parameter(help="After so long begin no more rows; the same command continues.")], None),
     "quiet": (Annotated[bool, Parameter(help="Show no progress.", negative=())], False),
 }
 
@@ -37,9 +38,10 @@ def _function(recipe: Recipe) -> Any:
         from artificer.api import synth
         from artificer.run.progress import Progress
 
-        out, engine, concurrency, quiet = (typed.pop(name, default) for name, (_, default) in _RUN.items())
+        out, engine, concurrency, minutes, quiet = (typed.pop(name, default) for name, (_, default) in _RUN.items())
         knobs = given(recipe.knobs, typed)
-        summary = synth(recipe.name, out=out, engine=engine, concurrency=concurrency, progress=None if quiet else Progress(), **knobs)
+        watch = None if quiet else Progress()
+        summary = synth(recipe.name, out=out, engine=engine, concurrency=concurrency, progress=watch, minutes=minutes, **knobs)
         return report(summary, out)
 
     signature = [*slots(recipe.knobs), *(Slot(name, Slot.KEYWORD_ONLY, default=default, annotation=kind) for name, (kind, default) in _RUN.items())]
@@ -55,8 +57,9 @@ def report(summary: Summary, out: str) -> int:
     yielded = f"{100 * made / asked:.1f}% of {asked}" if asked else "nothing was asked"
     say(f"\n{made} traces ({yielded}) in {summary.seconds:.1f} s, {made / max(summary.seconds, 1e-9):.0f} a second: {out}")
     if not summary.complete:
-        say("stopped before the end; the same command continues it")
-        return 130
+        why = f" ({summary.stopped.splitlines()[0]})" if summary.stopped else ""
+        say(f"stopped before the end{why}; the same command continues it")
+        return 130 if not summary.stopped else 75
     if not made:
         with RunFolder.open(out) as run:
             why = dict.fromkeys(f"{row.stage}: {row.reason}: {row.detail}" for row in islice(run.rejects(), 100))

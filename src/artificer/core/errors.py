@@ -39,6 +39,12 @@ class RunError(ArtificerError):
     """A run folder cannot be read, written or continued."""
 
 
+class BudgetSpent(ArtificerError):
+    """A limit that the user set (requests, tokens, money) is reached. A run stops as after one Ctrl-C: rows that need
+    nothing more are finished, what is finished is kept, and the run continues when there is more to spend.
+    """
+
+
 class MissingExtra(ArtificerError):
     """An optional part of Artificer is not installed."""
 

@@ -7,7 +7,7 @@ the run's own statistics.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
@@ -51,6 +51,20 @@ class Node(Struct, frozen=True, omit_defaults=True):
     effects: tuple[Effect, ...] = ()
     tokens: Tokens | None = None
     notes: Notes = {}
+
+
+def agent_side(nodes: Sequence[Node]) -> list[int]:
+    """Indices of the nodes that the agent sees: all but the calls a user makes with tools of their own, and their
+    results.
+    """
+    seen: list[int] = []
+    hidden = False
+    for index, node in enumerate(nodes):
+        if node.message.role != "tool":
+            hidden = node.message.role == "user" and bool(node.message.calls)
+        if not hidden:
+            seen.append(index)
+    return seen
 
 
 class Usage(Struct, frozen=True, omit_defaults=True):
@@ -113,6 +127,14 @@ class Trace(Struct, frozen=True, omit_defaults=True):
             yield leaf, self.branch(leaf)
 
     @property
+    def answer(self) -> int | None:
+        """The leaf that is the answer: the one that a search chose (None when it found none), else the last."""
+        return self.lineage["chosen"] if "chosen" in self.lineage else len(self.nodes) - 1 if self.nodes else None
+
+    @property
     def passed(self) -> bool:
-        """Whether some branch passed all its checks."""
+        """Whether the answer passed all its checks; without a search that chose it, whether some branch did."""
+        if "chosen" in self.lineage:
+            verdict = self.verdicts.get(self.lineage["chosen"])
+            return verdict is not None and verdict.passed
         return any(verdict.passed for verdict in self.verdicts.values())

@@ -40,8 +40,18 @@ class ErrorKind(StrEnum):
     policy_breach = "policy_breach"
     leaked_id = "leaked_id"  # a user states a surrogate id that no tool had shown
     bad_grammar = "bad_grammar"
-    no_call = "no_call"
-    needless_call = "needless_call"
+    no_call = "no_call"  # none was made where one was needed
+    needless_call = "needless_call"  # one was made where none was needed
+    missing_call = "missing_call"  # a call of the reference was not made
+    extra_call = "extra_call"  # a call that the reference does not hold
+    wrong_order = "wrong_order"
+    repetition = "repetition"  # the same call again, with nothing changed in between
+    ignored_result = "ignored_result"  # what a tool said was not used, or gone against
+    false_refusal = "false_refusal"  # refused what could be done
+    missed_refusal = "missed_refusal"  # did, or made up, what could not be done
+    premature_end = "premature_end"
+    unsafe_action = "unsafe_action"  # risked harm to what is not the agent's
+    unsupported_claim = "unsupported_claim"  # the agent says what no tool showed
 
 
 class StopReason(StrEnum):
@@ -57,6 +67,11 @@ class StopReason(StrEnum):
     user_error = "user_error"
     world_error = "world_error"
     cancelled = "cancelled"
+    # given by a search to lines that it did not play on
+    gave_up = "gave_up"  # the agent said so
+    max_depth = "max_depth"
+    out_of_budget = "out_of_budget"
+    pruned = "pruned"  # others were worth more, or it was a fork made for a step or two
 
 
 class CheckResult(Struct, frozen=True, omit_defaults=True):

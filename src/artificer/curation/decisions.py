@@ -79,11 +79,15 @@ class Cut(Struct, frozen=True):
 
 
 def decisions(task: Task, trace: Trace, tools: Sequence[ToolSpec], cut: Cut = Cut(), part: Part = "train") -> Iterator[Decision]:  # noqa: B008
-    """The decisions of every passed branch of a trace, in order; a step shared by several branches once."""
+    """The decisions of every passed branch of a trace, in order; a step shared by several branches once, and none after a
+    call of the user's own. Calls of tools that a search added (`Finish`) are left out; the words they told the user
+    count as the agent's.
+    """
     seen: set[int] = set()
+    own = {str(spec["name"]) for spec in trace.lineage.get("own_tools") or ()}
     for leaf in trace.leaves():
         verdict = trace.verdicts.get(leaf)
-        path = trace.path(leaf)
+        path = _undivided(trace, _outward(trace, leaf, own) if own else trace.path(leaf))
         nodes = [trace.nodes[index] for index in path]
         used = {call.name for node in nodes for call in node.message.calls}
         if verdict is None or not verdict.passed or used & set(cut.hidden):
@@ -97,6 +101,22 @@ def decisions(task: Task, trace: Trace, tools: Sequence[ToolSpec], cut: Cut = Cu
             if index not in seen and _teaches(nodes, at, cut):
                 seen.add(index)
                 yield _decision(task, trace, messages, at, index, offered, cut, part)
+
+
+def _outward(trace: Trace, leaf: int, own: Collection[str]) -> list[int]:
+    """A path without the messages that only call tools of the search's own, and without their results."""
+    path = trace.path(leaf)
+    calls = {index: trace.nodes[index].message.calls for index in path}
+    left_out = {index for index, made in calls.items() if made and all(call.name in own for call in made)}
+    ids = {call.id for index in left_out for call in calls[index]}
+    return [index for index in path if index not in left_out and ((result := trace.nodes[index].message.result) is None or result.call_id not in ids)]
+
+
+def _undivided(trace: Trace, path: list[int]) -> list[int]:
+    """A path up to the first call a user made with tools of their own: what comes after stands on a state that the
+    agent's calls alone do not make again.
+    """
+    return path[: next((at for at, index in enumerate(path) if trace.nodes[index].message.role == "user" and trace.nodes[index].message.calls), None)]
 
 
 def offer(used: Collection[str], names: Sequence[str], cut: Cut, key: str) -> tuple[str, ...]:
@@ -113,7 +133,8 @@ def offer(used: Collection[str], names: Sequence[str], cut: Cut, key: str) -> tu
 def _teaches(nodes: Sequence[Node], at: int, cut: Cut) -> bool:
     """Whether the step at `at` may be a target."""
     node = nodes[at]
-    if node.message.role != "assistant" or not node.sampled or node.notes.get("error") == "injected":
+    told = node.sampled or node.notes.get("search", {}).get("finish", False)
+    if node.message.role != "assistant" or not told or node.notes.get("error") == "injected":
         return False
     if not node.message.calls:
         return cut.text and 0 < len(node.message.text) <= cut.longest_text

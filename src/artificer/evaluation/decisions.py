@@ -232,8 +232,8 @@ def compare(before: Sequence[Prediction], after: Sequence[Prediction]) -> dict[s
     Raises:
         ArtificerError: they have no row in common.
     """
-    old = {one.id: one for one in before}
-    pairs = [(old[one.id], one) for one in after if one.id in old]
+    old = {(one.kind, one.id): one for one in before}
+    pairs = [(old[one.kind, one.id], one) for one in after if (one.kind, one.id) in old]
     if not pairs:
         raise ArtificerError("the two examinations have no row in common", remedy="examine both models on the same decisions")
     gains: dict[str, Difference] = {}

@@ -1,4 +1,4 @@
-"""Shares with intervals, paired differences, pass^k. Plain arithmetic over outcomes; no model, no file.
+"""Shares and means with intervals, paired differences, pass^k. Plain arithmetic over outcomes; no model, no file.
 
 Intervals are two-sided. A share has Wilson's interval (Wilson 1927), which keeps its promise for small samples and for shares near 0 and 1. Two
 models examined on the same rows are compared in pairs: the difference of shares has Newcombe's interval for paired proportions (Newcombe 1998,
@@ -8,7 +8,8 @@ method 10), and the p-value is the exact McNemar test's.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import comb, sqrt
+from math import comb, fsum, inf, sqrt
+from random import Random
 from statistics import NormalDist
 
 from msgspec import Struct
@@ -132,3 +133,28 @@ def pass_at_k(successes: Sequence[tuple[int, int]], k: int) -> float:
         ArtificerError: as `pass_k`.
     """
     return 1 - pass_k([(n - c, n) for c, n in successes], k)
+
+
+class Mean(Struct, frozen=True):
+    """A mean of n values with a percentile-bootstrap interval [low, high]. With n = 0 nothing is known: the interval is infinite."""
+
+    n: int
+    mean: float
+    low: float
+    high: float
+
+
+RESAMPLES = 2000
+
+
+def mean(values: Sequence[float], confidence: float = 0.95, seed: int = 0) -> Mean:
+    """The mean, and the interval between quantiles of the means of `RESAMPLES` resamples (Efron 1979), by seed. Resample what is
+    independent: one value a task, not one a trial.
+    """
+    n = len(values)
+    if n == 0:
+        return Mean(0, 0.0, -inf, inf)
+    draw = Random(seed)
+    means = sorted(fsum(draw.choices(values, k=n)) / n for _ in range(RESAMPLES))
+    cut = (1 - confidence) / 2
+    return Mean(n, fsum(values) / n, means[int(cut * RESAMPLES)], means[min(RESAMPLES - 1, int((1 - cut) * RESAMPLES))])

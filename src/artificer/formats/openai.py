@@ -20,12 +20,13 @@ from artificer.core.canon import Json
 from artificer.core.errors import ArtificerError
 from artificer.core.messages import File, Image, Message, Part, Role, Text, ToolCall, ToolResult
 from artificer.core.tools import ToolSpec
-from artificer.core.trace import Trace
+from artificer.core.trace import Trace, agent_side
 from artificer.core.verdicts import ErrorKind
 
 LOSSES = (
     "branches: each passed branch becomes a conversation of its own",
     "verdicts, effects, states, token streams and notes",
+    "calls that a user makes with tools of their own, which the agent does not see",
     "the world's clock of a message (at), files, images in other messages than the user's",
     "a tool's returns, effect, attributes and examples",
     "the kind of a tool's error, unless it is one that Artificer wrote (error: KIND: detail)",
@@ -45,11 +46,15 @@ class Conversation(Struct, frozen=True):
 
 
 def conversations(trace: Trace, tools: Sequence[ToolSpec], policy: str = "") -> Iterator[Conversation]:
-    """The passed branches of a trace, each as a conversation; the policy, if any, as its system message."""
+    """The passed branches of a trace, each as the conversation that the agent saw; the policy, if any, as its system
+    message. Tools that a search added (`Finish`) stand after the others.
+    """
+    tools = [*tools, *(msgspec.convert(spec, ToolSpec) for spec in cast("list[Json]", trace.lineage.get("own_tools") or []))]
     head = (Message("system", policy),) if policy else ()
     for leaf, nodes in trace.branches():
         if leaf in trace.verdicts and trace.verdicts[leaf].passed:
-            yield Conversation(head + tuple(node.message for node in nodes), tuple(tools), f"{trace.id}/{leaf}")
+            seen = tuple(nodes[index].message for index in agent_side(nodes))
+            yield Conversation(head + seen, tuple(tools), f"{trace.id}/{leaf}")
 
 
 def write(items: Iterable[Conversation], out: BinaryIO) -> int:

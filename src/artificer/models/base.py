@@ -13,6 +13,7 @@ from importlib.metadata import entry_points
 from typing import Protocol, Self
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from artificer.core.canon import Json
 from artificer.core.errors import ArtificerError
@@ -22,8 +23,10 @@ from artificer.core.trace import Tokens
 from artificer.core.verdicts import ErrorKind, Notes
 from artificer.models.prompt import FULL, Style
 
-_BUILT_IN = {"hf": "hf", "local": "local", "openai": "openai", "scripted": "scripted"}
-FORMS = "hf:PATH, hf:smollm2, local:FILE.gguf, local:smollm2, openai:NAME@http://HOST/v1 or scripted:NAME"
+_BUILT_IN = ("anthropic", "hf", "local", "openai", "record", "replay", "scripted")
+FORMS = (
+    "hf:PATH, hf:smollm2, local:FILE.gguf, local:smollm2, openai:NAME@http://HOST/v1, anthropic:NAME, record:FILE:MODEL, replay:FILE or scripted:NAME"
+)
 
 
 class Sampling(Struct, frozen=True, omit_defaults=True):
@@ -45,6 +48,8 @@ class Request(Struct, frozen=True, omit_defaults=True):
         schema: JSON Schema that the whole reply must satisfy; engines that can, decode under it.
         constrained: reply with one valid call of `tools` and nothing else, where the engine can enforce that.
         style: how much a text model is told of each tool.
+        key: names the conversation it belongs to (a row, a side, a line), or "". Endpoints keep what they computed for a conversation
+            where its requests come together, and cassettes tell equal requests of different conversations apart by it. The model never sees it.
     """
 
     messages: tuple[Message, ...]
@@ -53,6 +58,7 @@ class Request(Struct, frozen=True, omit_defaults=True):
     schema: dict[str, Json] | None = None
     constrained: bool = False
     style: Style = FULL
+    key: str = ""
 
 
 class Counts(Struct, frozen=True):
@@ -60,6 +66,15 @@ class Counts(Struct, frozen=True):
 
     tokens_in: int = 0
     tokens_out: int = 0
+
+
+class Spent(Struct, frozen=True):
+    """What a model took so far: requests that were answered, tokens, and US dollars where prices are known."""
+
+    requests: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    usd: float = 0.0
 
 
 class Reply(Struct, frozen=True, omit_defaults=True):
@@ -86,6 +101,10 @@ class Reply(Struct, frozen=True, omit_defaults=True):
     notes: Notes = {}
 
 
+GONE = frozenset({ErrorKind.transport, ErrorKind.timeout, ErrorKind.internal})
+"""Errors of a reply after which there is nobody to go on with."""
+
+
 class Model(Protocol):
     """Writes the next message. Subclass it; `Model.of` makes one from a model string."""
 
@@ -107,6 +126,11 @@ class Model(Protocol):
 
         return list(await asyncio.gather(*(one(request) for request in requests)))
 
+    @property
+    def spent(self) -> Spent | None:
+        """What it took so far; None where nobody counts."""
+        return None
+
     async def close(self) -> None:
         """Releases what the model holds."""
 
@@ -123,8 +147,30 @@ class Model(Protocol):
         """
         form, colon, rest = text.partition(":")
         if colon and rest and form in _BUILT_IN:
-            return importlib.import_module(f"artificer.models.{_BUILT_IN[form]}").open_model(rest)
+            return importlib.import_module(f"artificer.models.{form}").open_model(rest)
         outside = {point.name: point for point in entry_points(group="artificer.models")}
         if colon and rest and form in outside:
             return outside[form].load()(rest)
         raise ArtificerError(f"{text!r} is not a model.", remedy=f"write one of {FORMS}")
+
+
+class Keyed(Model):
+    """A model as one conversation knows it: requests that have no key get this one. Whoever made the model closes it.
+
+    Args:
+        model: who answers.
+        key: see `Request.key`.
+    """
+
+    def __init__(self, model: Model, key: str) -> None:
+        self.name = model.name
+        self.parallel = model.parallel
+        self._model = model
+        self._key = key
+
+    async def reply(self, request: Request) -> Reply:
+        return await self._model.reply(request if request.key else replace(request, key=self._key))
+
+    @property
+    def spent(self) -> Spent | None:
+        return self._model.spent

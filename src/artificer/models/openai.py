@@ -1,165 +1,260 @@
-"""Any endpoint that speaks OpenAI's chat completions with tools (vLLM, llama.cpp, hosted ones), over aiohttp.
+"""Any endpoint that speaks OpenAI's chat completions with tools (vLLM, SGLang, llama.cpp, hosted ones).
 
-Refusals that pass (429, 5xx, time-outs, broken connections) are tried again with growing pauses, or after what `Retry-After` asks. What does not
-pass is one clear error. The key comes from the environment and stands in no message, log or file.
+`openai:NAME@URL[,URL...][?OPTION=VALUE&...]`; the options are those of `endpoints.target`, and `docs/models.md` explains them.
+This module is the words: a request as a body, whose parts are encoded once and spliced, and an answer as a reply. Where
+requests go, how often and at what cost is the business of `endpoints.client`.
 """
 
 from __future__ import annotations
 
-import asyncio
-import os
 import re
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
-import aiohttp
 import msgspec
 from msgspec import Struct
 
 from artificer.core.canon import Json
-from artificer.core.errors import ArtificerError
-from artificer.core.messages import Message
-from artificer.core.verdicts import ErrorKind
-from artificer.formats.openai import from_record, message_record, tool_record
-from artificer.models.base import Counts, Model, Reply, Request
+from artificer.core.messages import Message, ToolCall
+from artificer.core.tools import ToolSpec
+from artificer.core.trace import Tokens
+from artificer.core.verdicts import ErrorKind, Notes
+from artificer.formats.openai import message_record, tool_record
+from artificer.models.base import Counts, Reply, Request, Sampling
 from artificer.models.dialect import parse
+from artificer.models.endpoints.client import Dialect, Endpoint
+from artificer.models.endpoints.kept import Kept, KeptList
+from artificer.models.endpoints.target import Target, target_of
 
 KEYS = ("ARTIFICER_API_KEY", "OPENAI_API_KEY")
-_PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
-_MOST_BYTES = 16 << 20
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_encode = msgspec.json.Encoder().encode
 
 
-class Patience(Struct, frozen=True):
-    """How failures that may pass are met: `tries` in all, pauses of `pause_s`, twice that, and so on up to `longest_s`; each try at most
-    `timeout_s`."""
-
-    tries: int = 6
-    pause_s: float = 0.5
-    longest_s: float = 30.0
-    timeout_s: float = 120.0
-
-
-class OpenAI(Model):
-    """See the module docstring.
+class ChatCompletions(Dialect):
+    """OpenAI's words.
 
     Args:
-        model: its name at the endpoint.
-        base: the endpoint's root, e.g. `http://localhost:8000/v1`.
-        key: bearer token, or None.
-        patience: with failures.
-        parallel: requests in flight.
+        model: the name at the endpoint.
+        extra: fields of the body besides ours, or in their place; None leaves a field out.
+        token_ids: ask for the ids and log-probabilities of what is written.
     """
 
-    def __init__(self, model: str, base: str, key: str | None = None, patience: Patience = Patience(), parallel: int = 16) -> None:  # noqa: B008
-        self.name = f"openai:{model}@{base}"
-        self.parallel = parallel
-        self._model = model
-        self._url = base.rstrip("/") + "/chat/completions"
-        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._patience = patience
-        self._session: aiohttp.ClientSession | None = None
+    form = "openai"
+    path = "/chat/completions"
+    keys = KEYS
 
-    async def reply(self, request: Request) -> Reply:
-        """One answer.
+    def __init__(self, model: str, extra: dict[str, Json] | None = None, token_ids: bool = False) -> None:
+        self._head = b'{"model":' + _encode(model) + b',"messages":['
+        self._extra: dict[str, Json] = ({"logprobs": True, "return_token_ids": True} if token_ids else {}) | (extra or {})
+        self._message = Kept[Message](_message)
+        self._tools = KeptList[ToolSpec](Kept[ToolSpec](_tool))
+        self._tails: dict[tuple[Sampling, bool], bytes] = {}
 
-        Raises:
-            ArtificerError: the endpoint refuses in a way that trying again does not mend (a wrong key, name or address, a request it cannot read).
-        """
-        body = msgspec.json.encode(body_of(self._model, request))
-        pause, detail, kind = self._patience.pause_s, "", ErrorKind.transport
-        for turn in range(self._patience.tries):
-            wait = pause
-            try:
-                status, after, answer = await self._post(body)
-            except TimeoutError:
-                detail, kind = f"no answer within {self._patience.timeout_s:g} s", ErrorKind.timeout
-            except (aiohttp.ClientError, OSError) as error:
-                detail, kind = f"{type(error).__name__}: {error}", ErrorKind.transport
-            else:
-                if status == 200:
-                    return reply_of(answer)
-                detail, kind = f"status {status}: {_short(answer)}", ErrorKind.transport
-                if status not in _PASSING:
-                    raise ArtificerError(f"The endpoint refused the request: {detail}", where=self._url, remedy=_remedy(status))
-                wait = max(pause, after)
-            if turn + 1 < self._patience.tries:
-                await asyncio.sleep(min(wait, self._patience.longest_s))
-                pause *= 2
-        return Reply(Message("assistant"), error=kind, detail=f"{self._patience.tries} tries; the last: {detail}")
+    def headers(self, key: str | None) -> dict[str, str]:
+        return {"Authorization": f"Bearer {key}"} if key else {}
 
-    async def _post(self, body: bytes) -> tuple[int, float, bytes]:
-        """Status, seconds the endpoint asks to wait, body."""
-        if self._session is None:
-            self._session = aiohttp.ClientSession(headers={"Content-Type": "application/json", **self._headers})
-        timeout = aiohttp.ClientTimeout(total=self._patience.timeout_s)
-        async with self._session.post(self._url, data=body, timeout=timeout, allow_redirects=False) as response:
-            answer = bytearray()
-            async for piece in response.content.iter_chunked(1 << 16):
-                answer += piece
-                if len(answer) > _MOST_BYTES:
-                    raise aiohttp.ClientPayloadError(f"the answer is longer than {_MOST_BYTES} bytes")
-            after = response.headers.get("Retry-After", "")
-            return response.status, float(after) if re.fullmatch(r"\d{1,4}(\.\d{1,3})?", after) else 0.0, bytes(answer)
+    def encode(self, request: Request) -> bytes:
+        pieces = [self._head, b",".join([self._message(message) for message in request.messages]), b"]"]
+        if request.tools:
+            pieces += (b',"tools":[', self._tools(request.tools), b"]")
+        pieces.append(self._tail(request))
+        return b"".join(pieces)
 
-    async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+    def decode(self, answer: bytes, request: Request) -> Reply | None:
+        return read(answer, bool(request.tools) and request.schema is None, request.tools)
+
+    def _tail(self, request: Request) -> bytes:
+        """What follows the tools; the same for all requests of an agent."""
+        if request.schema is not None:
+            schema = {"type": "json_schema", "json_schema": {"name": "reply", "schema": request.schema}}
+            return self._fields(request, {"response_format": schema})
+        key = (request.sampling, request.constrained and bool(request.tools))
+        known = self._tails.get(key)
+        if known is None:
+            known = self._fields(request, {})
+            if len(self._tails) < 4096:
+                self._tails[key] = known
+        return known
+
+    def _fields(self, request: Request, more: dict[str, Json]) -> bytes:
+        sampling = request.sampling
+        fields: dict[str, Json] = {"temperature": sampling.temperature, "top_p": sampling.top_p, "max_tokens": sampling.max_tokens}
+        fields["seed"] = sampling.seed
+        if request.tools and request.constrained:
+            fields["tool_choice"] = "required"
+        said = {name: value for name, value in {**fields, **more, **self._extra}.items() if value is not None}
+        return b"," + _encode(said)[1:] if said else b"}"
 
 
-def body_of(model: str, request: Request) -> dict[str, Json]:
-    """The request in the endpoint's words. `constrained` becomes a required choice of tool."""
-    sampling = request.sampling
-    body: dict[str, Json] = {
-        "model": model,
-        "messages": [message_record(message) for message in request.messages],
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-        "max_tokens": sampling.max_tokens,
-        "seed": sampling.seed,
-    }
-    if request.tools:
-        body["tools"] = [tool_record(tool) for tool in request.tools]
-        if request.constrained:
-            body["tool_choice"] = "required"
-    if request.schema is not None:
-        body["response_format"] = {"type": "json_schema", "json_schema": {"name": "reply", "schema": request.schema}}
-    return body
+def _message(message: Message) -> bytes:
+    """A message's JSON. The name of its author is sent only where the format allows such a name."""
+    record = message_record(message)
+    if message.author is not None and not _NAME.fullmatch(message.author):
+        record.pop("name", None)
+    return _encode(record)
+
+
+def _tool(tool: ToolSpec) -> bytes:
+    return _encode(tool_record(tool))
+
+
+# the answer
+
+
+class _Function(Struct):
+    name: str
+    arguments: Any = "{}"
+
+
+class _Call(Struct):
+    function: _Function
+    id: str | None = None
+
+
+class _Said(Struct):
+    content: str | list[dict[str, Any]] | None = None
+    reasoning_content: str | None = None
+    reasoning: Any = None
+    refusal: str | None = None
+    tool_calls: list[_Call] | None = None
+
+
+class _Likely(Struct):
+    logprob: float = -9999.0
+    token: str = ""
+    id: int | None = None
+
+
+class _Likelies(Struct):
+    content: list[_Likely] | None = None
+
+
+class _Choice(Struct):
+    message: _Said
+    finish_reason: str | None = None
+    logprobs: _Likelies | None = None
+    token_ids: list[int] | None = None
+
+
+class _Usage(Struct):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
+class _Answer(Struct):
+    choices: list[_Choice]
+    usage: _Usage | None = None
+
+
+_decode = msgspec.json.Decoder(_Answer).decode
+_ENDED = frozenset({None, "stop", "tool_calls", "function_call", ""})
+
+
+def read(answer: bytes, calls_in_text: bool = True, tools: Sequence[ToolSpec] = ()) -> Reply | None:
+    """The reply that an answer holds; None when it is none (cut off, no choice in it, not of this format).
+
+    Args:
+        calls_in_text: look for calls in the text when there are no others.
+        tools: what was offered; tells which arguments are text where a dialect does not.
+    """
+    try:
+        found = _decode(answer)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
+    if not found.choices:
+        return None
+    choice = found.choices[0]
+    usage = Counts(found.usage.prompt_tokens or 0, found.usage.completion_tokens or 0) if found.usage is not None else Counts()
+    text, thoughts, repairs = _texts(choice.message)
+    calls, problem = _calls(choice.message.tool_calls or ())
+    notes: Notes = {} if choice.finish_reason in _ENDED else {"finish": choice.finish_reason}
+    tokens = _tokens(choice)
+    if problem or calls or not text or not calls_in_text:
+        error = ErrorKind.unparsable_call if problem else None
+        return Reply(Message("assistant", text, thoughts, calls), usage, text, repairs, error, problem, tokens, notes)
+    parsed = parse(text, tools=tools)
+    message = Message("assistant", parsed.text, thoughts or parsed.reasoning, parsed.calls)
+    return Reply(message, usage, text, repairs + parsed.repairs, parsed.error, parsed.detail, tokens, notes)
 
 
 def reply_of(answer: bytes) -> Reply:
-    """The endpoint's answer. Calls that it left in the text are read from there; junk becomes a reply with an error."""
-    try:
-        record: Any = msgspec.json.decode(answer)
-        choice = record["choices"][0]["message"]
-        message, problem = from_record({**choice, "role": "assistant"})
-        counts: dict[str, Any] = record.get("usage") or {}
-        usage = Counts(int(counts.get("prompt_tokens") or 0), int(counts.get("completion_tokens") or 0))
-    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError):
-        return Reply(Message("assistant"), raw=_short(answer), error=ErrorKind.transport, detail=f"the endpoint answered {_short(answer)!r}")
-    if problem:
-        return Reply(message, usage, message.text, error=ErrorKind.unparsable_call, detail=problem)
-    if message.calls or not message.text:
-        return Reply(message, usage, message.text)
-    parsed = parse(message.text)
-    return Reply(Message("assistant", parsed.text, calls=parsed.calls), usage, message.text, parsed.repairs, parsed.error, parsed.detail)
+    """The reply that an answer holds, or one with an error."""
+    short = answer[:300].decode("utf-8", "replace")
+    return read(answer) or Reply(Message("assistant"), raw=short, error=ErrorKind.transport, detail=f"the endpoint answered {short!r}")
 
 
-def _short(answer: bytes) -> str:
-    return answer[:300].decode("utf-8", "replace")
+def _texts(said: _Said) -> tuple[str, str | None, tuple[str, ...]]:
+    """What was said and what was thought, and what had to be mended: thoughts that the server left in the text."""
+    thoughts = said.reasoning_content or (said.reasoning if isinstance(said.reasoning, str) else None) or None
+    if isinstance(said.content, list):
+        text = "".join(str(part.get("text", "")) for part in said.content if part.get("type") == "text")
+        thoughts = thoughts or "".join(_thinking(part) for part in said.content if part.get("type") == "thinking") or None
+    else:
+        text = said.content or said.refusal or ""
+    if thoughts is None and text.lstrip().startswith("<think>") and "</think>" in text:
+        thought, _, text = text.lstrip()[len("<think>") :].partition("</think>")
+        return text.lstrip(), thought.strip() or None, ("thoughts in the text",)
+    return text, thoughts, ()
 
 
-def _remedy(status: int) -> str:
-    if status in (401, 403):
-        return f"set {' or '.join(KEYS)} to a key that the endpoint accepts"
-    if status == 404:
-        return "check the model's name and that the address ends with /v1"
-    return "check that the endpoint serves chat completions with tools"
+def _thinking(part: dict[str, Any]) -> str:
+    inner = part.get("thinking")
+    if isinstance(inner, list):
+        pieces = cast("list[Any]", inner)
+        return "".join(str(cast("dict[str, Any]", piece).get("text", "")) for piece in pieces if isinstance(piece, dict))
+    return inner if isinstance(inner, str) else ""
 
 
-def open_model(rest: str) -> OpenAI:
-    """`NAME@http://host/v1`."""
-    name, at, base = rest.rpartition("@")
-    if not at or not name or not re.fullmatch(r"https?://[^\s/]+(/\S*)?", base):
-        raise ArtificerError(f"{rest!r} names no endpoint.", remedy="write openai:NAME@http://HOST/v1")
-    key = next((os.environ[name] for name in KEYS if os.environ.get(name)), None)
-    return OpenAI(name, base, key)
+def _calls(entries: Sequence[_Call]) -> tuple[tuple[ToolCall, ...], str | None]:
+    """The calls that can be read, and what is wrong with the others."""
+    calls: list[ToolCall] = []
+    problem: str | None = None
+    for index, entry in enumerate(entries, 1):
+        arguments: Any = entry.function.arguments
+        if isinstance(arguments, str):
+            try:
+                arguments = msgspec.json.decode(arguments.strip() or "{}")
+            except (msgspec.MsgspecError, UnicodeError, RecursionError):
+                arguments = None
+        if isinstance(arguments, dict):
+            calls.append(ToolCall(entry.id or f"c{index}", entry.function.name[:200], cast("dict[str, Json]", arguments)))
+        else:
+            problem = problem or f"the arguments of call {index} are not a JSON object"
+    return tuple(calls), problem
+
+
+def _tokens(choice: _Choice) -> Tokens | None:
+    """Ids (vLLM's `token_ids`, llama.cpp's `id`, or `token_id:N` as the token's text) and the log-probabilities that belong to them."""
+    entries = choice.logprobs.content if choice.logprobs is not None else None
+    ids = tuple(choice.token_ids) if choice.token_ids is not None else None
+    if ids is None and entries:
+        found = [_id(entry) for entry in entries]
+        ids = tuple([one for one in found if one is not None])
+        if len(ids) < len(found):
+            return None
+    if not ids:
+        return None
+    logprobs = tuple([entry.logprob for entry in entries]) if entries and len(entries) == len(ids) else None
+    return Tokens(ids, logprobs)
+
+
+def _id(entry: _Likely) -> int | None:
+    if entry.id is not None:
+        return entry.id
+    kind, _, number = entry.token.partition(":")
+    return int(number) if kind == "token_id" and number.isascii() and number.isdecimal() and len(number) < 12 else None
+
+
+def endpoint(target: Target) -> Endpoint:
+    """The model of a target."""
+    return Endpoint(ChatCompletions(target.model, target.body, target.token_ids), target)
+
+
+def open_model(rest: str) -> Endpoint:
+    """`NAME@http://host/v1`, with options.
+
+    Raises:
+        ArtificerError: it names no endpoint, or an option is wrong.
+    """
+    return endpoint(target_of("openai", rest))

@@ -17,9 +17,9 @@ from msgspec import json as fast
 from artificer.core.canon import Json
 from artificer.core.messages import Message, ToolResult
 from artificer.core.tools import ToolSpec
-from artificer.models.dialect import message_text
+from artificer.models.dialect import OURS, Dialect
 
-RULE = 'Reply with text, or call a tool with one JSON line: {"name": ..., "arguments": {...}}'
+_CONTROL = re.compile(r"<(\||/?s\b)")
 _SPECIAL = re.compile(r"<(\||/?(?:s|tool_call|think)\b)")
 _TYPES = {"integer": "int", "number": "number", "boolean": "bool", "array": "list", "object": "object"}
 
@@ -52,18 +52,25 @@ def plain(text: str) -> str:
     return _SPECIAL.sub(r"< \1", text)
 
 
-def turns(messages: Sequence[Message], tools: Sequence[ToolSpec], style: Style = FULL) -> list[Turn]:
-    """A conversation as turns: one system turn (the caller's system text, the rule, the tools), then the messages."""
-    system = [message.text for message in messages if message.role == "system"]
-    head = "\n".join([*system, RULE, "Tools:", *(signature(tool, style) for tool in tools)] if tools else system)
-    shown = [Turn("system", plain(head))] if head else []
-    return shown + [Turn(message.role, plain(_body(message))) for message in messages if message.role != "system"]
+def turns(messages: Sequence[Message], tools: Sequence[ToolSpec], style: Style = FULL, dialect: Dialect = OURS) -> list[Turn]:
+    """A conversation as turns: one system turn (the caller's system text, the dialect's rule, the tools), then the messages.
+
+    Earlier reasoning is left out, as the families' templates do.
+    """
+    system = [plain(message.text) for message in messages if message.role == "system"]
+    head = "\n".join([*system, dialect.rule, "Tools:", *(plain(signature(tool, style)) for tool in tools)] if tools else system)
+    shown = [Turn("system", head)] if head else []
+    return shown + [Turn(message.role, _body(message, tools, dialect)) for message in messages if message.role != "system"]
 
 
-def _body(message: Message) -> str:
+def _body(message: Message, tools: Sequence[ToolSpec], dialect: Dialect) -> str:
     if message.role == "tool":
-        return result_text(message.result) if message.result is not None else message.text
-    return message_text(message) if message.role == "assistant" else message.text
+        return plain(result_text(message.result) if message.result is not None else message.text)
+    if message.role != "assistant":
+        return plain(message.text)
+    written = dialect.write(Message("assistant", message.text, calls=message.calls), tools)
+    # the dialect's own tags must stay; it has broken those that stood in the text
+    return plain(written) if dialect is OURS else _CONTROL.sub(r"< \1", written)
 
 
 def result_text(result: ToolResult) -> str:

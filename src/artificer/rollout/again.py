@@ -9,7 +9,12 @@ from msgspec import Struct
 
 from artificer.core.tasks import Task
 from artificer.core.trace import Trace
+from artificer.models.base import Model
+from artificer.rollout.agents import check, spec_of
+from artificer.rollout.metered import Budget
 from artificer.rollout.play import GuideMaker, Judge, Play, own_guide
+from artificer.rollout.search import search_of
+from artificer.rollout.telling import telling
 from artificer.run.stage import RowFunction, Stage, each
 
 
@@ -18,11 +23,12 @@ class Rollout(Struct, frozen=True):
 
     Args:
         world, options: where the tasks are played; see `World.of`.
-        agent: scripted:oracle, or a model string.
+        agent: its name; see `rollout.agents`.
         user: the simulated user.
         errors: how often the oracle makes a plausible mistake first.
         trials: plays of each task.
         keep_failed: keep traces that fail a check, with their verdicts, instead of rejecting them.
+        search: how each play is explored; see `rollout.search`.
     """
 
     world: str
@@ -32,6 +38,10 @@ class Rollout(Struct, frozen=True):
     errors: float = 0.0
     trials: int = 1
     keep_failed: bool = False
+    search: str = "linear"
+
+    def __post_init__(self) -> None:
+        check(self.agent)  # before a run folder is made
 
 
 class Copied(Struct, frozen=True):
@@ -48,10 +58,24 @@ class Copied(Struct, frozen=True):
         yield row
 
 
-def rollout_stages(k: Rollout, guide: GuideMaker = own_guide) -> list[Stage]:
-    """The stages over a source of tasks."""
+def rollout_stages(k: Rollout, guide: GuideMaker = own_guide, budget: Budget = Budget()) -> list[Stage]:  # noqa: B008
+    """The stages over a source of tasks. `budget` is of each worker, and of this attempt: no knob of the run."""
     return [
         each("tasks", Copied(), keep="tasks", of=Task),
-        each("play", Play(k.world, k.options, k.agent, k.user, guide, k.errors, k.trials)),
+        each(
+            "play",
+            Play(k.world, k.options, k.agent, k.user, guide, k.errors, k.trials, search=k.search, budget=budget),
+            tell=telling(k.agent),
+        ),
         each("judge", Judge(k.world, k.options, k.keep_failed), keep="traces", of=Trace),
     ]
+
+
+def check_search(search: str, agent: str) -> None:
+    """Reads the words for a search before anything is made.
+
+    Raises:
+        ArtificerError: there is no such search, or it needs a model and there is none.
+    """
+    stand_in = Model.of("scripted:silent")
+    search_of(search, stand_in if spec_of(agent).models else None, lambda text: stand_in)

@@ -2,7 +2,8 @@
 tasks and other uses of the verdicts.
 
 Inside a run the same two steps are the stages `Play` and `Judge` (`rollout.play`), which adds persistence, resume and
-other engines; here they are a plain asynchronous iterator for a program of one's own.
+other engines; here they are a plain asynchronous iterator for a program of one's own. Rows are scheduled by the same
+code in both (`run.local.each_row`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from artificer.core.trace import Trace
 from artificer.rollout.episode import AgentMaker, UserMaker, play
 from artificer.rollout.line import Limits
 from artificer.rollout.replay import judged
+from artificer.run.local import each_row
 from artificer.worlds.base import World
 
 
@@ -34,38 +36,46 @@ async def collect(
     """Plays every task `trials` times, at most `concurrency` episodes at a time, and yields judged traces as they
     end.
 
-    A trace depends on its task and trial alone, never on the order or on `concurrency`. Leaving the iteration early
-    cancels what is in flight.
+    A trace depends on its task and trial alone, never on the order or on `concurrency`. An episode whose model is gone
+    is yielded with its stop reason. Leaving the iteration early cancels what is in flight.
 
     Args:
         tasks: pulled as there is room.
         agent, user: made afresh for every episode; see `rollout.parties`.
         checks: those that CoVe proves a trace with, when None.
+
+    Raises:
+        BudgetSpent: a limit is reached; what could still be finished has been yielded before.
+        ArtificerError: a model or the world cannot be used; the other episodes are cancelled.
     """
     chosen = standard() if checks is None else checks
     waiting = ((task, trial) for task in tasks for trial in range(trials))
-    done: asyncio.Queue[Trace] = asyncio.Queue(maxsize=concurrency)
+    done: asyncio.Queue[Trace | None] = asyncio.Queue()
+    room = asyncio.Semaphore(max(1, concurrency))
 
-    async def lane() -> None:
-        for task, trial in waiting:
-            trace = await play(task, world, agent, user, trial=trial, limits=limits)
-            await done.put(await judged(task, world, trace, chosen))
+    async def once(work: tuple[Task, int]) -> None:
+        task, trial = work
+        trace = await play(task, world, agent, user, trial=trial, limits=limits)
+        trace = await judged(task, world, trace, chosen)
+        await room.acquire()  # a slow reader is waited for
+        done.put_nowait(trace)
 
-    async def lanes() -> None:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(max(1, concurrency)):
-                group.create_task(lane())
+    async def all_of_them() -> None:
+        try:
+            await each_row(once, waiting, _nothing, concurrency)
+        finally:
+            done.put_nowait(None)
 
-    running = asyncio.create_task(lanes())
+    running = asyncio.create_task(all_of_them())
     try:
-        while not running.done() or not done.empty():
-            taken = asyncio.create_task(done.get())
-            await asyncio.wait({taken, running}, return_when=asyncio.FIRST_COMPLETED)
-            if taken.done():
-                yield taken.result()
-            else:
-                taken.cancel()
+        while (trace := await done.get()) is not None:
+            room.release()
+            yield trace
         await running
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+def _nothing() -> None:
+    """Nobody counts."""

@@ -11,7 +11,8 @@ from artificer.core.canon import rng, stable_id
 from artificer.core.tasks import Task
 from artificer.core.trace import Trace
 from artificer.core.verdicts import StopReason
-from artificer.rollout.line import Limits, Line, Tree
+from artificer.rollout.line import CannotFork, Limits, Line
+from artificer.rollout.tree import SEARCH, Tree
 from artificer.worlds.base import World, begun
 
 AgentMaker = Callable[[Task, World, int], Agent]
@@ -71,6 +72,9 @@ async def play(
 ) -> Trace:
     """Plays one task once and returns its trace, not yet judged.
 
+    Raises:
+        CannotFork: the search forks, and the world never can.
+
     Args:
         task: what is to be played; only the user maker reads its goal.
         world: where it is played; a fresh session is opened from `task.start`.
@@ -81,7 +85,7 @@ async def play(
     session = await begun(world, task.start)
     tree = Tree()
     try:
-        await search.explore(Line(tree, task, world, session, agent(task, world, trial), user(task, trial), limits))
+        await _explored(search, Line(tree, task, world, session, agent(task, world, trial), user(task, trial), limits))
         return Trace(
             id=stable_id("trace", task.id, trial),
             task_id=task.id,
@@ -93,11 +97,25 @@ async def play(
             state=tree.state,
             usage=tree.usage(),
             seed=trial,
+            lineage=tree.lineage,
         )
     finally:
         for line in list(tree.open):
             await line.drop()
         await session.close()
+
+
+async def _explored(search: Search, line: Line) -> None:
+    """Lets a search play. In a world that forks by replay and once did something else, the search ends there, and says so."""
+    tree = line.tree
+    try:
+        await search.explore(line)
+    except CannotFork as error:
+        if line.world.forks == "none":
+            raise
+        for left in list(tree.open):
+            await left.leave(StopReason.world_error)
+        tree.lineage |= {"chosen": None, SEARCH: tree.lineage.get(SEARCH, {}) | {"name": "broken", "failed": error.what}}
 
 
 def episode_rng(task: Task, trial: int, side: str) -> Random:

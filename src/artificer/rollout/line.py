@@ -12,25 +12,30 @@ tools, and say what they did, which is kept in the notes of nodes under `wrapper
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Self
+from typing import Self, cast
 
+import msgspec
 from msgspec import Struct
 
 from artificer.agents.base import Agent, User, View
+from artificer.core.errors import SourceError
 from artificer.core.messages import Message
 from artificer.core.tasks import Effect, Task
 from artificer.core.tools import ToolSpec
-from artificer.core.trace import Node, Usage
-from artificer.core.verdicts import ErrorKind, Notes, StopReason
-from artificer.models.base import Reply
+from artificer.core.trace import Node
+from artificer.core.verdicts import Notes, StopReason
+from artificer.models.base import GONE, Reply
+from artificer.rollout.tree import OwnTool, Tree
 from artificer.worlds.base import Attending, Session, World
 
 WRAPPER = "wrapper"
 """The key of a node's notes under which wrappers say what they did."""
 BEFORE = {"before": True}
 """What stands there on the messages before the conversation."""
-_GONE = frozenset({ErrorKind.transport, ErrorKind.timeout, ErrorKind.internal})
-"""Errors of a reply that leave no message to go on with."""
+
+
+class CannotFork(SourceError):
+    """A session cannot be forked where it stands: its world never can, or did something else when it was repeated."""
 
 
 class Limits(Struct, frozen=True, omit_defaults=True):
@@ -63,27 +68,12 @@ def offered(tools: Sequence[ToolSpec], task: Task, turn: int | None = None) -> S
     return [tool for tool in tools if (names is None or tool.name in names) and tool.name not in late]
 
 
-class Tree:
-    """The nodes of an episode as they come, how its lines ended, and what they took together."""
-
-    def __init__(self) -> None:
-        self.nodes: list[Node] = []
-        self.stop: dict[int, StopReason] = {}
-        self.effects: dict[int, tuple[Effect, ...]] = {}
-        self.state: dict[int, str] = {}
-        self.turns = self.calls = self.errors = self.tokens_in = self.tokens_out = 0
-        self.open: set[Line] = set()
-        """Lines that are neither ended nor dropped."""
-
-    def usage(self) -> Usage:
-        return Usage(self.turns, self.calls, self.errors, self.tokens_in, self.tokens_out)
-
-
 class Line:
     """One path through the tree with all that may still change on it: the session, both parties, what they heard.
 
-    A search drives it: `hear` is the user's turn, `act` the agent's, `run` makes the agent's calls, `fork` makes an
-    independent copy that goes on from here, `end` closes it.
+    A search drives it: `hear` is the user's turn, `act` the agent's (`ask` and `take` in one), `run` makes the agent's
+    calls, `fork` makes an independent copy that goes on from here, `end` and `drop` close it. An agent's words go to
+    the user by `hear`.
 
     Args:
         tree: shared with the lines forked from this one.
@@ -111,8 +101,10 @@ class Line:
         self.turns = self.calls = self.errors_in_row = 0
         self.tree.open.add(self)
         self._start = session.calls
-        self._reads = {tool.name for tool in world.tools if tool.effect == "read"} | {tool.name for tool in world.user_tools if tool.effect == "read"}
+        self._reads = world.reading()
         self._tools: Sequence[ToolSpec] = ()
+        self.own: dict[str, OwnTool] = {}
+        """Tools that the line answers itself."""
         for message in self.attending.before() if self.attending is not None else ():
             self._append(message, Node(self.at, message, notes={WRAPPER: BEFORE}), True, False)
         self.since = len(self.messages)
@@ -126,7 +118,7 @@ class Line:
             if answer is None:
                 return StopReason.user_done
             reply = self._counted(answer)
-            if reply.error in _GONE:
+            if reply.error in GONE:
                 return StopReason.user_error
             self._add(reply, agent=not reply.message.calls, user=True)
             if not reply.message.calls:
@@ -139,11 +131,37 @@ class Line:
 
     async def act(self) -> Message | None:
         """The agent speaks or calls. None when it could not: its model did not answer."""
-        reply = self._counted(await self.agent.act(self.view()))
+        return self.take(await self.ask())
+
+    async def ask(self, aside: Sequence[Message] = (), draw: int = 0, temperature: float | None = None) -> Reply:
+        """What the agent would do now. It is counted, and recorded only when it is taken (`take`).
+
+        Args:
+            aside: messages that are shown to it this once, after the others, and stand in no trace.
+            draw: which attempt at this point this is; see `View.draw`.
+            temperature: how varied it should choose; see `View.temperature`.
+        """
+        view = self.view()
+        if aside or draw or temperature is not None:
+            view = View([*view.messages, *aside], view.tools, view.policy, view.since, draw, temperature, len(aside))
+        reply = self._counted(await self.agent.act(view))
         self.turns += 1
         self.tree.turns += 1
+        return reply
+
+    def take(self, reply: Reply) -> Message | None:
+        """Records what the agent said. None when its model did not answer."""
         self._add(reply, agent=True, user=bool(reply.message.content), sampled=True)
-        return None if reply.error in _GONE else reply.message
+        return None if reply.error in GONE else reply.message
+
+    def say(self, text: str, notes: Notes) -> None:
+        """Puts words into the agent's mouth that it chose by other means, for the user to hear; not to be trained on."""
+        self._add(Reply(Message("assistant", text), notes=notes), agent=True, user=True)
+
+    def offer(self, tools: Sequence[OwnTool]) -> None:
+        """Adds tools of the line's own to those that the agent sees. Forks have them too."""
+        self.own = self.own | {tool.spec.name: tool for tool in tools}
+        self.tree.lineage["own_tools"] = [msgspec.to_builtins(tool.spec) for tool in self.own.values()]
 
     async def run(self, message: Message) -> None:
         """Makes the calls of an assistant message, in order."""
@@ -152,7 +170,22 @@ class Line:
     def view(self) -> View:
         """What the agent may see now."""
         shown = self._tools if self.attending is None else self.attending.shown(self._tools)
+        if self.own:
+            shown = [*shown, *(tool.spec for tool in self.own.values())]
         return View(self.messages, shown, self.world.policy, self.since)
+
+    def path(self) -> list[Node]:
+        """The nodes of the line, from the first."""
+        path: list[Node] = []
+        at = self.at
+        while at is not None:
+            path.append(self.tree.nodes[at])
+            at = path[-1].parent
+        return path[::-1]
+
+    def effects(self) -> tuple[Effect, ...]:
+        """What was changed on this line, in all."""
+        return self.session.effects(self._start)
 
     def exceeded(self) -> StopReason | None:
         """The limit that was reached, if one was."""
@@ -169,12 +202,19 @@ class Line:
     # lines
 
     async def fork(self) -> Self:
-        """An independent line that goes on from here: what one does the other does not see."""
+        """An independent line that goes on from here: what one does the other does not see. Nothing may be under way.
+
+        Raises:
+            CannotFork: the session cannot be forked.
+        """
         other = object.__new__(type(self))
         other.__dict__.update(self.__dict__)
-        other.session = await self.session.fork()
+        try:
+            other.session = await self.session.fork()
+        except SourceError as error:
+            raise CannotFork(error.what, where=error.where, remedy=error.remedy) from error
         other.agent, other.user = self.agent.fork(), self.user.fork()
-        other.attending = other.session if isinstance(other.session, Attending) else None
+        other.attending = cast("Attending", other.session) if self.attending is not None else None
         other.messages, other.spoken = list(self.messages), list(self.spoken)
         self.tree.open.add(other)
         return other
@@ -183,10 +223,14 @@ class Line:
         """Closes the line; its last node, which becomes a leaf of the trace (None when nothing was said)."""
         if self.at is not None and self in self.tree.open:
             self.tree.stop[self.at] = stop
-            self.tree.effects[self.at] = self.session.effects(self._start)
+            self.tree.effects[self.at] = self.effects()
             self.tree.state[self.at] = self.session.digest()
         await self.drop()
         return self.at
+
+    async def leave(self, stop: StopReason) -> None:
+        """Closes the line: as a leaf, unless others went on from where it stands."""
+        await (self.drop() if self.at is None or self.tree.followed(self.at) else self.end(stop))
 
     async def drop(self) -> None:
         """Closes the line without making its last node a leaf: others go on from it."""
@@ -222,14 +266,16 @@ class Line:
     async def _make(self, message: Message, actor: str) -> None:
         for call in message.calls:
             mark = self.session.calls
-            result = await self.session.call(call, actor)
+            own = self.own.get(call.name) if self.own and actor == "agent" else None
+            result = await self.session.call(call, actor) if own is None else own.result(call)
             failed = result.error is not None
             self.calls += 1
             self.tree.calls += 1
             self.tree.errors += failed
             self.errors_in_row = self.errors_in_row + 1 if failed else 0
-            noted = self.attending.notes() if self.attending is not None else {}
-            unchanged = call.name in self._reads or (failed and not noted)  # a wrapper may lose the answer to a write that was made
+            noted = self.attending.notes() if self.attending is not None and own is None else {}
+            # of a call that failed nothing is looked for, unless a wrapper may have lost the answer to a write that was made
+            unchanged = own is not None or call.name in self._reads or (failed and not noted)
             effects = () if unchanged else self.session.effects(mark)
             told = Message("tool", result=result)
             told = told if self.attending is None else self.attending.hear(told)

@@ -1,4 +1,4 @@
-"""Who plays: makers of agents and users from the names people type.
+"""Who plays: makers of agents from the names people type; `rollout.users` makes the users.
 
 Here, and only here, a task's private goal meets the parties: the user gets it whole; the scripted oracle gets a
 `Hearing` that finds the goal's facts in what the user says, and the list of op names that the heard wants stand for.
@@ -7,52 +7,50 @@ A model gets the view and nothing else. `scripted:gold` gets everything: it prov
 
 from __future__ import annotations
 
-from artificer.agents.base import Agent, User
-from artificer.agents.function_calling import FunctionCalling
+from collections.abc import Mapping
+from typing import cast
+
+from artificer.agents.base import Agent
 from artificer.agents.gold import GoldAgent
 from artificer.agents.hearing import Hearing
 from artificer.agents.oracle import Oracle
-from artificer.agents.users.goal import GoalUser
-from artificer.agents.users.lines import LinesUser
 from artificer.core.errors import ArtificerError
 from artificer.core.tasks import Task
 from artificer.models.base import Model
-from artificer.rollout.episode import AgentMaker, UserMaker, episode_rng
+from artificer.rollout.agents import composed, spec_of
+from artificer.rollout.episode import AgentMaker, episode_rng
+from artificer.rollout.users import user_maker
 from artificer.worlds.base import World
 from artificer.worlds.guide import Guide
 
+__all__ = ["agent_maker", "user_maker"]
 
-def agent_maker(name: str, guide: Guide | None, *, model: Model | None = None, error_rate: float = 0.0) -> AgentMaker:
-    """The maker of `scripted:oracle`, of `scripted:gold`, or of the function-calling agent over `model` for any other
-    name.
+
+def agent_maker(
+    name: str, guide: Guide | None, *, model: Model | None = None, models: Mapping[str, Model] | None = None, error_rate: float = 0.0
+) -> AgentMaker:
+    """The maker of an agent by its name; see `rollout.agents` for what names there are.
+
+    Args:
+        guide: of the world, for `scripted:oracle`.
+        model: answers for every model in the name that `models` does not hold.
+        models: who answers, by model string.
+        error_rate: of the oracle's injected errors.
 
     Raises:
-        ArtificerError: the oracle was asked for in a world that nobody can guide it through, or no model was given.
+        ArtificerError: there is no such agent, the oracle was asked for in a world that nobody can guide it through, or
+            a model is missing.
     """
-    if name == "scripted:oracle":
-        if guide is None:
-            raise ArtificerError("'scripted:oracle' needs a world with a guide", remedy="use a model, e.g. --agent openai:NAME@http://host/v1")
-        return _oracles(guide, error_rate)
-    if name == "scripted:gold":
-        return _gold
-    if model is None:
+    spec = spec_of(name)
+    if spec.base == "scripted:oracle" and spec.kind is None and guide is None:
+        raise ArtificerError("'scripted:oracle' needs a world with a guide", remedy="use a model, e.g. --agent openai:NAME@http://host/v1")
+    known = {text: found for text in spec.models if (found := (models or {}).get(text, model)) is not None}
+    if len(known) < len(spec.models):
         raise ArtificerError(f"no agent is called {name!r}", remedy="write scripted:oracle, or a model such as openai:NAME@http://host/v1")
-    return _models(model)
-
-
-def user_maker(name: str = "goal") -> UserMaker:
-    """The maker of simulated users; `goal` is the scripted goal user, or, for tasks whose turns are fixed (`Want.op` is
-    `"turn"`), one who says just these.
-    """
-    if name != "goal":
-        raise ArtificerError(f"no user is called {name!r}", remedy="write --user goal")
-
-    def make(task: Task, trial: int) -> User:
-        if task.goal.wants and all(want.op == "turn" for want in task.goal.wants):
-            return LinesUser(task.goal)
-        return GoalUser(task.goal, episode_rng(task, trial, "user"))
-
-    return make
+    if spec.kind is not None:
+        return composed(spec, known, None)
+    scripted = _gold if spec.base == "scripted:gold" else _oracles(cast("Guide", guide), error_rate)
+    return composed(spec, known, scripted) if spec.pipes else scripted
 
 
 def _oracles(guide: Guide, error_rate: float) -> AgentMaker:
@@ -64,11 +62,4 @@ def _oracles(guide: Guide, error_rate: float) -> AgentMaker:
 
 
 def _gold(task: Task, world: World, trial: int) -> Agent:
-    return GoldAgent(task)
-
-
-def _models(model: Model) -> AgentMaker:
-    def make(task: Task, world: World, trial: int) -> Agent:
-        return FunctionCalling(model)
-
-    return make
+    return GoldAgent(task, {tool.name for tool in world.user_tools})

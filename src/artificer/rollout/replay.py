@@ -1,5 +1,5 @@
 """Proof by replay: a trace is run again from its start on a fresh world, and everything it claims is compared with
-what happens.
+what happens. Every branch of a search is run again; that the checks pass is asked of the answer alone.
 
 What is compared: the digest of its content, every tool result, every call's effects, the net effects and the state at
 the end, the verdict of the same checks, and all that the wrappers of a world did: what they put before the
@@ -17,14 +17,20 @@ from artificer.checks.base import Check, Episode
 from artificer.checks.suite import judge
 from artificer.core.canon import canonical, digest
 from artificer.core.messages import Message, ToolCall
-from artificer.core.tasks import Task
+from artificer.core.tasks import Effect, Task
+from artificer.core.tools import ToolSpec
 from artificer.core.trace import Node, Trace
+from artificer.core.verdicts import StopReason
 from artificer.rollout.line import BEFORE, WRAPPER, offered
-from artificer.worlds.base import Attending, World, begun
+from artificer.rollout.search.steps import again
+from artificer.rollout.tree import own_specs
+from artificer.worlds.base import Attending, Session, World, begun
 
 
 class Replay(Struct, frozen=True):
-    """What replaying one trace showed. `proven`: nothing differs and every check passes."""
+    """What replaying one trace showed. `proven`: nothing differs, and every check of the answer passes (of every branch,
+    when no search chose one).
+    """
 
     trace_id: str
     proven: bool
@@ -48,12 +54,18 @@ def _before(nodes: Sequence[Node]) -> int:
     return next((index for index, node in enumerate(nodes) if node.notes.get(WRAPPER) != BEFORE), len(nodes))
 
 
+def episode_of(
+    task: Task, world: World, nodes: Sequence[Node], effects: tuple[Effect, ...], stop: StopReason, own: Sequence[ToolSpec] = ()
+) -> Episode:
+    """A finished branch as checks see it. `own` are the tools that the branch's lines answered themselves."""
+    return Episode(task, [*offered(world.tools, task), *own], conversation(nodes), effects, stop, world.policy, world.judge, world.user_tools)
+
+
 async def judged(task: Task, world: World, trace: Trace, checks: Sequence[Check]) -> Trace:
     """The trace with a verdict for every leaf, and the digest of its content."""
     verdicts = {}
     for leaf, nodes in trace.branches():
-        episode = Episode(task, offered(world.tools, task), conversation(nodes), trace.effects[leaf], trace.stop[leaf], world.policy, world.judge)
-        verdicts[leaf] = await judge(episode, checks)
+        verdicts[leaf] = await judge(episode_of(task, world, nodes, trace.effects[leaf], trace.stop[leaf], own_specs(trace)), checks)
     return msgspec.structs.replace(trace, verdicts=verdicts, lineage=trace.lineage | {"content": content_digest(trace.nodes)})
 
 
@@ -61,6 +73,12 @@ async def replay(task: Task, world: World, trace: Trace, checks: Sequence[Check]
     """Re-executes every branch of `trace` and judges it anew."""
     differences: list[str] = []
     failed: list[str] = []
+    own = own_specs(trace)
+    searched = "chosen" in trace.lineage
+    if searched and trace.answer not in trace.verdicts:
+        failed.append("search: it chose no branch")
+    if {tool.name for tool in own} & {tool.name for tool in world.tools}:
+        differences.append("the world has a tool that the trace calls its own")
     if trace.task_id != task.id:
         differences.append(f"the trace belongs to the task {trace.task_id!r}")
     if trace.tools != world.toolset():
@@ -68,22 +86,25 @@ async def replay(task: Task, world: World, trace: Trace, checks: Sequence[Check]
     if trace.lineage.get("content") != content_digest(trace.nodes):
         differences.append("the content is not what was recorded")
     for leaf, nodes in trace.branches():
-        differences += await _branch(task, world, trace, leaf, nodes)
+        differences += await _branch(task, world, trace, leaf, nodes, own)
         stop, effects = trace.stop.get(leaf), trace.effects.get(leaf)
         if stop is None or effects is None or leaf not in trace.verdicts:
             differences.append(f"leaf {leaf}: no verdict, stop reason or effects")
             continue
-        verdict = await judge(Episode(task, offered(world.tools, task), conversation(nodes), effects, stop, world.policy, world.judge), checks)
+        verdict = await judge(episode_of(task, world, nodes, effects, stop, own), checks)
         if verdict != trace.verdicts[leaf]:
             differences.append(f"leaf {leaf}: the verdict is {verdict.score:g}, recorded {trace.verdicts[leaf].score:g}")
+        if searched and leaf != trace.answer:
+            continue
         failed += [f"{part.name}: {'; '.join(part.evidence[:3])}" for part in verdict.parts if not part.passed]
     return Replay(trace.id, not differences and not failed, tuple(differences), tuple(failed))
 
 
-async def _branch(task: Task, world: World, trace: Trace, leaf: int, nodes: Sequence[Node]) -> list[str]:
+async def _branch(task: Task, world: World, trace: Trace, leaf: int, nodes: Sequence[Node], own: Sequence[ToolSpec]) -> list[str]:
     """Runs one branch's calls in a fresh session; what came out differently."""
     out: list[str] = []
-    waiting: dict[str, ToolCall] = {}
+    own_tools = {spec.name: tool for spec in own if (tool := again(spec)) is not None}
+    waiting: dict[str, tuple[ToolCall, str]] = {}
     session = await begun(world, task.start)
     try:
         start = session.calls
@@ -92,23 +113,22 @@ async def _branch(task: Task, world: World, trace: Trace, leaf: int, nodes: Sequ
         if canonical(attending.before() if attending is not None else ()) != canonical([node.message for node in nodes[:since]]):
             out.append("something else stands before the conversation now")
         for index, node in enumerate(nodes[since:], since):
-            waiting |= {call.id: call for call in node.message.calls}
+            actor = "user" if node.message.role == "user" else "agent"
+            waiting |= {call.id: (call, actor) for call in node.message.calls}
             recorded = node.message.result
             if recorded is None:
                 out += _heard(attending, index, node)
                 continue
-            call = waiting.pop(recorded.call_id, None)
-            if call is None:
+            made = waiting.pop(recorded.call_id, None)
+            if made is None:
                 out.append(f"message {index}: a result of no call")
                 continue
-            mark = session.calls
-            result = await session.call(call)
-            if canonical(result) != canonical(recorded):
-                out.append(f"message {index}: {call.name!r} now returns something else")
-            if node.effects and canonical(session.effects(mark)) != canonical(node.effects):
-                out.append(f"message {index}: {call.name!r} now has other effects")
-            if attending is not None and canonical(attending.notes()) != canonical(node.notes.get(WRAPPER, {})):
-                out.append(f"message {index}: a wrapper now does something else to {call.name!r}")
+            call, by = made
+            tool = own_tools.get(call.name) if by == "agent" else None
+            if tool is not None:
+                out += [] if canonical(tool.result(call)) == canonical(recorded) else [f"message {index}: {call.name!r} returns something else"]
+            else:
+                out += await _called(session, attending, index, call, by, node)
             out += _heard(attending, index, node)
         if canonical(session.effects(start)) != canonical(trace.effects.get(leaf)):
             out.append("the net effects differ")
@@ -118,6 +138,20 @@ async def _branch(task: Task, world: World, trace: Trace, leaf: int, nodes: Sequ
         await session.close()
     if waiting:
         out.append(f"calls without a result: {', '.join(sorted(waiting))}")
+    return out
+
+
+async def _called(session: Session, attending: Attending | None, index: int, call: ToolCall, actor: str, node: Node) -> list[str]:
+    """Makes a recorded call; what came out differently."""
+    out: list[str] = []
+    mark = session.calls
+    result = await session.call(call, actor)
+    if canonical(result) != canonical(node.message.result):
+        out.append(f"message {index}: {call.name!r} now returns something else")
+    if node.effects and canonical(session.effects(mark)) != canonical(node.effects):
+        out.append(f"message {index}: {call.name!r} now has other effects")
+    if attending is not None and canonical(attending.notes()) != canonical(node.notes.get(WRAPPER, {})):
+        out.append(f"message {index}: a wrapper now does something else to {call.name!r}")
     return out
 
 

@@ -5,17 +5,21 @@ why.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from typing import cast
 
 from msgspec import Struct
 
 from artificer.core.tasks import Task
 from artificer.core.trace import Trace
+from artificer.rollout.audit import Shares, audit_by_rules, shares
+from artificer.rollout.tree import SEARCH
 from artificer.run.store import RunFolder
 
 
 class RunStats(Struct, frozen=True):
     """A run in numbers. Counters are most frequent first; `averages` are per trace; `difficulty` and `spread` are the
-    tasks' knobs as realised.
+    tasks' knobs as realised. `user_tools` are calls that users made with tools of their own; `blame` says of the rows
+    that failed whose fault it was, by rules (`rollout.audit`).
     """
 
     tasks: int
@@ -32,13 +36,17 @@ class RunStats(Struct, frozen=True):
     errors: dict[str, int]
     difficulty: dict[str, float]
     spread: dict[str, dict[str, int]]
+    user_tools: dict[str, int] = {}
+    blame: Shares = Shares()
 
 
 def count_run(run: RunFolder) -> RunStats:
-    """Counts a run folder in one pass over its rows."""
+    """Counts a run folder in one pass over its rows, and a second over those that failed, if some did."""
     rejects: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    dropped = False
     for row in run.rejects():
         rejects[row.stage][row.reason] += 1
+        dropped = dropped or row.item is not None
     tasks = _Tasks()
     for _, task in run.read("tasks", Task):
         tasks.add(task)
@@ -62,6 +70,8 @@ def count_run(run: RunFolder) -> RunStats:
         spread={
             name: {f"{value:g}": number for value, number in sorted(found.items())} for name, found in tasks.spread.items() if 1 < len(found) <= 24
         },
+        user_tools=_ranked(traces.user_tools),
+        blame=shares(audit_by_rules(run)) if dropped or traces.passed < traces.number else Shares(),
     )
 
 
@@ -90,6 +100,7 @@ class _Traces:
         self.totals: Counter[str] = Counter(turns=0, calls=0, errors=0, messages=0)
         self.turns: Counter[int] = Counter()
         self.tools: Counter[str] = Counter()
+        self.user_tools: Counter[str] = Counter()
         self.stops: Counter[str] = Counter()
         self.errors: Counter[str] = Counter()
 
@@ -97,10 +108,13 @@ class _Traces:
         self.number += 1
         self.passed += trace.passed
         self.totals.update(turns=trace.usage.turns, calls=trace.usage.calls, errors=trace.usage.errors, messages=len(trace.nodes))
+        if "chosen" in trace.lineage:  # a search: how many branches, and what it asked of models
+            told = cast("dict[str, int]", trace.lineage.get(SEARCH) or {})
+            self.totals.update(branches=len(trace.leaves()), queries=told.get("queries", 0), judged=told.get("judged", 0))
         self.turns[trace.usage.turns] += 1
         self.stops.update(stop.value for stop in trace.stop.values())
         for node in trace.nodes:
-            self.tools.update(call.name for call in node.message.calls)
+            (self.user_tools if node.message.role == "user" else self.tools).update(call.name for call in node.message.calls)
             result = node.message.result
             if result is not None and result.error is not None:
                 self.errors[result.error.value] += 1

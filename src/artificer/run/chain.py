@@ -43,8 +43,8 @@ class Work(Struct, frozen=True):
 
 
 class Outcome(Struct, frozen=True):
-    """What one row gave at one link: the keys and encoded lines of its outputs, what was dropped, and how much came
-    out of (and how many seconds went into) each fused stage.
+    """What one row gave at one link: the keys and encoded lines of its outputs, what was dropped, how much came out of
+    (and how many seconds went into) each fused stage, and what its stages tell of it.
     """
 
     link: int
@@ -54,6 +54,7 @@ class Outcome(Struct, frozen=True):
     dropped: Dropped
     outs: tuple[int, ...]
     seconds: tuple[float, ...]
+    told: dict[str, float] = {}
 
 
 Commit = Callable[[Outcome], None]
@@ -136,15 +137,20 @@ class Runner:
         dropped: list[Rejected] = []
         outs: list[int] = []
         seconds: list[float] = []
+        told: dict[str, float] = {}
         for stage, function in zip(link.stages, self._functions[work.link]):
             started = perf_counter()
             rows = await _apply(stage.name, function, rows, dropped)
             outs.append(len(rows))
             seconds.append(perf_counter() - started)
+            if stage.tell is not None:
+                for _, item in rows:
+                    for name, number in stage.tell(item).items():
+                        told[name] = told.get(name, 0) + number
         lines, rows = encode(link.last, rows, dropped)
         outs[-1] = len(rows)
         keys = tuple([key for key, _ in rows])
-        return Outcome(work.link, work.key, keys, lines, Dropped.of(dropped), tuple(outs), tuple(seconds)), rows
+        return Outcome(work.link, work.key, keys, lines, Dropped.of(dropped), tuple(outs), tuple(seconds), told), rows
 
 
 async def _apply(stage: str, function: RowFunction, rows: list[Row], dropped: list[Rejected]) -> list[Row]:

@@ -7,7 +7,8 @@ flight: the same source and stages give the same bytes once the lines are sorted
 
 A row function that raises stops the run: rows in flight are cancelled, everything finished is kept, and the error
 says which row and stage. Ctrl-C once: the rows in flight are finished and the run returns, incomplete. Twice: it
-stops at once. Either way it continues.
+stops at once. A budget that is spent (`BudgetSpent`), and the end of the minutes it was given, are like Ctrl-C once.
+Whatever stopped it, it continues.
 """
 
 from __future__ import annotations
@@ -15,18 +16,19 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence, Sized
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import msgspec
 
-from artificer.core.errors import ArtificerError
+from artificer.core.errors import ArtificerError, BudgetSpent
 from artificer.run.chain import Chain, Outcome, Work, encode, parts_of, rejected
 from artificer.run.frames import Note
 from artificer.run.interrupt import Stop, interruptible
 from artificer.run.local import Engine, LocalEngine
 from artificer.run.progress import Progress
 from artificer.run.resume import pending
+from artificer.run.room import room_for
 from artificer.run.shards import Line
 from artificer.run.stage import Reject, Row, Stage, check_stages
 from artificer.run.store import Dropped, Rejected, RunFolder
@@ -64,6 +66,7 @@ async def execute(
     progress: Progress | None = None,
     of: Any = None,
     total: int | None = None,
+    minutes: float | None = None,
 ) -> Summary:
     """Runs stages over a source, or what is left of it.
 
@@ -75,26 +78,48 @@ async def execute(
         concurrency: rows in flight, over all workers.
         of: the type of the source's items, when they are not plain JSON values and the engine has workers.
         total: how many rows the source has, for progress, when it cannot be asked by `len`.
+        minutes: after so long no more rows are begun.
 
     Returns:
-        What went in, came out and was dropped at every stage, over all attempts; `complete` is False after Ctrl-C.
+        What went in, came out and was dropped at every stage, over all attempts; `complete` is False when something
+        is left to do: after Ctrl-C, when a budget was spent, when the minutes were over.
 
     Raises:
         RowFailed: a stage has a bug. ArtificerError: from a stage, or the source has a key twice. RunError: the
             folder cannot be written.
     """
     check_stages(stages)
-    run = _Run(folder, engine_of(engine, of), concurrency, progress)
+    chosen = engine_of(engine, of)
+    run = _Run(folder, chosen, concurrency, progress)
     rows: Iterable[Row] = source
-    async with interruptible(_silent if progress is None else progress.say) as stop:
-        for part in parts_of(stages):
-            if stop.asked:
-                stop.cut = True
-                break
-            count = len(rows) if isinstance(rows, Sized) else total if rows is source else None
-            rows = await (run.whole(part, rows, stop) if isinstance(part, Stage) else run.chain(part, rows, count, stop))
+    with room_for(concurrency):
+        async with interruptible(_silent if progress is None else progress.say) as stop, aclosing(chosen), _within(minutes, stop):
+            for part in parts_of(stages):
+                if stop.asked:
+                    stop.cut = True
+                    break
+                count = len(rows) if isinstance(rows, Sized) else total if rows is source else None
+                try:
+                    rows = await (run.whole(part, rows, stop) if isinstance(part, Stage) else run.chain(part, rows, count, stop))
+                except BudgetSpent as spent:
+                    stop.ask(str(spent))
+                    stop.cut = True
+                    break
     run.timer.save(folder)
-    return summarise(stages, folder, run.timer, complete=not stop.cut)
+    return summarise(stages, folder, run.timer, complete=not stop.cut, stopped=stop.why if stop.cut else "")
+
+
+@asynccontextmanager
+async def _within(minutes: float | None, stop: Stop) -> AsyncGenerator[None, None]:
+    """Asks the run to stop when its time is over."""
+    if minutes is None:
+        yield
+        return
+    alarm = asyncio.get_running_loop().call_later(60 * minutes, stop.ask, f"the {minutes:g} minutes are over")
+    try:
+        yield
+    finally:
+        alarm.cancel()
 
 
 def _silent(_text: str) -> None:
@@ -149,7 +174,7 @@ class _Run:
             self._folder.commit(stage.keep, Note(outcome.of, outcome.keys, outs), outcome.lines)
         if self._progress is not None:
             made = len(outcome.keys) if outcome.link == len(chain) - 1 else 0
-            self._progress.written(made, [reason for _, reason in outcome.dropped.why])
+            self._progress.written(made, [reason for _, reason in outcome.dropped.why], outcome.told)
 
     def _kept(self, stage: Stage) -> Iterable[Row]:
         return self._folder.read(stage.keep or "", Any if stage.of is None else stage.of, ordered=True)

@@ -10,14 +10,20 @@ from types import FrameType
 
 
 class Stop:
-    """Whether somebody has pressed Ctrl-C, and whether that left something undone. `blocking` is set while code runs
-    that does not return to the event loop.
+    """Whether the run is to begin no more rows (`why` says it, where it was not Ctrl-C), and whether that left something
+    undone. `blocking` is set while code runs that does not return to the event loop.
     """
 
     def __init__(self) -> None:
         self.asked = False
         self.cut = False
         self.blocking = False
+        self.why = ""
+
+    def ask(self, why: str) -> None:
+        """Begins no more rows, for a reason of the run's own."""
+        if not self.asked:
+            self.asked, self.why = True, why
 
 
 @asynccontextmanager
@@ -26,15 +32,18 @@ async def interruptible(say: Callable[[str], None]) -> AsyncGenerator[Stop, None
     KeyboardInterrupt.
     """
     stop, loop, task, cancelled = Stop(), asyncio.get_running_loop(), asyncio.current_task(), False
+    presses = 0
 
     def pressed(_signal: int, _frame: FrameType | None) -> None:
         nonlocal cancelled
-        if stop.asked and (stop.blocking or cancelled or task is None):
+        nonlocal presses
+        presses += 1
+        if presses > 1 and (stop.blocking or cancelled or task is None):
             raise KeyboardInterrupt
-        if stop.asked and task is not None:
+        if presses > 1 and task is not None:
             cancelled = True
             loop.call_soon_threadsafe(task.cancel)
-        elif not stop.asked:
+        elif presses == 1:
             stop.asked = True
             loop.call_soon_threadsafe(say, "finishing the rows in flight; press Ctrl-C again to stop at once")
 

@@ -14,7 +14,6 @@ import pickle
 import signal
 import socket
 import sys
-import traceback
 from collections.abc import Callable, Iterator
 from itertools import count
 from multiprocessing.process import BaseProcess
@@ -23,9 +22,9 @@ from typing import Any, cast
 import msgspec
 from msgspec import Struct
 
-from artificer.core import errors
 from artificer.core.errors import ArtificerError, RunError
-from artificer.run.chain import Chain, Commit, Outcome, RowFailed, Work, open_chain
+from artificer.run.chain import Chain, Commit, Outcome, Work, open_chain
+from artificer.run.failures import Failure, failure_of, raised
 from artificer.run.local import each_row
 
 DEATHS = 3
@@ -55,17 +54,6 @@ class Finished(Struct, frozen=True, tag="finished"):
     """Worker to parent: the row is through."""
 
     id: int
-
-
-class Failure(Struct, frozen=True, tag="failure"):
-    """Worker to parent: the row, or (with id -1) entering the builders, raised. `kind` names the exception's type;
-    `parts` are its arguments.
-    """
-
-    id: int
-    kind: str
-    parts: tuple[str | None, ...]
-    trace: str
 
 
 Reply = Given | Finished | Failure
@@ -102,6 +90,9 @@ class ProcessEngine:
         finally:
             for worker in crew:
                 worker.stop()
+
+    async def aclose(self) -> None:
+        """Nothing is held between runs."""
 
 
 async def _play(crew: list[Worker], work: Work) -> None:
@@ -177,9 +168,9 @@ class Worker:
             if (done := self._waiting.get(reply.id)) is not None and not done.done():
                 done.set_result(None)
         elif reply.id < 0:
-            self._settle(_raised(reply))
+            self._settle(raised(reply))
         elif (done := self._waiting.get(reply.id)) is not None and not done.done():
-            done.set_exception(_raised(reply))
+            done.set_exception(raised(reply))
 
     def _settle(self, error: Exception) -> None:
         for done in self._waiting.values():
@@ -204,32 +195,6 @@ class Worker:
             self._process.kill()
             self._process.join()
             self._process = None
-
-
-def _raised(failure: Failure) -> Exception:
-    """The worker's exception, as it would have been raised here; a foreign one's traceback is its note."""
-    if failure.kind == "RowFailed":
-        error: Exception = RowFailed(*(part or "" for part in failure.parts))
-        error.add_note(failure.trace)
-        return error
-    kind = getattr(errors, failure.kind, None)
-    if isinstance(kind, type) and issubclass(kind, ArtificerError):
-        error = kind.__new__(kind)
-        ArtificerError.__init__(error, failure.parts[0] or "", where=failure.parts[1], remedy=failure.parts[2])
-        return error
-    error = RuntimeError(f"a worker could not start: {failure.parts[0]}")
-    error.add_note(failure.trace)
-    return error
-
-
-def _failure(number: int, error: BaseException) -> Failure:
-    trace = "".join(traceback.format_exception(error))
-    if isinstance(error, ArtificerError):
-        builtin = next(kind for kind in type(error).__mro__ if kind.__module__ == errors.__name__)
-        return Failure(number, builtin.__name__, (error.what, error.where, error.remedy), trace)
-    if isinstance(error, RowFailed):
-        return Failure(number, "RowFailed", (error.stage, error.key, error.what), trace)
-    return Failure(number, "", (f"{type(error).__name__}: {error}",), trace)
 
 
 def _send(writer: asyncio.StreamWriter, message: Struct) -> None:
@@ -267,7 +232,7 @@ async def _serve(channel: socket.socket, setup: bytes) -> None:
                     await runner.play(work, lambda outcome: _send(writer, Given(order.id, outcome)))
                     _send(writer, Finished(order.id))
                 except Exception as error:
-                    _send(writer, _failure(order.id, error))
+                    _send(writer, failure_of(order.id, error))
                 await writer.drain()
 
             while True:
@@ -283,5 +248,5 @@ async def _serve(channel: socket.socket, setup: bytes) -> None:
     except* (ConnectionError, asyncio.CancelledError):
         pass
     except* Exception as problems:
-        _send(writer, _failure(-1, problems.exceptions[0]))
+        _send(writer, failure_of(-1, problems.exceptions[0]))
         await writer.drain()

@@ -2,18 +2,21 @@
 to stderr.
 
 The engine tells what happens (`begin`, `written`, `finished`, `end`), calls `tick` twice a second, and never waits
-for an answer.
+for an answer. Stages may tell numbers of their rows (`each(..., tell=...)`): those named `requests`, `tokens` and
+`usd` are shown as such, and those named `error.KIND` as errors by kind.
 """
 
 from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from time import monotonic
 from typing import TextIO
 
 from msgspec import Struct
+
+_NOTHING: Mapping[str, float] = {}
 
 
 class Tally(Struct):
@@ -28,9 +31,12 @@ class Tally(Struct):
     made: int
     rejects: Counter[str]
     began: float
+    told: Counter[str]
 
     def line(self) -> str:
-        """E.g. `play: 120/1000 rows, 118 out, 2 rejected (leak 2), 45.2 rows/s, 19 s left`."""
+        """E.g. `play: 120/1000 rows, 118 out, 2 rejected (leak 2), 45.2 rows/s, 19 s left, 480 requests, 53.2k tokens,
+        $0.21, 3 errors (not_found 3)`.
+        """
         rate = self.fresh / max(monotonic() - self.began, 1e-6)
         parts = [f"{self.done}/{self.total} rows"] if self.total is not None else [f"{self.done} rows"] if self.done else []
         parts.append(f"{self.made} out")
@@ -39,7 +45,8 @@ class Tally(Struct):
         if parts[0] != f"{self.made} out":
             parts.append(f"{rate:.1f} rows/s")
         if self.total is not None and rate > 0 and self.done < self.total:
-            parts.append(f"{(self.total - self.done) / rate:.0f} s left")
+            parts.append(f"{_lasting((self.total - self.done) / rate)} left")
+        parts += _numbers(self.told)
         return f"{self.title}: {', '.join(parts)}"
 
 
@@ -61,14 +68,16 @@ class Progress:
     def begin(self, title: str, total: int | None) -> None:
         """A part of the run begins, of `total` source rows (None: unknown)."""
         self._shown = monotonic()
-        self._tally = Tally(title, total, 0, 0, 0, Counter(), self._shown)
+        self._tally = Tally(title, total, 0, 0, 0, Counter(), self._shown, Counter())
         self._show(final=False)
 
-    def written(self, made: int, rejects: Sequence[str]) -> None:
-        """A row gave `made` outputs, and rejects by reason."""
+    def written(self, made: int, rejects: Sequence[str], told: Mapping[str, float] = _NOTHING) -> None:
+        """A row gave `made` outputs, and rejects by reason; its stages told these numbers."""
         if self._tally is not None:
             self._tally.made += made
             self._tally.rejects.update(rejects)
+            for name, number in told.items():
+                self._tally.told[name] += number  # type: ignore[assignment]  # dollars are no whole numbers
 
     def finished(self, *, before: bool = False) -> None:
         """A source row is through; `before` when an earlier attempt had finished it."""
@@ -108,6 +117,27 @@ class Progress:
         else:
             self._stream.write(line + "\n")
         self._stream.flush()
+
+
+def _numbers(told: Mapping[str, float]) -> list[str]:
+    """Requests, tokens, money and errors, as far as stages told them."""
+    parts = [f"{_short(told[name])} {name}" for name in ("requests", "tokens") if told.get(name)]
+    if told.get("usd"):
+        parts.append(f"${told['usd']:.2f}" if told["usd"] >= 1 else f"${told['usd']:.4f}")
+    errors = Counter({name.removeprefix("error."): int(number) for name, number in told.items() if name.startswith("error.") and number})
+    if errors:
+        parts.append(f"{errors.total()} errors ({', '.join(f'{kind} {n}' for kind, n in errors.most_common(4))})")
+    return parts
+
+
+def _short(number: float) -> str:
+    return f"{number:.0f}" if number < 10_000 else f"{number / 1e3:.1f}k" if number < 1e6 else f"{number / 1e6:.2f}M"
+
+
+def _lasting(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def _width() -> int:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -74,10 +75,12 @@ class Family:
         self._size = 0
         self._handle: int | None = None
         self._reader: tuple[int, int] | None = None
-        pattern = re.compile(re.escape(name) + r"-(\d+)\.jsonl\.zst")
-        numbers = sorted(int(found[1]) for entry in folder.iterdir() if (found := pattern.fullmatch(entry.name)))
-        for number in numbers:
+        for number in self._numbers():
             self._load(number)
+
+    def _numbers(self) -> list[int]:
+        pattern = re.compile(re.escape(self.name) + r"-(\d+)\.jsonl\.zst")
+        return sorted(int(found[1]) for entry in self._folder.iterdir() if (found := pattern.fullmatch(entry.name)))
 
     def path(self, number: int) -> Path:
         return self._folder / f"{self.name}-{number:03d}.jsonl.zst"
@@ -123,6 +126,30 @@ class Family:
         self.done[note.of] = commit
         for key in note.keys:
             self.places[key] = place
+
+    def forget(self, which: Callable[[Note], bool]) -> int:
+        """Takes commits out for good, shard by shard, each replaced at once or not at all; how many.
+
+        Raises:
+            RunError: a shard cannot be written.
+        """
+        self.close()
+        count = len(self.commits)
+        self.commits, self.done, self.places = [], {}, {}
+        for number in self._numbers():
+            path = self.path(number)
+            try:
+                data = path.read_bytes()
+                spans = list(scan(data))
+                kept = [data[span.start : span.end] for span in spans if span.note is None or not which(span.note)]
+                if len(kept) < len(spans):
+                    sound = path.with_name(path.name + ".new")
+                    sound.write_bytes(OPENING + b"".join(kept))
+                    sound.replace(path)
+            except OSError as error:
+                raise failed(path, error) from error
+            self._load(number)
+        return count - len(self.commits)
 
     def append(self, note: Note, lines: bytes) -> None:
         """Writes one commit; on failure the shard is left as it was before.

@@ -32,6 +32,9 @@ function.
 """
 
 
+Tell = Callable[[Any], dict[str, float]]
+
+
 class Reject(Struct, frozen=True):
     """A row that goes no further.
 
@@ -61,6 +64,7 @@ class Stage(Struct, frozen=True):
         keep: the shard family in which the outputs are kept (`"tasks"`: `tasks-000.jsonl.zst`). Without it the stage
             is fused into the next kept one: on continuing, its work is done again where that one's was not finished.
         of: the type of the outputs, by which they are decoded when read back; None for plain JSON values.
+        tell: numbers of one output, summed over rows and shown while the run goes: see `run.progress`. Picklable.
     """
 
     name: str
@@ -69,11 +73,12 @@ class Stage(Struct, frozen=True):
     fn: WholeFunction | None = None
     keep: str | None = None
     of: Any = None
+    tell: Tell | None = None
 
 
-def each(name: str, build: Builder, *, keep: str | None = None, of: Any = None) -> Stage:
+def each(name: str, build: Builder, *, keep: str | None = None, of: Any = None, tell: Tell | None = None) -> Stage:
     """A stage over single rows: keyed, distributed, without a barrier."""
-    return Stage(name=name, kind="each", build=build, keep=keep, of=of)
+    return Stage(name=name, kind="each", build=build, keep=keep, of=of, tell=tell)
 
 
 def whole(name: str, fn: WholeFunction, *, keep: str | None = None, of: Any = None) -> Stage:

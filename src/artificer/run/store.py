@@ -16,7 +16,7 @@ import errno
 import fcntl
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
@@ -228,6 +228,21 @@ class RunFolder:
         if dropped.keys and (link, of) not in self._dropped:
             self.family("rejects").append(Note(of, dropped.keys, link=link, why=dropped.why), dropped.lines)
             self._dropped.add((link, of))
+
+    def forget(self, link: str, name: str, reasons: Collection[str]) -> int:
+        """Forgets the rows that were dropped for such reasons on the way to the kept stage `link`, with what else they
+        gave in its shard family `name`, so that continuing does them again; how many.
+
+        What they gave goes first: a crash in between leaves rejects of rows that are not done, and doing these rows
+        again is what was asked for.
+        """
+        rejects = self.family("rejects").commits
+        again = {commit.note.of for commit in rejects if commit.note.link == link and any(reason in reasons for _, reason in commit.note.why)}
+        if again:
+            self.family(name).forget(lambda note: note.of in again)
+            self.family("rejects").forget(lambda note: note.link == link and note.of in again)
+            self._dropped -= {(link, of) for of in again}
+        return len(again)
 
     # small artefacts
 

@@ -32,12 +32,13 @@ class StageSummary(Struct, frozen=True):
 
 class Summary(Struct, frozen=True):
     """A run so far. `seconds` is wall time over all attempts; `complete` is False when it was stopped and something
-    is left to do.
+    is left to do; `stopped` is why, where it was not Ctrl-C.
     """
 
     stages: tuple[StageSummary, ...]
     complete: bool
     seconds: float
+    stopped: str = ""
 
     def __getitem__(self, name: str) -> StageSummary:
         return next(stage for stage in self.stages if stage.name == name)
@@ -92,7 +93,7 @@ class Timer:
         folder.put_json(STATS, Stats(round(self.wall(), 3), self._before.attempts + 1, {k: round(v, 3) for k, v in self.seconds.items()}))
 
 
-def summarise(stages: Sequence[Stage], folder: RunFolder, timer: Timer, *, complete: bool) -> Summary:
+def summarise(stages: Sequence[Stage], folder: RunFolder, timer: Timer, *, complete: bool, stopped: str = "") -> Summary:
     """Counts what the folder holds."""
     counts = dict(timer.counts)
     links = [link for part in parts_of(stages) if not isinstance(part, Stage) for link in part]
@@ -110,7 +111,7 @@ def summarise(stages: Sequence[Stage], folder: RunFolder, timer: Timer, *, compl
         StageSummary(stage.name, *counts.get(stage.name, (0, 0)), dict(rejects[stage.name].most_common()), round(timer.seconds[stage.name], 3))
         for stage in stages
     )
-    return Summary(parts, complete, round(timer.wall(), 3))
+    return Summary(parts, complete, round(timer.wall(), 3), stopped)
 
 
 def _counts(link: Link, folder: RunFolder) -> dict[str, tuple[int, int]]:

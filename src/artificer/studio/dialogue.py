@@ -15,15 +15,16 @@ _LONG = 6000
 
 
 def dialogue(task: Task, trace: Trace) -> Html:
-    """One branch (the last leaf's) of a trace."""
-    leaf = trace.leaves()[-1]
+    """One branch of a trace: the one that a search chose, else the last leaf's."""
+    leaf = trace.answer if trace.answer is not None else trace.leaves()[-1]
     nodes = trace.branch(leaf)
     verdict = trace.verdicts.get(leaf)
+    branches = f" · the answer of {len(trace.leaves())} branches" if "chosen" in trace.lineage else ""
     wants = "; ".join(f"{want.op} ({want.outcome}{f': {want.reason}' if want.reason else ''})" for want in task.goal.wants)
     return h(
         "article",
         {"class": "card"},
-        h("p", {"class": "meta"}, f"{trace.world} · {trace.id} · ", h("code", None, wants)),
+        h("p", {"class": "meta"}, f"{trace.world} · {trace.id}{branches} · ", h("code", None, wants)),
         h("div", {"class": "talk"}, *_turns(nodes)),
         _effects("Net effects", trace.effects.get(leaf, ())),
         _verdict(verdict) if verdict is not None else None,
@@ -37,7 +38,7 @@ def _turns(nodes: list[Node]) -> list[Child]:
         message = node.message
         if message.role in ("user", "assistant") and message.text:
             out.append(_said(message, node.notes))
-        out += [_call(call, results.get(call.id)) for call in message.calls]
+        out += [_call(call, results.get(call.id), message.role == "user") for call in message.calls]
     return out
 
 
@@ -48,7 +49,8 @@ def _said(message: Message, notes: Notes) -> Html:
     return h("div", {"class": f"say {message.role}"}, h("small", None, who), message.text)
 
 
-def _call(call: ToolCall, answered: Node | None) -> Html:
+def _call(call: ToolCall, answered: Node | None, own: bool = False) -> Html:
+    """A call; `own`: the user made it, with a tool of their own, and the agent does not see it."""
     result = answered.message.result if answered is not None else None
     refused = result is None or result.error is not None
     line = f"{call.name}({', '.join(f'{name}={_json(value)}' for name, value in call.arguments.items())})"
@@ -56,7 +58,7 @@ def _call(call: ToolCall, answered: Node | None) -> Html:
     return h(
         "div",
         {"class": "call refused" if refused else "call"},
-        h("details", None, h("summary", None, line), _result(result)),
+        h("details", None, h("summary", None, line, h("small", None, " · the user's own tool") if own else None), _result(result)),
         h("div", {"class": "fx bad"}, f"{outcome}: {result.detail or ''}" if result is not None else outcome) if outcome else None,
         h("p", {"class": "meta"}, f"wrappers: {_json(answered.notes['wrapper'])}") if answered is not None and "wrapper" in answered.notes else None,
         _effects("", answered.effects) if answered is not None and answered.effects else None,

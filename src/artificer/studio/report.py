@@ -182,8 +182,9 @@ def _made(runs: Sequence[Shown]) -> Html:
     head = ["world", "tools", "asked for", "traces", "yield", "turns", "calls", "re-executed"]
     shown = _first_of_each_world(runs)
     others = [_funnel(run, True) for run in runs if run not in shown]
+    blamed = [_blame(run, len(runs) > 1) for run in runs if run.stats.blame.failed]
     more = h("details", None, h("summary", None, f"Stage by stage: {len(others)} more runs"), *others) if others else None
-    return join([_table(head, rows), *(_funnel(run, len(runs) > 1) for run in shown), more])
+    return join([_table(head, rows), *(_funnel(run, len(runs) > 1) for run in shown), more, *blamed])
 
 
 def _average(run: Shown, name: str) -> float:
@@ -205,6 +206,16 @@ def _funnel(run: Shown, named: bool) -> Html:
     groups = [Bar(stage.name, stage.rows_out / top, f"{stage.rows_out:,}") for stage in run.summary.stages]
     rejects = {stage.name: stage.rejects for stage in run.summary.stages if stage.rejects}
     return join([title, h("div", {"class": "card"}, bars([("", groups)])), _rejects(rejects)])
+
+
+def _blame(run: Shown, named: bool) -> Html:
+    """Of the conversations that failed, whose fault it was, and what it was."""
+    blame = run.stats.blame
+    title = f"Whose fault the {blame.failed:,} failed conversations were" + (f": {_world(run)}" if named else "")
+    rows = [[label, number, _percent(number, blame.failed)] for label, number in blame.labels.items() if number]
+    kinds = [[kind, number] for kind, number in list(blame.kinds.items())[:12]]
+    note = h("p", {"class": "soft small"}, "By rules, each on evidence; what they leave open is undecided. One may have several causes.")
+    return join([h("h3", None, title), _table(["at fault", "conversations", "share"], rows), _table(["cause", "conversations"], kinds), note])
 
 
 def _rejects(rejects: dict[str, dict[str, int]]) -> Html:

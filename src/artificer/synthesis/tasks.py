@@ -12,7 +12,7 @@ from msgspec import Struct, structs
 
 from artificer.checks.leaks import goal_leaks, gold_ids
 from artificer.core.canon import rng, stable_id
-from artificer.core.tasks import Goal, Task
+from artificer.core.tasks import Goal, Start, Task
 from artificer.models.base import Model
 from artificer.rollout.play import GuideMaker, own_guide
 from artificer.run.stage import Reject, RowFunction
@@ -117,12 +117,18 @@ class Rewords(Struct, frozen=True):
         async def row(key: str, task: Task) -> Task:
             reworded = await rewrite(task, write)
             lineage = task.lineage | {"reworded": reworded.counts, "writer": model.name}
-            return structs.replace(reworded.task, lineage=lineage)
+            made = reworded.task
+            return structs.replace(made, id=task_id(made.world, made.start, made.prompt, made.goal), lineage=lineage)
 
         try:
             yield row
         finally:
             await model.close()
+
+
+def task_id(world: str, start: Start, prompt: str, goal: Goal) -> str:
+    """An id by content: the same task made twice is one, and what differs in a word is another."""
+    return stable_id("task", world, start, prompt, goal)
 
 
 def worded(sampled: Sampled, checks: tuple[str, ...], seed: int, pace: tuple[int, int], phrasing: Part | None = None) -> Task | Reject:
@@ -134,12 +140,13 @@ def worded(sampled: Sampled, checks: tuple[str, ...], seed: int, pace: tuple[int
         return Reject("wording", "no set of phrases in which none contains another")
     wants = tuple(request.want for request in sampled.requests)
     gold = tuple(call for want in wants for call in want.gold)
+    goal = Goal(wants, words.facts, sampled.effects, words.script, each)
     return Task(
-        id=stable_id("task", seed, sampled.world, sampled.key),
+        id=task_id(sampled.world, sampled.start, words.prompt, goal),
         world=sampled.world,
         start=sampled.start,
         prompt=words.prompt,
-        goal=Goal(wants, words.facts, sampled.effects, words.script, each),
+        goal=goal,
         checks=checks,
         gold=gold,
         difficulty={

@@ -177,8 +177,24 @@ class World(Protocol):
         return None
 
     def toolset(self) -> str:
-        """Digest of the tool specifications."""
-        return digest(list(self.tools))
+        """Digest of the tool specifications. Kept while `tools` is the same tuple: every trace states it."""
+        kept: tuple[Sequence[ToolSpec], str] | None = vars(self).get("_toolset")
+        if kept is not None and kept[0] is self.tools:
+            return kept[1]
+        found = digest(list(self.tools))
+        if isinstance(self.tools, tuple):
+            vars(self)["_toolset"] = (self.tools, found)
+        return found
+
+    def reading(self) -> frozenset[str]:
+        """Names of tools, the user's among them, that change nothing. Kept like the digest."""
+        kept: tuple[Sequence[ToolSpec], Sequence[ToolSpec], frozenset[str]] | None = vars(self).get("_reads")
+        if kept is not None and kept[0] is self.tools and kept[1] is self.user_tools:
+            return kept[2]
+        found = frozenset(tool.name for tools in (self.tools, self.user_tools) for tool in tools if tool.effect == "read")
+        if isinstance(self.tools, tuple) and isinstance(self.user_tools, tuple):
+            vars(self)["_reads"] = (self.tools, self.user_tools, found)
+        return found
 
     @staticmethod
     def of(source: str, **options: str) -> World:

@@ -160,6 +160,9 @@ def jsonable(value: object, depth: int = 0) -> Json:
 
     What stands deeper than 32 levels (a cycle, mostly) is named by its type.
     """
+    kind = type(value)
+    if kind is int or kind is bool or (kind is str and cast("str", value).isascii()):
+        return value  # nearly all there is, first
     if isinstance(value, float) and not math.isfinite(value):
         return None  # as in canonical JSON; and NaN is unequal to itself
     if value is None or (isinstance(value, (bool, int, float, str)) and not isinstance(value, enum.Enum)):
@@ -168,7 +171,7 @@ def jsonable(value: object, depth: int = 0) -> Json:
         return f"<{type(value).__name__}>"
     if isinstance(value, enum.Enum):
         return jsonable(value.value, depth + 1)
-    if isinstance(value, Mapping):
+    if kind is dict or isinstance(value, Mapping):
         entries = cast("Mapping[object, object]", value)
         return {_key(key): jsonable(part, depth + 1) for key, part in entries.items()}
     if isinstance(value, Set):
@@ -181,7 +184,7 @@ def jsonable(value: object, depth: int = 0) -> Json:
 
 
 def _key(key: object) -> str:
-    return key if isinstance(key, str) and not isinstance(key, enum.Enum) else str(jsonable(key))
+    return key if type(key) is str or (isinstance(key, str) and not isinstance(key, enum.Enum)) else str(jsonable(key))
 
 
 def _object(value: object, depth: int) -> Json:

@@ -72,6 +72,9 @@ class PythonWorld(World):
         self.policy = str(policy) if isinstance(policy := vars(module).get("POLICY"), str) else ""
         self.methods = {method.spec.name: method for method in methods}
         self.tools: Sequence[ToolSpec] = tuple(method.spec for method in methods)
+        owners = sorted({method.owner for method in methods if method.owner}, key=lambda owner: owner.__name__)
+        self._makers = [(owner, "seed" in inspect.signature(owner).parameters) for owner in owners]
+        """The classes, and whether their constructors take a seed."""
         self.validators = {method.spec.name: compile_schema(method.spec.parameters, f"{name} {method.spec.name}") for method in methods}
 
     async def open(self, start: Start) -> PythonSession:
@@ -81,9 +84,8 @@ class PythonWorld(World):
             SourceError: a constructor raised.
         """
         instances: dict[str, object] = {}
-        for owner in sorted({method.owner for method in self.methods.values() if method.owner}, key=lambda owner: owner.__name__):
+        for owner, seeded in self._makers:
             try:
-                seeded = "seed" in inspect.signature(owner).parameters
                 instances[owner.__name__] = owner(seed=start.seed) if seeded else owner()
             except Exception as error:
                 raise SourceError(

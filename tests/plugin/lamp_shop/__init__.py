@@ -1,16 +1,20 @@
-"""An outside package: a world (`lamps:2`), a wrapper, a recipe made of CoVe's stages and one check of its own."""
+"""An outside package: a world (`lamps:2`), a wrapper, a search, two users, a recipe made of CoVe's stages and one check of its own."""
 
 from __future__ import annotations
 
 from msgspec import Struct
 
+from artificer.agents.base import User, View
+from artificer.agents.users.modifiers import Modifier, again
 from artificer.checks.base import Episode
-from artificer.core.messages import ToolCall, ToolResult
+from artificer.core.messages import Message, ToolCall, ToolResult
 from artificer.core.tasks import Start, Task
 from artificer.core.trace import Trace
-from artificer.core.verdicts import CheckResult, ErrorKind
+from artificer.core.verdicts import CheckResult, ErrorKind, StopReason
 from artificer.recipes import Anchor, Recipe
 from artificer.recipes.synthesis import cove
+from artificer.rollout.line import Line
+from artificer.rollout.search import steps
 from artificer.run.stage import Reject, each
 from artificer.worlds.base import Session, World
 from artificer.worlds.wrappers.base import Wrapped, WrappedSession
@@ -109,3 +113,46 @@ def stages(k: Knobs):
 
 
 recipe = Recipe("lamps", "0000.00000", "CoVe, but brief", Knobs, stages, cove.source, anchors=(Anchor("none", "-", "-"),))
+
+
+class Twice:
+    """Two first steps; the one whose calls did not fail goes on."""
+
+    async def explore(self, line: Line) -> None:
+        if not await steps.begin(line, False):
+            return
+        other = await line.fork()
+        first = await steps.decide(line, await line.ask())
+        second = await steps.decide(other, await other.ask(draw=1, temperature=1.0))
+        kept, left = (other, line) if first.status and not second.status else (line, other)
+        await left.leave(StopReason.pruned)
+        taken = second if kept is other else first
+        while taken.stop is None:
+            taken = await steps.decide(kept, await kept.ask())
+        kept.tree.lineage["chosen"] = await kept.end(taken.stop)
+
+
+def twice(options: dict[str, str]) -> Twice:
+    return Twice()
+
+
+class Shouts(Modifier):
+    """Says everything loudly, now and then."""
+
+    name = "shouts"
+
+    def change(self, view, said):
+        return again(said.whole, said.text + "!") if self.happens() else said.whole
+
+
+def mute(task: Task, trial: int, turns: str = "1") -> User:
+    """A user who says the prompt, `turns` times."""
+
+    class Mute(User):
+        left = int(turns)
+
+        async def speak(self, view: View) -> Message | None:
+            self.left -= 1
+            return Message("user", task.prompt) if self.left >= 0 else None
+
+    return Mute()

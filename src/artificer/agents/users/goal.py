@@ -26,6 +26,12 @@ _CONFIRM = re.compile(
 _ELSE = re.compile(r"\b(anything|something) else\b|\b(help|assist) (you )?(with anything|further)\b", re.IGNORECASE)
 
 
+def asked_in(text: str) -> list[str]:
+    """The questions in a text, "anything else?" not among them."""
+    questions = [part for part in _SENTENCE.findall(text) if part.rstrip().endswith("?")]
+    return [part for part in questions if not _ELSE.search(part)]
+
+
 class GoalUser(User):
     """See the module docstring. `rng` chooses among a line's variants."""
 
@@ -57,8 +63,7 @@ class GoalUser(User):
         return " ".join(self._goal.script[f"open:{index}"] for index in range(self._batch, self._raised))
 
     def _react(self, text: str) -> str | None:
-        questions = [part for part in _SENTENCE.findall(text) if part.rstrip().endswith("?")]
-        asked = [part for part in questions if not _ELSE.search(part)]
+        asked = asked_in(text)
         named = self._named(asked)
         confirm = named is None and any(_CONFIRM.search(part) for part in asked)
         if named is None and asked and not confirm:

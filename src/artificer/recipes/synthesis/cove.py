@@ -17,6 +17,7 @@ from artificer.core.tasks import Task
 from artificer.core.trace import Trace
 from artificer.recipes import Anchor, Recipe
 from artificer.rollout.play import GuideMaker, Judge, Play, own_guide
+from artificer.rollout.telling import telling
 from artificer.run.stage import Stage, each
 from artificer.synthesis.goals import GoalSpec
 from artificer.synthesis.tasks import Goals, Rewords, Words
@@ -39,8 +40,8 @@ class Knobs(Struct, frozen=True):
         pace: fewest and most requests the user brings up at a time.
         errors: how often the oracle makes a plausible mistake first.
         trials: plays of each task.
-        agent: scripted:oracle, or a model.
-        user: the simulated user.
+        agent: scripted:oracle, a model, or another agent such as "react:MODEL | reflect".
+        user: the simulated user: goal, or llm:MODEL; with manners after bars, e.g. "goal | vague | misstates:rate=0.3".
         part: all, or the train or test share of rows and phrasings.
         phrasing: the same for phrasings alone, where they are to be of another share than the rows.
         only: tables or tool groups to keep to.
@@ -76,7 +77,7 @@ def stages(k: Knobs, guide: GuideMaker = own_guide) -> list[Stage]:
     return [
         each("goals", Goals(k.world, k.options, spec, k.seed, guide)),
         *([each("words", words, keep="tasks", of=Task)] if k.model is None else [each("words", words, of=Task), _reworded(k.model)]),
-        each("play", Play(k.world, k.options, k.agent, k.user, guide, k.errors, k.trials)),
+        each("play", Play(k.world, k.options, k.agent, k.user, guide, k.errors, k.trials), tell=telling(k.agent)),
         each("judge", Judge(k.world, k.options), keep="traces", of=Trace),
     ]
 

@@ -50,7 +50,10 @@ def _write(use: Use, desk: Desk) -> Procedure:
         yield Tell(found.text)
         return
     arguments, described = found
-    yield Confirm(f"I am about to {use.phrases[0]}" + (f": {'; '.join(described)}." if described else "."))
+    agreed: bool = yield Confirm(f"I am about to {use.phrases[0]}" + (f": {'; '.join(described)}." if described else "."))
+    if not agreed:
+        yield Tell("All right, I have not changed anything.")
+        return
     result = yield Call(use.tool, arguments, _wrong(use, arguments))
     if result.error is None:
         yield Tell(f"That is done: {use.phrases[0]}.")

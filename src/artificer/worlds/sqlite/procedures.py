@@ -187,7 +187,9 @@ class _Served:
             return
         arguments = {name: row[name] for name in self.key(table)} | changes
         what = self.listed(changes)
-        yield Confirm(f"I will change {self.named(table, row)}: {what}.")
+        if not (yield Confirm(f"I will change {self.named(table, row)}: {what}.")):
+            yield Tell("All right, I have not changed anything.")
+            return
         result = yield Call(tool.name, arguments, self.misnamed(tool, table, arguments))
         yield self.outcome(result, f"Done, {what}.")
 
@@ -204,7 +206,9 @@ class _Served:
         if why is not None:
             yield from _refused(why)
             return
-        yield Confirm(f"I will add a new {label} with {self.listed(values)}.")
+        if not (yield Confirm(f"I will add a new {label} with {self.listed(values)}.")):
+            yield Tell("All right, I have not changed anything.")
+            return
         missing = {name: value for name, value in values.items() if name != next(iter(tool.parameters.get("required", [])), None)}
         result = yield Call(tool.name, values, missing if len(missing) < len(values) else None)
         yield self.outcome(result, f"Done, the new {label} has been added.")
@@ -220,7 +224,9 @@ class _Served:
             yield from _refused(why)
             return
         arguments = {name: row[name] for name in self.key(table)}
-        yield Confirm(f"I will delete {self.named(table, row)}.")
+        if not (yield Confirm(f"I will delete {self.named(table, row)}.")):
+            yield Tell("All right, I have not changed anything.")
+            return
         result = yield Call(tool.name, arguments, self.misnamed(tool, table, arguments))
         if result.error is not None:
             yield Tell(f"That {label} cannot be deleted because other records still refer to it: {result.detail}")
