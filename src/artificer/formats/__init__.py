@@ -24,6 +24,15 @@ _BUILT_IN = {
     "adp": "adp",
     "atif": "atif",
     "verifiers": "verifiers",
+    "hermes": "texts:FORMATS",
+    "qwen": "texts:FORMATS",
+    "qwen3_coder": "texts:FORMATS",
+    "llama": "texts:FORMATS",
+    "mistral": "texts:FORMATS",
+    "react": "texts:FORMATS",
+    "toolace": "texts:FORMATS",
+    "xml": "texts:FORMATS",
+    "toolbench": "toolbench",
 }
 """The module of each format's name."""
 
@@ -46,7 +55,8 @@ def format_named(name: str) -> Format:
     name = ALIASES.get(name, name)
     if name in _BUILT_IN:
         module, _, attribute = _BUILT_IN[name].partition(":")
-        return getattr(importlib.import_module(f"artificer.formats.{module}"), attribute or "FORMAT")
+        found = getattr(importlib.import_module(f"artificer.formats.{module}"), attribute or "FORMAT")
+        return found[name] if attribute else found
     for point in entry_points(group="artificer.formats", name=name):
         try:
             return point.load()

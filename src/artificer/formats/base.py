@@ -45,6 +45,7 @@ HOLDS: dict[str, str] = {
     "opening": "system messages at the beginning",
     "adjacent": "messages of the assistant directly behind each other, kept apart",
     "empty": "messages with nothing in them",
+    "words": "texts as they stand, where they read as a mark or a call, or have white space at their ends",
     "tools": "names, descriptions and parameters of tools",
     "tool_details": "returns, effects, attributes and examples of tools",
 }
@@ -80,7 +81,7 @@ class Format(Struct, frozen=True):
         opened: the rows inside a document that holds several, each with its name.
         file: how rows are written: a row a line, one JSON array, or Parquet.
         whole: whether `render` is given whole traces rather than one branch at a time.
-        closing: makes one document of all rows, for formats that are one.
+        told: for formats of text, what a reader takes a message for.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Format(Struct, frozen=True):
     opened: Callable[[Any], Iterator[tuple[str, Any]]] = _as_it_is
     file: Literal["lines", "array", "parquet"] = "lines"
     whole: bool = False
+    told: Callable[[Message], Message] | None = None
 
 
 def message_events(message: Message) -> int:
@@ -101,10 +103,10 @@ def message_events(message: Message) -> int:
     if message.role == "tool":
         return 1
     found = len(message.calls) + (message.reasoning is not None)
-    return found + 1 if not found or _speaks(message) else found
+    return found + 1 if not found or says(message) else found
 
 
-def _speaks(message: Message) -> bool:
+def says(message: Message) -> bool:
     """Whether there is text, or something that a user shows."""
     if isinstance(message.content, str):
         return message.content != ""

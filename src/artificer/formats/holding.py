@@ -4,7 +4,7 @@ format can hold" is a sentence with a meaning: reading what was written gives `h
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -14,7 +14,7 @@ from artificer.core.messages import Image, Message, Part, Text
 from artificer.core.tools import ToolSpec
 from artificer.core.trace import Node, Trace, Usage
 from artificer.formats.account import Account
-from artificer.formats.base import HOLDS, Format, Item, message_events, toolset_digest
+from artificer.formats.base import HOLDS, Format, Item, message_events, says, toolset_digest
 
 
 def chosen(trace: Trace, every: bool = False) -> list[int]:
@@ -96,7 +96,7 @@ def suited(item: Item, form: Format, account: Account) -> Item:
             account.drop(HOLDS["user_calls"], len(message.calls))
             theirs |= {call.id for call in message.calls}
             message = msgspec.structs.replace(message, calls=())
-            if not message.content and message.reasoning is None:
+            if not says(message) and message.reasoning is None:
                 continue
             node = msgspec.structs.replace(node, message=message)
         elif message.result is not None and message.result.call_id in theirs:
@@ -130,6 +130,8 @@ def lost(item: Item, form: Format) -> list[str]:
         had.append("lineage")
     for node in trace.nodes:
         _had(node, had)
+        if form.told is not None and "words" not in had and _misread(form.told, node.message):
+            had.append("words")
     if "adjacent" not in holds and _adjacent(trace.nodes):
         had.append("adjacent")
     for tool in item.tools:
@@ -137,6 +139,11 @@ def lost(item: Item, form: Format) -> list[str]:
         if tool.returns is not None or tool.effect != "unknown" or tool.attributes or tool.examples:
             had.append("tool_details")
     return [name for name in dict.fromkeys(had) if name not in holds]
+
+
+def _misread(told: Callable[[Message], Message], message: Message) -> bool:
+    plain = message if isinstance(message.content, str) else msgspec.structs.replace(message, content=message.text)
+    return told(plain) != plain
 
 
 def _had(node: Node, had: list[str]) -> None:
@@ -184,7 +191,7 @@ def held(item: Item, form: Format) -> Item:
             task_id=trace.task_id if task else trace.id,
             world=trace.world if task else "",
             tools=toolset_digest(tools),
-            nodes=_nodes(trace.nodes, holds),
+            nodes=_nodes(trace.nodes, form),
             verdicts=trace.verdicts if verdicts else {},
             stop=trace.stop if verdicts else {},
             effects=trace.effects if effects else {},
@@ -200,9 +207,11 @@ def _tool(tool: ToolSpec, holds: frozenset[str]) -> ToolSpec:
     return tool if "tool_details" in holds else ToolSpec(tool.name, tool.description, tool.parameters)
 
 
-def _nodes(nodes: Sequence[Node], holds: frozenset[str]) -> tuple[Node, ...]:
-    kept = [_node(node, holds) for node in nodes]
-    if "call_ids" in holds:
+def _nodes(nodes: Sequence[Node], form: Format) -> tuple[Node, ...]:
+    kept = [_node(node, form.holds) for node in nodes]
+    if form.told is not None:
+        kept = [msgspec.structs.replace(node, message=form.told(node.message)) for node in kept]
+    if "call_ids" in form.holds:
         return tuple(kept)
     made: list[Node] = []
     for index, node in enumerate(kept):  # without ids, results belong to calls by their order

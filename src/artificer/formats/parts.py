@@ -223,10 +223,13 @@ def extra(record: dict[str, Any], known: frozenset[str]) -> dict[str, Any]:
 
 def linear(nodes: Sequence[Node], tools: tuple[str, tuple[ToolSpec, ...]], *, name: Any = None, lineage: dict[str, Json] | None = None) -> Item:
     """A conversation as an item; without a name of its own it is named by its content."""
-    trace = Trace("", "", "", tools[0], tuple(nodes), lineage=lineage or {})
-    item = Item(trace, tools[1])
+    return content_named(Item(Trace("", "", "", tools[0], tuple(nodes), lineage=lineage or {}), tools[1]), name)
+
+
+def content_named(item: Item, name: Any = None) -> Item:
+    """The item under its own name, if it has one, else under one made of its content."""
     found = name if isinstance(name, str) and name else str(name) if isinstance(name, int) and not isinstance(name, bool) else content_id(item)
-    return Item(msgspec.structs.replace(trace, id=found, task_id=found), tools[1])
+    return Item(msgspec.structs.replace(item.trace, id=found, task_id=found), item.tools)
 
 
 def node(parent: int, message: Message, *, sampled: bool | None = None, notes: dict[str, Any] | None = None) -> Node:

@@ -23,7 +23,7 @@ from artificer.formats.parts import bare_tool, call_of, extra, extras, linear, n
 
 _ROW = frozenset({"conversations", "conversation", "tools", "system", "id"})
 _TURN = frozenset({"from", "value", "role", "content", "weight"})
-_ROLES = {
+ROLES = {
     "human": "user",
     "user": "user",
     "gpt": "assistant",
@@ -62,16 +62,16 @@ def spoken(turn: Any) -> tuple[str, str]:
 def fits(row: Any) -> float:
     """Turns with known speakers."""
     found = turns(row)
-    return (0.95 if "from" in found[0] else 0.85) if found and all(spoken(turn)[0] in _ROLES for turn in found) else 0.0
+    return (0.95 if "from" in found[0] else 0.85) if found and all(spoken(turn)[0] in ROLES for turn in found) else 0.0
 
 
 def count(row: Any) -> int:
     """The system prompt; of each turn its calls or its thought and its text. A text that only carries a thought is none."""
     found = 1 if row.get("system") else 0
-    kinds = [_ROLES.get(spoken(turn)[0], "") for turn in turns(row)]
+    kinds = [ROLES.get(spoken(turn)[0], "") for turn in turns(row)]
     for at, turn in enumerate(turns(row)):
         who, text = spoken(turn)
-        kind = _ROLES.get(who, "")
+        kind = ROLES.get(who, "")
         if kind == "call":
             found += len(calls_in(text, Account()))
         elif kind == "assistant":
@@ -128,7 +128,7 @@ def parse(row: Any, account: Account) -> Iterable[Item]:
         nodes.append(node(-1, Message("system", plain(row["system"]))))
     for turn in turns(row):
         who, text = spoken(turn)
-        kind = _ROLES.get(who)
+        kind = ROLES.get(who)
         if kind is None:
             account.drop(f"a turn of {str(who)[:40]!r}", 1)
             continue
@@ -186,6 +186,6 @@ FORMAT = Format(
     count,
     parse,
     render,
-    frozenset(["id", "sampled", "reasoning", "parallel", "beside", "errors", "results", "system", "empty", "tools"]),
+    frozenset(["id", "sampled", "reasoning", "parallel", "beside", "errors", "results", "system", "empty", "words", "tools"]),
     ("results that do not follow the order of their calls", "line breaks around a thought"),
 )

@@ -65,7 +65,7 @@ def bounded(schema: Json, definitions: dict[str, Json], depth: int = 0) -> dict[
 
 def _object(fields: dict[str, Json], definitions: dict[str, Json], depth: int) -> dict[str, Json]:
     properties = record_of(fields.get("properties")) or {}
-    required = [name for name in rows_of(fields.get("required")) or [] if name in properties]
+    required = [name for name in rows_of(fields.get("required")) or [] if isinstance(name, str) and name in properties]
     return {
         "type": "object",
         "properties": {name: bounded(schema, definitions, depth + 1) for name, schema in properties.items()},

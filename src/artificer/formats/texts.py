@@ -1,0 +1,253 @@
+"""Conversations whose calls stand in the text, as a family of models writes them: Hermes, Qwen, Llama, Mistral, ReAct,
+Python-call lists, XML.
+
+A row is a conversation in turns (`conversations` of `from` and `value`, or `messages` of `role` and `content`), whose
+assistant's turns are read and written by the family's dialect (`artificer.formats.calls`) and whose results stand in the
+family's wrapper, where it has one. What had to be mended is named in the account; a text that means a call and cannot be
+read stays a text, by name. Ids of calls are not in the text: results follow the order of the calls. What a text cannot
+say as it stands (white space at its ends, words that read as a mark of the dialect) is declared lost, message by
+message: `told` is what a reader of the text would take a message for.
+
+Sources: `hermes` as NousResearch/hermes-function-calling-v1, `react` as ToolBench's ToolLLaMA turns, `toolace` as
+Team-ACE/ToolACE; `qwen`, `llama`, `mistral`, `python` and `xml` are the same turns in the other dialects.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, Literal, cast
+
+import msgspec
+
+from artificer.core.canon import Json
+from artificer.core.messages import Message, ToolResult
+from artificer.core.trace import Node
+from artificer.formats.account import Account
+from artificer.formats.base import Format, Item
+from artificer.formats.calls import dialect
+from artificer.formats.calls.reading import LIMIT, Dialect, Parsed
+from artificer.formats.holding import answered
+from artificer.formats.parts import bare_tool, extra, extras, linear, node, result_of, result_text, text_of, tools_of
+from artificer.formats.sharegpt import ROLES, spoken
+
+_ROW = frozenset({"conversations", "conversation", "messages", "tools", "system", "id"})
+_TURN = frozenset({"from", "value", "role", "content", "weight"})
+HOLDS = frozenset(["id", "reasoning", "sampled", "parallel", "beside", "errors", "results", "system", "opening", "tools"])
+
+
+class Convention(msgspec.Struct, frozen=True):
+    """How a family writes a conversation.
+
+    Args:
+        name: what people type.
+        title: in a line.
+        mark: what stands in a text that holds a call (or, for ReAct, any step).
+        keys: how its turns are written.
+        wrapper: what stands before and behind a result.
+        roles: the names of system, user, assistant and tool.
+        dialect: the dialect of calls, when it has another name.
+    """
+
+    name: str
+    title: str
+    mark: re.Pattern[str]
+    keys: Literal["from", "role"] = "role"
+    wrapper: tuple[str, str] = ("", "")
+    roles: tuple[str, str, str, str] = ("system", "user", "assistant", "tool")
+    dialect: str = ""
+
+    @property
+    def spoken(self) -> Dialect:
+        """The dialect of its calls."""
+        return dialect(self.dialect or self.name)
+
+
+CONVENTIONS = (
+    Convention(
+        "hermes",
+        "Hermes turns with <tool_call> in the text",
+        re.compile(r"<tool_call>\s{0,8}\{"),
+        "from",
+        ("<tool_response>\n", "\n</tool_response>"),
+        ("system", "human", "gpt", "tool"),
+    ),
+    Convention("qwen", "messages with <tool_call> in the text (Qwen 2.5 and 3)", re.compile(r"<tool_call>\s{0,8}\{")),
+    Convention("qwen3_coder", "messages with <function=...> in the text (Qwen3-Coder)", re.compile(r"<function=")),
+    Convention("llama", "messages with Llama 3's calls in the text", re.compile(r'<\|python_tag\|>|^\s{0,8}\{"name":[^\n]{0,300}"parameters":')),
+    Convention("mistral", "messages with [TOOL_CALLS] in the text", re.compile(r"\[TOOL_CALLS\]")),
+    Convention(
+        "react",
+        "turns of Thought, Action, Action Input (ToolLLaMA)",
+        re.compile(r"^\s{0,8}(?:Action Input|Final Answer):", re.MULTILINE),
+        "from",
+        roles=("system", "user", "assistant", "function"),
+    ),
+    Convention(
+        "toolace",
+        "turns with Python-call lists in the text (ToolACE)",
+        re.compile(r"^\s{0,8}\[[^\W\d][\w. ]{0,120}\("),
+        "from",
+        roles=("system", "user", "assistant", "tool"),
+        dialect="python",
+    ),
+    Convention("xml", "messages with <function_calls> in the text", re.compile(r"<function_calls>")),
+)
+
+
+def turns(row: Any) -> list[Any]:
+    """The turns of a row.
+
+    Raises:
+        TypeError: there are none.
+    """
+    found = row.get("conversations", row.get("conversation", row.get("messages")))
+    if not isinstance(found, list):
+        raise TypeError("conversations are a list")
+    return cast("list[Any]", found)
+
+
+def _kind(turn: Any) -> str | None:
+    return ROLES.get(spoken(turn)[0])
+
+
+def fits(convention: Convention, row: Any) -> float:
+    """Turns with known speakers, of which one of the assistant's has the family's mark; more in the keys that it is written in."""
+    found = turns(row)
+    if not found or any("tool_calls" in turn for turn in found) or not all(_kind(turn) in ("system", "user", "assistant", "tool") for turn in found):
+        return 0.0
+    marked = any(_kind(turn) == "assistant" and convention.mark.search(spoken(turn)[1][:LIMIT]) for turn in found)
+    return (0.97 if all(convention.keys in turn for turn in found) else 0.96) if marked else 0.0
+
+
+def _parsed(convention: Convention, text: str) -> Parsed:
+    found = convention.spoken.parse(text)
+    return Parsed(text=text) if found.error is not None else found
+
+
+def _events(found: Parsed) -> int:
+    made = len(found.calls) + (found.reasoning is not None)
+    return made + 1 if not made or found.text else made
+
+
+def count(convention: Convention, row: Any) -> int:
+    """The system prompt; of each turn of the assistant what the dialect reads in it; each other turn."""
+    found = 1 if row.get("system") else 0
+    for turn in turns(row):
+        who, text = spoken(turn)
+        found += _events(_parsed(convention, text)) if ROLES.get(who) == "assistant" else 1
+    return found
+
+
+def parse(convention: Convention, row: Any, account: Account) -> Iterable[Item]:
+    """The conversation of a row."""
+    nodes: list[Node] = []
+    if row.get("system"):
+        nodes.append(node(-1, Message("system", _text(row["system"]))))
+    for turn in turns(row):
+        who, text = spoken(turn)
+        kind, kept = ROLES.get(who), extra(turn, _TURN)
+        at = len(nodes) - 1
+        if kind == "assistant":
+            message = _said(convention, text, len(nodes), account)
+            nodes.append(node(at, message, sampled=turn.get("weight") != 0, notes=kept))
+        elif kind == "tool":
+            nodes.append(node(at, Message("tool", result=result_of(answered(nodes), _unwrapped(convention, text))), notes=kept))
+        elif kind in ("user", "system"):
+            nodes.append(node(at, Message(cast("Any", kind), text), notes=kept))
+        else:
+            account.drop(f"a turn of {str(who)[:40]!r}", 1)
+    kept = extra(row, _ROW)
+    yield linear(nodes, tools_of(row.get("tools"), account), name=row.get("id"), lineage={"extra": kept} if kept else None)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("a system prompt is text")
+    return value
+
+
+def _said(convention: Convention, text: str, index: int, account: Account) -> Message:
+    found = convention.spoken.parse(text)
+    if found.error is not None:
+        account.lose("calls that cannot be read: kept as text")
+        return Message("assistant", text)
+    for repair in found.repairs:
+        account.lose(f"a text as it was written: mended ({repair})")
+    calls = tuple(msgspec.structs.replace(call, id=f"c{index}.{at}") for at, call in enumerate(found.calls))
+    return Message("assistant", found.text, found.reasoning, calls)
+
+
+def _unwrapped(convention: Convention, text: str) -> str:
+    before, behind = convention.wrapper
+    bare = text.strip() if before else text
+    if before and bare.startswith(before.strip()) and bare.endswith(behind.strip()):
+        inner = bare[len(before.strip()) : len(bare) - len(behind.strip())]
+        return inner.removeprefix("\n").removesuffix("\n")
+    return text
+
+
+# writing
+
+
+def told(convention: Convention, message: Message) -> Message:
+    """What a reader of the family's text takes an assistant's message for."""
+    if message.role != "assistant":
+        return message
+    found = _parsed(convention, convention.spoken.write(_plain(message)))
+    calls = tuple(
+        msgspec.structs.replace(call, id=message.calls[at].id if at < len(message.calls) else call.id) for at, call in enumerate(found.calls)
+    )
+    return msgspec.structs.replace(message, content=found.text, reasoning=found.reasoning, calls=calls)
+
+
+def _plain(message: Message) -> Message:
+    return Message("assistant", message.text, message.reasoning, message.calls)
+
+
+def render(convention: Convention, item: Item, account: Account) -> Iterable[Json]:
+    """The row of a branch."""
+    spoken_turns: list[Json] = []
+    for one in item.trace.nodes:
+        spoken_turns.append(_turn(convention, one, account))
+    row: dict[str, Json] = {"id": item.trace.id, "conversations" if convention.keys == "from" else "messages": spoken_turns}
+    if item.tools:
+        row["tools"] = text_of([bare_tool(tool) for tool in item.tools])
+    yield row | extras(item.trace.lineage, _ROW)
+
+
+def _turn(convention: Convention, one: Node, account: Account) -> dict[str, Json]:
+    message, notes = one.message, extras(one.notes, _TURN)
+    role = dict(zip(("system", "user", "assistant", "tool"), convention.roles, strict=True))[message.role]
+    if message.role == "tool":
+        before, behind = convention.wrapper
+        text = before + result_text(message.result or ToolResult("", message.text)) + behind
+    elif message.role == "assistant":
+        text = convention.spoken.write(_plain(message))
+        had, has = _events(Parsed(message.calls, message.text, reasoning=message.reasoning)), _events(_parsed(convention, text))
+        if has > had:
+            raise ValueError("its text reads as more than it says")
+        account.drop("what the text reads otherwise", had - has)
+    else:
+        text = message.text
+    names = ("from", "value") if convention.keys == "from" else ("role", "content")
+    weight: dict[str, Json] = {"weight": 0} if message.role == "assistant" and not one.sampled else {}
+    return {names[0]: role, names[1]: text} | weight | notes
+
+
+def _format(convention: Convention) -> Format:
+    return Format(
+        convention.name,
+        convention.title,
+        cast("Callable[[Any], float]", partial(fits, convention)),
+        cast("Callable[[Any], int]", partial(count, convention)),
+        cast("Callable[[Any, Account], Iterable[Item]]", partial(parse, convention)),
+        cast("Callable[[Item, Account], Iterable[Json]]", partial(render, convention)),
+        HOLDS,
+        ("results that do not follow the order of their calls", "words that read as a mark of the dialect"),
+        told=partial(told, convention),
+    )
+
+
+FORMATS = {convention.name: _format(convention) for convention in CONVENTIONS}
