@@ -403,13 +403,17 @@ def convert(
 
 
 def _write_out(items: Any, out: str | Path, form: Any, after: Account, before: Account, source: str, name: str, every: bool) -> None:
-    from artificer.formats.convert import write
+    from artificer.formats import parquet
+    from artificer.formats.convert import render, write
 
     if form is None:
         with RunFolder.create_or_continue(out, {"recipe": "import", "knobs": {"source": source, "format": name}}) as target:
             traded.keep(items, target, after, before, source=source, form=name)
         return
     try:
+        if form.file == "parquet":
+            parquet.write(render(items, form, after, every=every), Path(out))
+            return
         with Path(out).open("xb") as file:
             write(items, file, form, after, every=every)
     except FileExistsError as error:

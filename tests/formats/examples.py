@@ -44,4 +44,4 @@ def rows_of(name: str) -> list[bytes]:
     found = [FIXTURES / f"{name}.jsonl"] if (FIXTURES / f"{name}.jsonl").exists() else []
     rows = [line for path in found for line in path.read_bytes().splitlines() if line.strip()]
     form = format_named(name)
-    return rows + ([] if form.render is None else list(render([conversation(), conversation("t2")], form, Account())))
+    return rows + ([] if form.render is None or form.name == "dpo" else list(render([conversation(), conversation("t2")], form, Account())))

@@ -33,10 +33,27 @@ _BUILT_IN = {
     "toolace": "texts:FORMATS",
     "xml": "texts:FORMATS",
     "toolbench": "toolbench",
+    "toolalpaca": "toolalpaca",
+    "xlam": "xlam",
+    "glaive": "glaive",
+    "dpo": "pairs",
+    "grpo": "prompts:FORMATS",
+    "verl": "prompts:FORMATS",
 }
 """The module of each format's name."""
 
-ALIASES = {"openai": "chat", "messages": "chat"}
+ALIASES = {
+    "openai": "chat",
+    "messages": "chat",
+    "trl": "chat",
+    "axolotl": "chat",
+    "nemotron": "chat",
+    "llamafactory": "sharegpt",
+    "apigen": "xlam",
+    "toolllama": "react",
+    "toolpreference": "dpo",
+}
+"""Other names of formats: data sets and trainers that use them as they are."""
 LEAST = 0.3
 """A guess needs this much; see `guess`."""
 

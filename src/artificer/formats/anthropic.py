@@ -197,6 +197,6 @@ FORMAT = Format(
     count,
     parse,
     render,
-    frozenset(["id", "reasoning", "images", "call_ids", "parallel", "beside", "errors", "results", "empty", "words", "tools", "adjacent"]),
+    frozenset(["id", "reasoning", "images", "call_ids", "parallel", "beside", "errors", "results", "opening", "empty", "words", "tools", "adjacent"]),
     ("system messages behind the beginning are dropped by name", "white space in results that are JSON"),
 )

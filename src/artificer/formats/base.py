@@ -73,8 +73,8 @@ class Format(Struct, frozen=True):
         title: what it is, in a line.
         fits: how much a row looks like this format, from 0 to 1.
         count: the events of a row.
-        parse: the traces of a row. It names in the account whatever it leaves out; raises ValueError, KeyError, TypeError or AttributeError where the
-            row is not of the format.
+        parse: the traces of a row; None where a format is only written. It names in the account whatever it leaves out; raises ValueError, KeyError,
+            TypeError or AttributeError where the row is not of the format.
         render: the rows of a trace with one branch (or with all, when the format holds `branches`); None where a format is only read.
         holds: what comes back, of `HOLDS`.
         losses: what does not, in words, beyond what `holds` says.
@@ -88,7 +88,7 @@ class Format(Struct, frozen=True):
     title: str
     fits: Callable[[Any], float]
     count: Callable[[Any], int]
-    parse: Callable[[Any, Account], Iterable[Item]]
+    parse: Callable[[Any, Account], Iterable[Item]] | None
     render: Callable[[Item, Account], Iterable[Json]] | None = None
     holds: frozenset[str] = frozenset()
     losses: tuple[str, ...] = ()

@@ -215,6 +215,8 @@ FORMAT = Format(
     frozenset(
         {
             "id",
+            "opening",
+            "words",
             "sampled",
             "reasoning",
             "author",

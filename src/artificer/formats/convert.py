@@ -4,7 +4,7 @@ for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -66,7 +66,13 @@ def read(path: Path, form: Format, account: Account) -> Iterator[Item]:
 
 
 def parse(given: Iterable[Row], form: Format, account: Account) -> Iterator[Item]:
-    """The traces of rows."""
+    """The traces of rows.
+
+    Raises:
+        ArtificerError: the format is only written.
+    """
+    if form.parse is None:
+        raise ArtificerError(f"{form.name} is only written", remedy="name the format that the file has: artificer convert --help")
     for row in given:
         account.where = row.where
         try:
@@ -80,16 +86,19 @@ def parse(given: Iterable[Row], form: Format, account: Account) -> Iterator[Item
             account.drop_row(row.wrong)
             continue
         try:
-            inner = form.opened(value)
-            for name, one in inner:
+            before = account.rows_in
+            for name, one in form.opened(value):
                 account.where = row.where + name
-                yield from _row(one, form, account)
+                yield from _row(one, form, form.parse, account)
+            if account.rows_in == before:
+                account.rows_in += 1
+                account.drop_row("a document without rows")
         except NOT_OF_IT:
             account.rows_in += 1
             account.drop_row(f"not of the format {form.name}")
 
 
-def _row(value: Any, form: Format, account: Account) -> list[Item]:
+def _row(value: Any, form: Format, make: Callable[[Any, Account], Iterable[Item]], account: Account) -> list[Item]:
     """The traces of one row; none, by name, when it is not of the format. A row is read whole before anything of it is given."""
     account.rows_in += 1
     try:
@@ -100,7 +109,7 @@ def _row(value: Any, form: Format, account: Account) -> list[Item]:
     account.events_in += found
     dropped, lost_before = account.dropped.copy(), account.lost.copy()
     try:
-        items = _sound.decode(_encode(list(form.parse(value, account))))
+        items = _sound.decode(_encode(list(make(value, account))))
         out = sum([events(item.trace) for item in items])
     except NOT_OF_IT as error:
         account.dropped, account.lost = dropped, lost_before

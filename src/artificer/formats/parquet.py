@@ -1,9 +1,10 @@
-"""Rows of Parquet files, through DuckDB (the `data` extra), which is loaded here alone. A few hundred rows are held at a time."""
+"""Rows of Parquet files, read and written through DuckDB (the `data` extra), which is loaded here alone. A few hundred rows are held at a time."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,53 @@ from artificer.core.errors import ArtificerError, MissingExtra
 BATCH = 256
 
 
+def _duckdb(what: str) -> Any:
+    try:
+        return importlib.import_module("duckdb")
+    except ImportError as error:
+        raise MissingExtra("data", what) from error
+
+
+def write(rows: Iterable[bytes], path: Path) -> int:
+    """Writes rows, each one JSON object as text, all of one shape; how many. They go through a file beside `path`, so that memory stays small.
+
+    Raises:
+        MissingExtra: DuckDB is not installed.
+        ArtificerError: there are no rows, or they have no common schema.
+        FileExistsError: the file is there already.
+    """
+    duckdb = _duckdb("Writing Parquet")
+    path.touch(exist_ok=False)
+    try:
+        return _written(duckdb, rows, path)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def _written(duckdb: Any, rows: Iterable[bytes], path: Path) -> int:
+    count = 0
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=".jsonl") as lines:
+        for row in rows:
+            lines.write(row + b"\n")
+            count += 1
+        lines.flush()
+        if not count:
+            raise ArtificerError("there is nothing to write", where=str(path), remedy="look at the account: `artificer stats`, or write with --all")
+        connection: Any = duckdb.connect(":memory:")
+        try:
+            connection.execute("SET threads = 1")
+            found: Any = connection.read_json(
+                lines.name, format="newline_delimited", sample_size=-1, maximum_object_size=1 << 28, map_inference_threshold=-1
+            )
+            found.write_parquet(str(path), compression="zstd")
+        except duckdb.Error as error:
+            raise ArtificerError(f"the rows cannot be written as Parquet: {str(error).splitlines()[0]}", where=str(path)) from error
+        finally:
+            connection.close()
+    return count
+
+
 def read(path: Path) -> Iterator[dict[str, Any]]:
     """The rows of a file as JSON values: dates, decimals and bytes as text.
 
@@ -21,10 +69,7 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
         MissingExtra: DuckDB is not installed.
         ArtificerError: the file is no Parquet, or is damaged.
     """
-    try:
-        duckdb: Any = importlib.import_module("duckdb")
-    except ImportError as error:
-        raise MissingExtra("data", "Reading Parquet") from error
+    duckdb = _duckdb("Reading Parquet")
     connection: Any = duckdb.connect(":memory:")
     try:
         connection.execute("SET memory_limit = '1GB'")

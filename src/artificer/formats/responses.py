@@ -214,6 +214,6 @@ FORMAT = Format(
     count,
     parse,
     render,
-    frozenset(["id", "reasoning", "images", "call_ids", "parallel", "beside", "errors", "results", "system", "empty", "words", "tools"]),
+    frozenset(["id", "reasoning", "images", "call_ids", "parallel", "beside", "errors", "results", "system", "opening", "empty", "words", "tools"]),
     ("ids and states of items", "which thoughts were a summary"),
 )

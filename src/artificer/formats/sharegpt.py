@@ -186,6 +186,6 @@ FORMAT = Format(
     count,
     parse,
     render,
-    frozenset(["id", "sampled", "reasoning", "parallel", "beside", "errors", "results", "system", "empty", "words", "tools"]),
+    frozenset(["id", "sampled", "reasoning", "parallel", "beside", "errors", "results", "system", "opening", "empty", "words", "tools"]),
     ("results that do not follow the order of their calls", "line breaks around a thought"),
 )

@@ -1,0 +1,148 @@
+"""xLAM's rows (Salesforce/xlam-function-calling-60k, made by APIGen): a query, the tools, and the calls that answer it.
+
+    {"id", "query": text, "tools": JSON text of tools, "answers": JSON text of [{"name", "arguments"}]}
+
+Tools describe their parameters by name (`{"type": "str, optional", "description", "default"}`), which becomes JSON Schema; a type that is no JSON
+type is kept in the description. A row holds one question and one answer in calls, nothing else: a conversation with results, or with several turns,
+cannot be written, by name. APIGen-MT's conversations are `sharegpt`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any, cast
+
+from artificer.core.canon import Json
+from artificer.core.messages import Message, ToolCall
+from artificer.core.tools import ToolSpec
+from artificer.core.trace import Node
+from artificer.formats.account import Account
+from artificer.formats.base import Format, Item, toolset_digest
+from artificer.formats.jsontext import loads
+from artificer.formats.parts import call_of, extra, extras, linear, node, text_of
+
+_ROW = frozenset({"id", "query", "tools", "answers"})
+TYPES = {
+    "str": "string",
+    "string": "string",
+    "text": "string",
+    "int": "integer",
+    "integer": "integer",
+    "float": "number",
+    "number": "number",
+    "bool": "boolean",
+    "boolean": "boolean",
+    "list": "array",
+    "array": "array",
+    "tuple": "array",
+    "set": "array",
+    "dict": "object",
+    "object": "object",
+}
+"""Python's names of types, and JSON's."""
+_TYPE = re.compile(r"\s*([A-Za-z]+)\s*(?:\[(.{0,200})\])?\s*(,\s*optional)?\s*")
+
+
+def fits(row: Any) -> float:
+    """A query with answers and tools."""
+    return 0.98 if isinstance(row["query"], str) and "answers" in row and "tools" in row else 0.0
+
+
+def _read(value: Any, account: Account) -> list[Any]:
+    """A list, or a text of one."""
+    found: Any = loads(value.encode("utf-8", "surrogatepass"), account) if isinstance(value, str) else value
+    if not isinstance(found, list):
+        raise TypeError("answers and tools are lists")
+    return cast("list[Any]", found)
+
+
+def count(row: Any) -> int:
+    """The query, and each call; an answer without calls is an empty message."""
+    return 1 + max(1, len(_read(row["answers"], Account())))
+
+
+def parse(row: Any, account: Account) -> Iterable[Item]:
+    """The question and the calls of a row."""
+    tools = tuple(tool(record) for record in _read(row["tools"], account))
+    calls = tuple(_call(record, f"c1.{at}", account) for at, record in enumerate(_read(row["answers"], account)))
+    kept = extra(row, _ROW)
+    nodes: list[Node] = [node(-1, Message("user", row["query"])), node(0, Message("assistant", calls=calls))]
+    yield linear(nodes, (toolset_digest(tools), tools), name=row.get("id"), lineage={"extra": kept} if kept else None)
+
+
+def _call(record: Any, call_id: str, account: Account) -> ToolCall:
+    if not isinstance(record["name"], str):
+        raise TypeError("a name is text")
+    return call_of(call_id, record["name"], record.get("arguments"), account)
+
+
+def tool(record: Any) -> ToolSpec:
+    """A tool, its parameters by name or as JSON Schema."""
+    name, about = record["name"], record.get("description") or ""
+    given: dict[str, Any] = record.get("parameters") or {}
+    if not isinstance(name, str) or not isinstance(about, str):
+        raise TypeError("a tool's name and description are text")
+    if "properties" in given and isinstance(given.get("type"), str):
+        return ToolSpec(name, about, given)
+    properties: dict[str, Json] = {}
+    required: list[Json] = []
+    for key, described in given.items():
+        schema, optional = _schema(described)
+        properties[key] = schema
+        if not optional:
+            required.append(key)
+    parameters: dict[str, Json] = {"type": "object", "properties": properties}
+    return ToolSpec(name, about, parameters | ({"required": required} if required else {}))
+
+
+def _schema(described: Any) -> tuple[dict[str, Json], bool]:
+    """A parameter as JSON Schema, and whether it may be left out: it says so, or has a default (in which APIGen writes "" for none)."""
+    written = str(described.get("type") or "str")
+    found = _TYPE.fullmatch(written)
+    schema: dict[str, Json] = {}
+    about = described.get("description") or ""
+    kind = TYPES.get(found[1].lower()) if found else None
+    if kind is not None:
+        schema["type"] = kind
+        inner = _TYPE.fullmatch(found[2]) if found and found[2] else None
+        if kind == "array" and inner and TYPES.get(inner[1].lower()):
+            schema["items"] = {"type": TYPES[inner[1].lower()]}
+    else:
+        about = f"{about} ({written})".strip()
+    if about:
+        schema["description"] = about
+    default = described.get("default")
+    if default not in (None, ""):
+        schema["default"] = default
+    return schema, bool(found and found[3]) or "optional" in written or "default" in described
+
+
+def render(item: Item, account: Account) -> Iterable[Json]:
+    """The row of a question and its calls.
+
+    Raises:
+        ValueError: it is more than that.
+    """
+    said = [one.message for one in item.trace.nodes]
+    if [one.role for one in said] != ["user", "assistant"] or said[0].calls or said[1].text or said[1].reasoning is not None:
+        raise ValueError("more than one question and its calls")
+    row: dict[str, Json] = {
+        "id": item.trace.id,
+        "query": said[0].text,
+        "tools": text_of([{"name": one.name, "description": one.description, "parameters": one.parameters} for one in item.tools]),
+        "answers": text_of([{"name": call.name, "arguments": call.arguments} for call in said[1].calls]),
+    }
+    yield row | extras(item.trace.lineage, _ROW)
+
+
+FORMAT = Format(
+    "xlam",
+    "xLAM and APIGen: a query, tools, calls",
+    fits,
+    count,
+    parse,
+    render,
+    frozenset(["id", "parallel", "tools", "words", "empty"]),
+    ("all but one question and the calls that answer it",),
+)

@@ -1,0 +1,259 @@
+"""Formats of published data sets: what their rows say, read from real files or rows written to their public form."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.formats.examples import FIXTURES, TOOLS, conversation
+from tests.formats.strategies import arguments, items, names, verdicts, words
+
+from artificer.api import convert
+from artificer.core.canon import canonical
+from artificer.core.errors import ArtificerError
+from artificer.core.messages import Message, ToolCall
+from artificer.core.trace import Node, Trace
+from artificer.core.verdicts import CheckResult, StopReason, Verdict
+from artificer.formats import format_named, parquet
+from artificer.formats.account import Account
+from artificer.formats.base import Item, toolset_digest
+from artificer.formats.convert import parse, read, write
+from artificer.formats.holding import held
+from artificer.formats.prompts import LATER
+from artificer.formats.source import Row, blocks, split
+
+
+def of(name: str, *rows: object) -> tuple[list[Item], Account]:
+    account = Account()
+    found = list(parse([Row(f"x:{at}", json.dumps(row).encode()) for at, row in enumerate(rows, 1)], format_named(name), account))
+    assert account.balanced, account.lines()
+    return found, account
+
+
+def fixture(name: str) -> tuple[list[Item], Account]:
+    account = Account()
+    found = list(read(FIXTURES / f"{name}.jsonl", format_named(name), account))
+    assert account.balanced, account.lines()
+    return found, account
+
+
+def back(item: Item, name: str) -> tuple[list[Item], Account]:
+    out, written = io.BytesIO(), Account()
+    write([item], out, format_named(name), written)
+    assert written.balanced, written.lines()
+    out.seek(0)
+    read_again = Account()
+    found = list(parse(split(blocks(out, 0), "x"), format_named(name), read_again))
+    assert read_again.balanced, read_again.lines()
+    return found, written
+
+
+@pytest.mark.parametrize("name", ["chat", "anthropic", "responses", "sharegpt", "adp", "atif", "verifiers", "hermes", "qwen", "react", "dpo"])
+def test_a_policy_stays(name):
+    item = conversation()
+    if name == "dpo":
+        last = len(item.trace.nodes)
+        nodes = (*item.trace.nodes, Node(last - 2, Message("assistant", "No."), sampled=True))
+        judged = {last - 1: Verdict(1.0, True), last: Verdict(0.0, False)}
+        item = Item(Trace("t", "t", "", item.trace.tools, nodes, judged), item.tools)
+    (found,), written = back(item, name)
+    assert found.trace.nodes[0].message.text == "Be brief."
+    assert not written.dropped
+
+
+# ToolBench
+
+
+def test_a_search_tree_is_read_as_a_tree():
+    (big, small), account = fixture("toolbench")
+    assert not account.dropped
+    trace = big.trace
+    leaves = trace.leaves()
+    assert [trace.stop[leaf] for leaf in leaves] == [StopReason.gave_up, StopReason.pruned, StopReason.pruned, StopReason.agent_done]
+    assert [trace.verdicts[leaf].passed for leaf in leaves] == [False, False, False, True]
+    won = [trace.nodes[index].message for index in trace.path(leaves[-1])]
+    assert [said.role for said in won] == ["system", "user"] + ["assistant", "tool"] * 4
+    assert [call.name for said in won for call in said.calls] == ["products_for_seo_api", "news_for_seo_api", "search_b_for_seo_api", "Finish"]
+    assert won[2].calls[0].arguments == {"query": "latest iPhone 14"}
+    assert won[6].reasoning.startswith("Based on the current state")
+    assert won[5].result.error.value == "bad_output"  # its status code says "Message error"
+    assert {tool.name for tool in big.tools} >= {"video_for_seo_api", "Finish"}
+    assert trace.lineage["extra"]["win"] is True
+    assert small.trace.nodes[0].message.role == "user"  # without train_messages the query alone is known
+
+
+def test_thoughts_that_nothing_followed_stand_alone():
+    def thought(text, *children):
+        return {"node_type": "Thought", "description": text, "children": list(children)}
+
+    def action(name, *children):
+        return {"node_type": "Action", "description": name, "children": list(children)}
+
+    def given(arguments, code, *children):
+        return {"node_type": "Action Input", "description": arguments, "observation": "seen", "observation_code": code, "children": list(children)}
+
+    tree = {
+        "children": [thought("a", action("f", given("{}", 0, thought("b"), action("g")))), thought("c", thought("d", action("h", given("{}", 4))))]
+    }
+    found, account = of("toolbench", {"win": False, "tree": {"tree": tree}, "answer_generation": {"query": "q", "function": []}})
+    (item,) = found
+    said = [
+        (node.parent, node.message.role, node.message.reasoning, node.message.text, [call.name for call in node.message.calls])
+        for node in item.trace.nodes
+        if node.message.role != "tool"
+    ]
+    assert said == [
+        (None, "user", None, "q", []),
+        (0, "assistant", "a", "", ["f"]),
+        (2, "assistant", "b", "", []),
+        (2, "assistant", None, "Action: g", []),
+        (0, "assistant", "c", "", []),
+        (5, "assistant", "d", "", ["h"]),
+    ]
+    bad = {"children": [action("f", thought("x"))]}
+    (), account = of("toolbench", {"win": False, "tree": {"tree": bad}, "answer_generation": {"query": "q", "function": []}})
+    assert list(account.dropped) == ["not of the format toolbench: an action is followed by its input"]
+
+
+# ToolAlpaca, Glaive, xLAM
+
+
+def test_worked_instances():
+    found, account = fixture("toolalpaca")
+    assert not account.dropped
+    assert [len(item.trace.nodes) for item in found] == [2, 2, 2, 2, 4, 4, 2]
+    golden, worked = found[1], found[4]
+    assert golden.trace.nodes[1].message.calls[0].arguments == {"color": "wild", "gender": "", "size": "medium", "page": 1}
+    said = [node.message for node in worked.trace.nodes]
+    assert said[0].text == "How high is the tide in Brest at 6?"  # the hint was for the annotator
+    assert (said[1].reasoning, said[1].calls[0].name, said[1].calls[0].arguments) == ("I look the tide up.", "getTide", {"port": "Brest", "hour": 6})
+    assert (said[3].text, said[3].reasoning) == ("It stands at 4.2 metres.", " I have what I need.")
+    tide = worked.tools[0].parameters
+    assert {name: part["type"] for name, part in tide["properties"].items()} == {"port": "string", "hour": "integer"}
+    assert tide["required"] == ["port"]
+
+
+def test_one_text_with_speakers():
+    (first, second), account = fixture("glaive")
+    said = [node.message for node in first.trace.nodes]
+    assert [one.role for one in said] == ["system", "user", "assistant", "tool", "assistant", "user", "assistant", "tool", "assistant"]
+    assert said[2].calls[0].arguments == {"port": "O'Brien's pier"}
+    assert said[3].result.content == {"height": 4.2}
+    assert (said[6].text, said[6].calls[0].name) == ("I list the ports too.", "ports")
+    assert [tool.name for tool in first.tools] == ["find_tide", "ports"]
+    assert first.tools[0].parameters["required"] == ["port"]
+    assert second.trace.nodes[-1].message.text.startswith("<functioncall>")
+    assert account.lost["calls that cannot be read: kept as text"] == 1
+
+
+def test_a_query_and_its_calls():
+    (found, empty), _ = fixture("xlam")
+    assert found.trace.id == "7"
+    assert [call.arguments for call in found.trace.nodes[1].message.calls] == [{"port": "Brest"}, {"port": "Cork"}]
+    schema = found.tools[0].parameters
+    assert schema["properties"]["hours"] == {"type": "array", "items": {"type": "integer"}, "description": "Which"}
+    assert schema["properties"]["kind"] == {"description": "k (Callable[[float], float])", "default": "x"}
+    assert schema["required"] == ["port"]
+    assert empty.trace.nodes[1].message.calls == ()
+
+
+@given(words, st.lists(st.builds(ToolCall, st.just("x"), names, arguments), max_size=3))
+@settings(deadline=None)
+def test_a_query_and_its_calls_come_back(asked, calls):
+    made = tuple(ToolCall(f"c1.{at}", call.name, call.arguments) for at, call in enumerate(calls))
+    nodes = (Node(None, Message("user", asked)), Node(0, Message("assistant", "", calls=made), sampled=True))
+    item = Item(Trace("t", "t", "", toolset_digest(TOOLS), nodes), TOOLS)
+    (found,), _ = back(item, "xlam")
+    assert canonical(found) == canonical(item)
+
+
+def test_more_than_a_query_is_dropped_by_name():
+    found, written = back(conversation(), "xlam")
+    assert found == []
+    assert any("more than one question" in reason for reason in written.dropped)
+
+
+# pairs
+
+
+@given(items(tree=True, rich=False), st.data())
+@settings(max_examples=100, deadline=None)
+def test_pairs_come_back(item, data):
+    trace = item.trace
+    judged = {leaf: data.draw(verdicts) for leaf in trace.leaves()}
+    item = Item(Trace(trace.id, trace.id, "", trace.tools, trace.nodes, judged), item.tools)
+    found, written = back(item, "dpo")
+    good = [leaf for leaf, verdict in judged.items() if verdict.passed]
+    bad = [leaf for leaf in judged if leaf not in good]
+    whole = {index for leaf in judged for index in trace.path(leaf)}
+    if not good or not bad or any(trace.path(a)[0] != trace.path(b)[0] for a in good for b in bad if len({trace.path(a)[0], trace.path(b)[0]}) > 1):
+        return
+    assert len(found) == len(good) * len(bad)
+    pairs = [(better, worse) for better in good for worse in bad]
+    for (better, worse), pair in zip(pairs, found, strict=True):
+        leaves = pair.trace.leaves()
+        assert [pair.trace.verdicts[leaf].passed for leaf in leaves] == [True, False]
+        for leaf, mine in zip((better, worse), leaves, strict=True):
+            one = [held(item, format_named("dpo")).trace.nodes[index].message for index in trace.path(leaf)]
+            other = [pair.trace.nodes[index].message for index in pair.trace.path(mine)]
+            assert [said.role for said in one] == [said.role for said in other]
+            assert [said.calls for said in one] == [said.calls for said in other]
+    assert whole
+    assert not written.dropped
+
+
+CHOSEN, REJECTED = {"role": "assistant", "content": "yes"}, {"role": "assistant", "content": "no"}
+ASKED = {"role": "user", "content": "?"}
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"prompt": [ASKED], "chosen": [CHOSEN], "rejected": [REJECTED]},
+        {"prompt": "?", "chosen": "yes", "rejected": "no"},
+        {"chosen": [ASKED, CHOSEN], "rejected": [ASKED, REJECTED]},
+        {"conversations": [{"from": "human", "value": "?"}], "chosen": {"from": "gpt", "value": "yes"}, "rejected": {"from": "gpt", "value": "no"}},
+        {"instruction": "?", "input": "", "output": ["yes", "no"]},
+    ],
+)
+def test_pairs_in_the_forms_that_are_in_use(row):
+    (item,), account = of("dpo", row)
+    trace = item.trace
+    assert not account.dropped
+    assert [(node.parent, node.message.text, node.sampled) for node in trace.nodes] == [(None, "?", False), (0, "yes", True), (0, "no", True)]
+    assert trace.verdicts == {
+        1: Verdict(1.0, True, (CheckResult("preference", 1.0, True),)),
+        2: Verdict(0.0, False, (CheckResult("preference", 0.0, False, ("the source prefers another answer",)),)),
+    }
+
+
+# prompts for reinforcement learning
+
+
+def test_prompts_for_reinforcement_learning(tmp_path):
+    chat = tmp_path / "chat.jsonl"
+    with chat.open("wb") as out:
+        write([conversation("a"), conversation("b")], out, format_named("chat"), Account())
+    done = convert(chat, tmp_path / "prompts.jsonl", to="grpo")
+    assert done.written.balanced
+    rows = [json.loads(line) for line in (tmp_path / "prompts.jsonl").read_text().splitlines()]
+    assert [message["role"] for message in rows[0]["prompt"]] == ["system", "user"]
+    assert rows[0]["answer"] == "Cancelled."
+    assert [call["name"] for call in json.loads(rows[0]["calls"])] == ["find_order", "find_order", "cancel"]
+    assert done.written.dropped[LATER] == 2 * 10
+    convert(chat, tmp_path / "prompts.parquet", to="verl")
+    found = list(parquet.read(tmp_path / "prompts.parquet"))
+    assert [row["data_source"] for row in found] == ["artificer", "artificer"]
+    assert found[0]["reward_model"] == {"style": "rule", "ground_truth": "Cancelled."}
+    assert json.loads(found[1]["extra_info"]["calls"])[2]["arguments"] == {"id": 7, "why": "wish"}
+    with pytest.raises(ArtificerError, match="already"):
+        convert(chat, tmp_path / "prompts.parquet", to="verl")
+    with pytest.raises(ArtificerError, match="only written"):
+        convert(tmp_path / "prompts.jsonl", tmp_path / "x", to="chat", given="grpo")
+    (tmp_path / "none.jsonl").write_text('{"messages": [{"role": "assistant", "content": "hi"}]}\n')
+    with pytest.raises(ArtificerError, match="nothing to write"):
+        convert(tmp_path / "none.jsonl", tmp_path / "none.parquet", to="verl")
+    assert not (tmp_path / "none.parquet").exists()
