@@ -46,7 +46,7 @@ def select(connection: apsw.Connection, sql: str, parameters: Sequence[Json] | M
 
     def traced(cursor: apsw.Cursor, statement: str, bindings: Any) -> bool:
         nonlocal statements
-        statements += 1
+        statements += cursor.has_vdbe  # a comment has none
         if statements > 1:
             raise _Stopped("it is more than one statement")
         return True
