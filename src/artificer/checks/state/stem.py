@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 
 _IRREGULAR = {
     "skies": "sky", "sky": "sky", "dying": "die", "lying": "lie", "tying": "tie", "news": "news", "innings": "inning", "inning": "inning",
@@ -58,7 +59,7 @@ def _consonants(word: str) -> list[bool]:
 def _measure(word: str) -> int:
     """How many times a vowel is followed by a consonant: Porter's m."""
     kinds = _consonants(word)
-    return sum(not before and after for before, after in zip(kinds, kinds[1:], strict=False))
+    return sum(not before and after for before, after in pairwise(kinds))
 
 
 def _vowel(word: str) -> bool:
