@@ -37,10 +37,11 @@ class Stated(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Judged(Struct, frozen=True):
-    """What matching found: `similarity` is the milestones', or 0 when a minefield comes above 0."""
+    """What matching found: `score` is the milestones', `similarity` the same, or 0 when a minefield comes above 0."""
 
     milestones: Placed | None
     minefields: Placed | None
+    score: float
     similarity: float
 
 
@@ -57,8 +58,8 @@ def stated(task: Task) -> Stated | None:
 def judged(milestones: Graph, minefields: Graph, snapshots: Snapshots) -> Judged:
     """Matches both with an episode's snapshots. No milestones are all reached, no minefields all avoided."""
     reached, struck = matched(milestones, snapshots), matched(minefields, snapshots)
-    score = reached.score if reached is not None else float(not milestones.milestones)
-    return Judged(reached, struck, 0.0 if struck is not None and struck.score > 0 else score)
+    score = reached.score if reached is not None else float(not milestones.order)
+    return Judged(reached, struck, score, 0.0 if struck is not None and struck.score > 0 else score)
 
 
 class Milestones:
@@ -85,14 +86,13 @@ class Milestones:
 
 def _told(found: Judged, wanted: Stated, turns: int) -> CheckResult:
     reached, struck = found.milestones, found.minefields
-    score = reached.score if reached is not None else float(not wanted.milestones)
     kinds: list[ErrorKind] = []
-    if wanted.milestones and score < wanted.pass_at - _SLACK:
+    if wanted.milestones and found.score < wanted.pass_at - _SLACK:
         kinds.append(ErrorKind.missing_effect)
     if struck is not None and struck.score > 0:
         kinds.append(ErrorKind.policy_breach)
     numbers: dict[str, int | float] = {
-        "milestone_similarity": score,
+        "milestone_similarity": found.score,
         "minefield_similarity": struck.score if struck is not None else 0.0,
         "milestones": len(wanted.milestones),
         "minefields": len(wanted.minefields),
