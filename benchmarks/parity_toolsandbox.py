@@ -46,11 +46,17 @@ def row_of(chance: random.Random, table: str, key: str) -> dict:
 
 def run_of(chance: random.Random) -> tuple[dict, list[dict]]:
     """Tables by the messages at which they changed, and the messages."""
-    now = {"setting": [row_of(chance, "setting", "d")], "contact": [row_of(chance, "contact", f"p{at}") for at in range(chance.randint(0, 2))], "reminder": []}
+    now = {
+        "setting": [row_of(chance, "setting", "d")],
+        "contact": [row_of(chance, "contact", f"p{at}") for at in range(chance.randint(0, 2))],
+        "reminder": [],
+    }
     tables = {table: {0: list(rows)} for table, rows in now.items()}
     messages = [{"sender": "user", "recipient": "agent", "content": text(chance), "tool_trace": None}]
     for number in range(chance.randint(1, 3)):
-        messages.append({"sender": "agent", "recipient": "tools", "content": f"{chance.choice(['set_wifi', 'add_contact'])}({{}})", "tool_trace": None})
+        messages.append(
+            {"sender": "agent", "recipient": "tools", "content": f"{chance.choice(['set_wifi', 'add_contact'])}({{}})", "tool_trace": None}
+        )
         at = len(messages)
         for table in now:
             if chance.random() < 0.4:
@@ -64,7 +70,10 @@ def run_of(chance: random.Random) -> tuple[dict, list[dict]]:
                     rows = [row_of(chance, table, rows[0][KEYS[table]]), *rows[1:]]
                 now[table] = rows
                 tables[table][at] = list(rows)
-        trace = {"tool_name": chance.choice(["set_wifi", "add_contact"]), "arguments": {"on": chance.random() < 0.5, "at": chance.choice([1.0, 1.05, 2.0])}}
+        trace = {
+            "tool_name": chance.choice(["set_wifi", "add_contact"]),
+            "arguments": {"on": chance.random() < 0.5, "at": chance.choice([1.0, 1.05, 2.0])},
+        }
         trace["result"] = {"value": chance.choice([1.25, 2.0, 20.5])}
         messages.append({"sender": "tools", "recipient": "agent", "content": text(chance), "tool_trace": chance.choice([None, [trace]])})
         if chance.random() < 0.6:
@@ -88,7 +97,11 @@ def constraint_of(chance: random.Random, tables: dict, earlier: list[int]) -> di
             return {**common, "fill": "content", "rows": [{"sender": "agent", "content": "it is {at} now"}]}
         return {**common, "fill": "tool_trace", "rows": [{"sender": "tools", "tool_trace": {"tool_name": "set_wifi", "arguments": {}}}]}
     if kind in ("contains", "dependent"):
-        return {"table": "@messages", "rows": [{"sender": "agent", "recipient": "tools", "content": "add_contact"}], "columns": {"content": "contains"}}
+        return {
+            "table": "@messages",
+            "rows": [{"sender": "agent", "recipient": "tools", "content": "add_contact"}],
+            "columns": {"content": "contains"},
+        }
     versions = list(tables[kind].values())
     rows = [dict(row) for row in chance.choice(versions)]
     how = "snapshot" if kind == "setting" else chance.choice(["snapshot", "addition", "removal", "update"])
@@ -104,11 +117,10 @@ def constraint_of(chance: random.Random, tables: dict, earlier: list[int]) -> di
     common = [name for name in (rows[0] if rows else {}) if all(name in row for row in rows)]
     rows = [{name: row[name] for name in common} for row in rows]
     columns = {"relationship": "rouge_l", "content": "rouge_l"}
-    if kind == "reminder" and how == "snapshot" and rows and isinstance(rows[0].get("reminder_timestamp"), float) and chance.random() < 0.5:
-        if all(isinstance(row["reminder_timestamp"], float) for row in rows):
-            columns["reminder_timestamp"] = {"kind": "close", "atol": 0.1}
-    columns = {name: given for name, given in columns.items() if name in ("relationship" if kind == "contact" else "content reminder_timestamp")}
-    columns = {} if kind == "setting" else columns
+    columns = {name: given for name, given in columns.items() if (kind, name) in (("contact", "relationship"), ("reminder", "content"))}
+    dated = kind == "reminder" and how == "snapshot" and all(isinstance(row.get("reminder_timestamp"), float) for row in rows)
+    if dated and chance.random() < 0.5:
+        columns["reminder_timestamp"] = {"kind": "close", "atol": 0.1}
     made = {"table": kind, "rows": rows, "columns": columns}
     return made | ({} if how == "snapshot" else {"kind": how, "reference": reference})
 

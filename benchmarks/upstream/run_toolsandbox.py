@@ -34,12 +34,12 @@ def context(case):
         schema = made.dbs_schemas[DatabaseNamespace[TABLES[table]]]
         rows = []
         for at, kept in versions.items():
-            rows += [{name: None for name in schema} | {"sandbox_message_index": int(at)}]
-            rows += [{name: None for name in schema} | row | {"sandbox_message_index": int(at)} for row in kept]
+            rows += [dict.fromkeys(schema) | {"sandbox_message_index": int(at)}]
+            rows += [dict.fromkeys(schema) | row | {"sandbox_message_index": int(at)} for row in kept]
         made._dbs[DatabaseNamespace[TABLES[table]]] = pl.DataFrame(rows, schema=schema)
     schema = made.dbs_schemas[DatabaseNamespace.SANDBOX]
     said = [
-        {name: None for name in schema}
+        dict.fromkeys(schema)
         | {
             "sandbox_message_index": at,
             "sender": ROLES[row["sender"]],
@@ -57,7 +57,9 @@ def measure(given):
     if isinstance(given, str):
         return MEASURES[given]
     if given["kind"] == "close":
-        return lambda dataframe, column_name, value, atol_dict=None: e.column_close_similarity(dataframe, column_name, value, {column_name: given["atol"]})
+        return lambda dataframe, column_name, value, atol_dict=None: e.column_close_similarity(
+            dataframe, column_name, value, {column_name: given["atol"]}
+        )
     return partial(MEASURES[given["kind"]], atol_dict=given["atol"])
 
 

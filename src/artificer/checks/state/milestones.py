@@ -24,6 +24,10 @@ from artificer.checks.state.similarity import Mode, addition, removal, table_sim
 from artificer.checks.state.snapshots import MESSAGES, Snapshots
 from artificer.core.canon import Json
 
+TRIES = 200_000
+"""Places that a search tries: enough for chains and trees of any size that a task may state. Beyond it, in graphs where
+many milestones meet, each one takes its own best place, and the result says that it is a lower bound (`whole`).
+"""
 _FORMS = 64
 """Ways to write the values taken from a trace that are tried."""
 
@@ -35,22 +39,24 @@ class Placed(Struct, frozen=True):
         places: the message of each, None for one that was left out.
         similarities: how near each comes there.
         score: their mean over all milestones.
+        whole: whether no better places can exist.
     """
 
     places: tuple[int | None, ...]
     similarities: tuple[float, ...]
     score: float
+    whole: bool = True
 
 
-def matched(graph: Graph, snapshots: Snapshots) -> Placed | None:
+def matched(graph: Graph, snapshots: Snapshots, tries: int = TRIES) -> Placed | None:
     """The places with the largest sum of similarities; None when there are no milestones, or no messages."""
     if not graph.order or not len(snapshots):
         return None
-    search = _Search(graph, snapshots)
+    search = _Search(graph, snapshots, tries)
     found = search.best()
     places = tuple(found.get(node) for node in range(len(graph.milestones)))
     similarities = tuple(0.0 if place is None else search.similarity(node, place, found) for node, place in enumerate(places))
-    return Placed(places, similarities, sum(similarities) / len(graph.milestones))
+    return Placed(places, similarities, sum(similarities) / len(graph.milestones), search.left > 0)
 
 
 class _Search:
@@ -60,23 +66,33 @@ class _Search:
     later milestones may be placed at, and the versions of the tables that later constraints compare with.
     """
 
-    def __init__(self, graph: Graph, snapshots: Snapshots) -> None:
+    def __init__(self, graph: Graph, snapshots: Snapshots, tries: int) -> None:
+        self.left = tries
         self._graph = graph
         self._snapshots = snapshots
         self._tables = sorted(snapshots.touched)
         self._constraints: dict[tuple[int, int, int, int | None], float] = {}
         self._guards = {node: [table for table in self._tables if graph.guards(node, table)] for node in graph.order}
+        self._equal: dict[tuple[str, int, int], bool] = {}
         self._known: dict[tuple[Any, ...], tuple[float, int]] = {}
-        self._later = [self._wanted(graph.order[step:]) for step in range(len(graph.order) + 1)]
+        most = [max((self._most(node, place) for place in range(snapshots.first, len(snapshots))), default=0.0) for node in graph.order]
+        self._rest = [sum(most[step:]) for step in range(len(most) + 1)]
+        """What the milestones from each step on can win at most, together."""
+        self._open = [self._still_seen(step) for step in range(len(graph.order) + 1)]
 
-    def _wanted(self, nodes: Sequence[int]) -> dict[int, list[str]]:
-        """The tables that these milestones compare with those of earlier ones, by earlier milestone."""
+    def _still_seen(self, step: int) -> tuple[list[tuple[int, ...]], list[tuple[int, list[str]]]]:
+        """What the milestones from a step on can see of those placed before: the groups whose latest place bounds one of
+        them, and the tables that one of them compares with.
+        """
+        graph = self._graph
+        placed, later = set(graph.order[:step]), graph.order[step:]
+        groups = {tuple(one for one in graph.before[node] if one in placed) for node in later} - {()}
         wanted: dict[int, set[str]] = {}
-        for node in nodes:
-            for other in self._graph.guarded[node]:
-                tables = {one.table for one in self._graph.milestones[node].constraints if one.reference == other}
+        for node in later:
+            for other in placed.intersection(graph.guarded[node]):
+                tables = {one.table for one in graph.milestones[node].constraints if one.reference == other}
                 wanted.setdefault(other, set()).update(tables, self._guards[node])
-        return {other: sorted(tables) for other, tables in wanted.items()}
+        return sorted(groups), [(other, sorted(tables)) for other, tables in sorted(wanted.items())]
 
     def best(self) -> dict[int, int]:
         """The best place of each milestone."""
@@ -98,9 +114,12 @@ class _Search:
         here = [(self.similarity(node, place, places), -place) for place in range(max(least, snapshots.first), len(snapshots))]
         best, chosen = -1.0, 0
         for similarity, negative in sorted(here, reverse=True):
-            if similarity + len(order) - step - 1 <= best:
-                break  # not even with all the others at 1
-            total = similarity + self._won(step + 1, places | {node: -negative})[0]
+            if similarity + self._rest[step + 1] <= best or (self.left <= 0 <= best):
+                break  # not even with all the others at their best
+            self.left -= 1
+            places[node] = -negative
+            total = similarity + self._won(step + 1, places)[0]
+            del places[node]
             if total > best:
                 best, chosen = total, -negative
         self._known[key] = best, chosen
@@ -108,14 +127,9 @@ class _Search:
 
     def _seen(self, step: int, places: dict[int, int]) -> tuple[Any, ...]:
         """All that the milestones from a step on can see of those that are placed."""
-        graph, snapshots = self._graph, self._snapshots
-        bounds = [max((places[one] for one in graph.before[node] if one in places), default=-1) for node in graph.order[step:]]
-        versions = [
-            tuple(snapshots.version(table, places[other]) for table in tables)
-            for other, tables in sorted(self._later[step].items())
-            if other in places
-        ]
-        return (step, *bounds, *versions)
+        groups, compared = self._open[step]
+        bounds = [max([places[one] for one in group]) for group in groups]
+        return (step, *bounds, *[self._snapshots.version(table, places[other]) for other, tables in compared for table in tables])
 
     def similarity(self, node: int, place: int, places: dict[int, int]) -> float:
         """Of a milestone at a message, those before it being placed."""
@@ -124,18 +138,33 @@ class _Search:
         for other in graph.guarded[node]:
             for table in self._guards[node]:
                 now, then = snapshots.version(table, place), snapshots.version(table, where[other])
-                if now != then and not unchanged(snapshots.rows(table, now), snapshots.rows(table, then)):
+                if now != then and not self._same(table, now, then):
                     return 0.0
-        constraints = graph.milestones[node].constraints
+        return self._most(node, place, where)
+
+    def _most(self, node: int, place: int, where: dict[int, int] | None = None) -> float:
+        """The same without guardrails; a constraint whose reference has no place yet counts as held."""
+        snapshots, constraints = self._snapshots, self._graph.milestones[node].constraints
+        where = {START: snapshots.first} if where is None else where
         similarity = 1.0
         for index, constraint in enumerate(constraints):
+            reference = constraint.reference
+            if reference is not None and reference not in where:
+                continue
             now = snapshots.version(constraint.table, place)
-            then = None if constraint.reference is None else snapshots.version(constraint.table, where[constraint.reference])
+            then = None if reference is None else snapshots.version(constraint.table, where[reference])
             key = (node, index, now, then)
             if key not in self._constraints:
-                self._constraints[key] = constraint_similarity(constraint, snapshots, now, then, graph.mode)
+                self._constraints[key] = constraint_similarity(constraint, snapshots, now, then, self._graph.mode)
             similarity *= self._constraints[key]
         return math.pow(similarity, 1 / len(constraints))
+
+    def _same(self, table: str, now: int, then: int) -> bool:
+        """Whether a table's rows are the same in two versions of it."""
+        key = (table, now, then)
+        if key not in self._equal:
+            self._equal[key] = unchanged(self._snapshots.rows(table, now), self._snapshots.rows(table, then)) > 0
+        return self._equal[key]
 
 
 def constraint_similarity(constraint: TableConstraint, snapshots: Snapshots, now: int, then: int | None, mode: Mode = "strict") -> float:

@@ -66,7 +66,7 @@ class Milestones:
     """The check. Score: the similarity. Kinds: `missing_effect` for what was not reached, `policy_breach` for a minefield.
 
     `numbers`: `milestone_similarity`, `minefield_similarity`, how many `milestones` and `minefields` there are, how many
-    are `reached` fully, and `turns`.
+    are `reached` fully, and `turns`; `lower_bound` when the graph was too wide to try all places.
     """
 
     name = CONSTRAINT
@@ -99,6 +99,8 @@ def _told(found: Judged, wanted: Stated, turns: int) -> CheckResult:
         "reached": sum(one >= 1 - _SLACK for one in reached.similarities) if reached is not None else 0,
         "turns": turns,
     }
+    if not all(part is None or part.whole for part in (reached, struck)):
+        numbers["lower_bound"] = 1
     evidence = (*_missed(reached, wanted.milestones), *_struck(struck, wanted.minefields))
     passed = found.similarity >= wanted.pass_at - _SLACK
     return CheckResult(CONSTRAINT, found.similarity, passed, evidence, tuple(kinds), numbers, wanted.mode)

@@ -6,6 +6,7 @@ that what was said and called can be asked of like any other state.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import cast
 
@@ -58,7 +59,7 @@ class Snapshots:
         """How often a table had changed by a message: equal numbers mean equal rows."""
         if table == MESSAGES:
             return at
-        return sum(changed <= at for changed in self._changes.get(table, ()))
+        return bisect_right(self._changes.get(table, ()), at)
 
     def rows(self, table: str, version: int) -> list[dict[str, Json]]:
         """A table's rows in a version of it."""
