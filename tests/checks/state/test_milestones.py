@@ -110,7 +110,7 @@ def test_the_search_finds_what_brute_force_finds_on_200_random_graphs():
     wide = 0
     for seed in range(200):
         milestones, edges, snapshots = case(seed)
-        if len(milestones) == 5 and len(snapshots) - snapshots.first > 6:
+        if len(milestones) == 5 and len(snapshots) - snapshots.first > 5:
             edges = [(at, at + 1) for at in range(4)]  # all orders of these would take minutes
         graph = graph_of(milestones, edges)
         found = matched(graph, snapshots)
@@ -242,8 +242,8 @@ def test_a_graph_that_is_too_wide_to_search_gives_a_lower_bound_and_says_so():
     start = {table: {(1,): {"n": 0}} for table in state}
     many = [Milestone(constraints=[TableConstraint(table="@messages", rows=[{"content": text}])]) for text in "abcdefghijkl"]
     graph = graph_of(many, [(at, 11) for at in range(11)])
-    run_of_it = run(*(chance.choice("mnopabc") for _ in range(60)), effects=effects, start=start)
-    few, more = (matched(graph, run_of_it, tries) for tries in (2_000, 20_000))
+    run_of_it = run("l", *(chance.choice("abcdefghijk") for _ in range(59)), effects=effects, start=start)  # the last comes first
+    few, more = matched(graph, run_of_it, 20), matched(graph, run_of_it, 500)
     assert not few.whole
     assert 0 < few.score <= more.score <= 1
     assert all(few.places[at] <= few.places[11] for at in range(11))
