@@ -142,6 +142,7 @@ def addition(rows: Sequence[Row], reference: Sequence[Row], targets: Sequence[Ro
         if joined != len(reference):
             return 0.0
         return table_similarity([row for row in rows if whole(row) not in old], targets, measures, mode)
+    rows, reference = _apart(rows, reference)
     if Counter(map(whole, reference)) - Counter(map(whole, rows)):
         return 0.0
     return table_similarity(beyond(rows, reference), targets, measures, mode)
@@ -165,11 +166,21 @@ def update(rows: Sequence[Row], reference: Sequence[Row], targets: Sequence[Row]
 
 def unchanged(rows: Sequence[Row], reference: Sequence[Row]) -> float:
     """1 when a table holds the same rows as the reference, in any order; else 0."""
+    rows, reference = _apart(rows, reference)
     return float(Counter(map(whole, rows)) == Counter(map(whole, reference)))
+
+
+def _apart(rows: Sequence[Row], others: Sequence[Row]) -> tuple[Sequence[Row], Sequence[Row]]:
+    """Both without the very rows that they share: snapshots of a table have nearly all of them in common."""
+    mine, theirs = {id(row) for row in rows}, {id(row) for row in others}
+    if len(mine) < len(rows) or len(theirs) < len(others):
+        return rows, others  # a row that stands there twice
+    return [row for row in rows if id(row) not in theirs], [row for row in others if id(row) not in mine]
 
 
 def beyond(rows: Sequence[Row], others: Sequence[Row]) -> list[Row]:
     """The rows that are more than those others hold."""
+    rows, others = _apart(rows, others)
     left = Counter(map(whole, others))
     found: list[Row] = []
     for row in rows:

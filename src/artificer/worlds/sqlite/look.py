@@ -102,7 +102,7 @@ def _table(connection: apsw.Connection, table: str, layout: Layout) -> dict[tupl
     places = [layout.columns.index(name) for name in layout.key]
     found: dict[tuple[Json, ...], dict[str, Json]] = {}
     for row in rows(connection, f"SELECT {'_rowid_, ' if layout.rowid else ''}{columns} FROM main.{quote(table)}"):
-        cells = [to_json(cell) for cell in row]
-        key = (cells.pop(0),) if layout.rowid else tuple(cells[place] for place in places)
+        cells = [to_json(cell) if type(cell) is bytes or type(cell) is float else cell for cell in row]  # most are as they are
+        key = (cells.pop(0),) if layout.rowid else tuple([cells[place] for place in places])
         found[key] = dict(zip(layout.columns, cells, strict=True))
     return found
