@@ -267,3 +267,29 @@ def test_runs_side_by_side_do_not_see_each_other(shop, play, task, sql):
         return await asyncio.gather(*(SqlHolds()(one) for one in (mine, other) * 10))
 
     assert all(found.passed for found in asyncio.run(both()))
+
+
+SALES = "SELECT count(*) FROM sale WHERE item_id = ? AND note IS ?"
+PRICES = "SELECT price FROM item WHERE id = ?"
+GOLD = [  # calls, and assertions that hold after all of them and not after all but one
+    ([("sell", {"item": 1})], [(SALES, 1, [1, None])]),
+    ([("sell", {"item": 1, "note": "gift"})], [(SALES, 1, [1, "gift"])]),
+    ([("price", {"item": 2, "price": 4.5})], [(PRICES, 4.5, [2])]),
+    ([("price", {"item": 1, "price": None})], [(PRICES, None, [1])]),
+    ([("sell", {"item": 1}), ("sell", {"item": 3})], [(SALES, 1, [1, None]), (SALES, 1, [3, None])]),
+    ([("sell", {"item": 1}), ("sell", {"item": 1})], [(SALES, 2, [1, None]), ("SELECT stock FROM item WHERE id = ?", 1, [1])]),
+    ([("price", {"item": 1, "price": 8}), ("sell", {"item": 1})], [(PRICES, 8, [1]), (SALES, 1, [1, None])]),
+    ([("price", {"item": 1, "price": 8}), ("price", {"item": 2, "price": 9})], [(PRICES, 8, [1]), (PRICES, 9, [2])]),
+    ([("sell", {"item": 1})] * 3, [("SELECT stock FROM item WHERE id = ?", 0, [1])]),
+    ([("sell", {"item": 3}), ("price", {"item": 3, "price": 1}), ("sell", {"item": 1})], [("SELECT sum(stock), min(price) FROM item", [2, 1], [])]),
+]
+
+
+@pytest.mark.parametrize(("calls", "assertions"), GOLD)
+async def test_gold_passes_and_gold_less_any_call_does_not(shop, play, task, sql, calls, assertions):
+    wanted = task(*(sql(query, expected, "equals", *parameters) for query, expected, parameters in assertions))
+    assert (await SqlHolds()(await play(shop, wanted, "please", *calls, "done"))).passed
+    for left_out in range(len(calls)):
+        found = await SqlHolds()(await play(shop, wanted, "please", *calls[:left_out], *calls[left_out + 1 :], "done"))
+        assert not found.passed
+        assert found.kinds
