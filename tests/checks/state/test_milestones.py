@@ -380,3 +380,19 @@ def test_whatever_a_tool_answers_is_compared(value):
     graph = dependent(rows=[{"content": "{x}"}])
     messages = traced(value)
     assert 0 <= matched(graph, Snapshots({}, messages, [()] * len(messages))).score <= 1
+
+
+async def test_a_world_that_shows_nothing_is_judged_by_its_effects(shop, play, task):
+    """What came, went and changed is told by the calls' own effects; a whole table is not."""
+    priced = {"constraints": [{"table": "item", "kind": "update", "rows": [{"price": 4}], "reference": -1}]}
+    made = await play(shop, task(stated(milestones=[SOLD, TOLD])), "a lamp", ("sell", {"item": 1}), "It is sold.")
+    cheap = await play(
+        shop, task(stated(milestones=[priced])), "cheaper", ("price", {"item": 1, "price": 5}), ("price", {"item": 1, "price": 4}), "ok"
+    )
+    for episode in (made, cheap):
+        found = await Milestones()(episode)
+        assert found.passed
+        assert await Milestones()(msgspec.structs.replace(episode, past=None)) == found
+    whole = task(stated(milestones=[{"constraints": [{"table": "sale", "rows": [{"item_id": 1}]}]}]))
+    assert (await Milestones()(msgspec.structs.replace(made, task=whole))).passed
+    assert (await Milestones()(msgspec.structs.replace(made, task=whole, past=None))).evidence == ("the state was not kept",)

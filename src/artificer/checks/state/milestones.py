@@ -245,3 +245,9 @@ def tables_wanted(graphs: Sequence[Graph]) -> set[str]:
     """The tables of the world that graphs ask for by name."""
     named = {constraint.table for graph in graphs for milestone in graph.milestones for constraint in milestone.constraints}
     return named - {MESSAGES}
+
+
+def needs_state(graphs: Sequence[Graph]) -> bool:
+    """Whether one asks for a whole table of the world: what came to it, went or changed, its effects tell."""
+    constraints = [constraint for graph in graphs for milestone in graph.milestones for constraint in milestone.constraints]
+    return any(constraint.kind == "snapshot" and constraint.table != MESSAGES for constraint in constraints)

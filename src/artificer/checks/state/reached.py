@@ -13,9 +13,9 @@ from msgspec import Struct
 
 from artificer.checks.base import Episode, Unseen
 from artificer.checks.state.graph import Graph, Milestone, graph_of, read
-from artificer.checks.state.milestones import Placed, matched, tables_wanted
+from artificer.checks.state.milestones import Placed, matched, needs_state, tables_wanted
 from artificer.checks.state.similarity import Mode
-from artificer.checks.state.snapshots import Snapshots, message_rows, snapshots_of, touched_by, turn_count
+from artificer.checks.state.snapshots import Snapshots, message_rows, snapshots_of, started, touched_by, turn_count
 from artificer.checks.values import clip
 from artificer.core.tasks import Task
 from artificer.core.verdicts import CheckResult, ErrorKind
@@ -118,7 +118,10 @@ async def _start(episode: Episode, graphs: Sequence[Graph]) -> Rows | Unseen:
             return Unseen("the world does not show its state as tables")
         return session.rows(tables)
 
-    return Unseen("the state was not kept") if episode.past is None else await episode.past.start(look)
+    seen = Unseen("the state was not kept") if episode.past is None else await episode.past.start(look)
+    if isinstance(seen, Unseen) and not needs_state(graphs):
+        return started(episode.nodes)
+    return seen
 
 
 def _missed(found: Placed | None, milestones: Sequence[Milestone]) -> list[str]:

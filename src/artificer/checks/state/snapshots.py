@@ -82,6 +82,25 @@ def touched_by(nodes: Iterable[Node]) -> set[str]:
     return {effect.table for node in nodes for effect in node.effects}
 
 
+def started(nodes: Iterable[Node]) -> Rows:
+    """What calls tell of the start: of each row that was changed or deleted, the columns that were. Enough to see what
+    came, went and changed, where a world does not show its state.
+    """
+    rows: Rows = {}
+    seen: set[tuple[str, tuple[Json, ...]]] = set()
+    for node in nodes:
+        for effect in node.effects:
+            if (effect.table, effect.key) not in seen:
+                seen.add((effect.table, effect.key))
+                if effect.change != "insert":
+                    rows.setdefault(effect.table, {})[effect.key] = {}
+            row = rows.get(effect.table, {}).get(effect.key)
+            if row is not None:
+                for name, (old, _) in effect.columns.items():
+                    row.setdefault(name, old)
+    return rows
+
+
 def snapshots_of(episode: Episode, start: Rows) -> Snapshots:
     """An episode's snapshots, from its tables at the start."""
     nodes = episode.nodes
