@@ -33,4 +33,4 @@ def test_words_are_stemmed_and_texts_scored_as_by_nltk_and_rouge_score():
     recorded = json.loads(Path(__file__).with_name("words.json").read_text("utf-8"))
     assert {word: stem(word) for word in recorded["stems"]} == recorded["stems"]
     assert [rouge_l(target, text) for target, text, _ in recorded["rouge_l"]] == pytest.approx([score for _, _, score in recorded["rouge_l"]])
-    assert sum(0 < score < 1 for _, _, score in recorded["rouge_l"]) > 40
+    assert sum(0 < score < 1 for _, _, score in recorded["rouge_l"]) > 30

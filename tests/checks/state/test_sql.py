@@ -197,6 +197,11 @@ WRITES = [
     "SELECT hex(randomblob(4))",
     "WITH gone AS (SELECT 1) DELETE FROM item",
     "EXPLAIN DELETE FROM item",
+    "EXPLAIN SELECT 1",
+    "SELECT * FROM pragma_table_info('item')",
+    "SELECT last_insert_rowid()",
+    "SELECT total_changes() FROM item",
+    "SELECT sqlite_version()",
     "/* SELECT */ REPLACE INTO item (id, name) VALUES (1, 'x')",
 ]
 

@@ -22,7 +22,11 @@ ROWS = 10_000
 SIZE = 16 << 20
 """Bytes of text and BLOBs that a query may give."""
 _READS = frozenset({apsw.SQLITE_SELECT, apsw.SQLITE_READ, apsw.SQLITE_RECURSIVE, apsw.SQLITE_FUNCTION})
-_REFUSED = frozenset({"random", "randomblob", "load_extension", "fts3_tokenizer"})
+_REFUSED = frozenset(
+    "random randomblob load_extension fts3_tokenizer changes total_changes last_insert_rowid sqlite_version sqlite_source_id "
+    "sqlite_compileoption_get sqlite_compileoption_used".split()
+)
+"""Functions that do something, or whose value is not one of the state."""
 
 
 class _Stopped(Exception):
@@ -49,6 +53,8 @@ def select(connection: apsw.Connection, sql: str, parameters: Sequence[Json] | M
         statements += cursor.has_vdbe  # a comment has none
         if statements > 1:
             raise _Stopped("it is more than one statement")
+        if cursor.is_explain:
+            raise _Stopped("it asks how, not what")
         return True
 
     cursor = connection.cursor()
