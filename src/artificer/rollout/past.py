@@ -22,8 +22,7 @@ from artificer.core.trace import Node
 from artificer.core.verdicts import StopReason
 from artificer.rollout.line import BEFORE, WRAPPER, Line, offered
 from artificer.rollout.search.steps import again
-from artificer.worlds.base import Attending, Attributed, Queried, Seen, Session, World, begun
-from artificer.worlds.wrappers.base import innermost_session
+from artificer.worlds.base import Attending, Attributed, Queried, Seen, Session, World, begun, innermost
 
 T = TypeVar("T")
 
@@ -100,11 +99,11 @@ class Repeated:
 
     async def _looked(self, look: Callable[[Session], T], nodes: Sequence[Node]) -> T | Unseen:
         try:
-            session = await begun(self._world, self._task.start)
+            session = await opened(self._task, self._world)
         except SourceError as error:
             return Unseen(str(error))
         try:
-            inner = innermost_session(session)
+            inner = innermost(session)
             if not isinstance(inner, (Seen, Queried, Attributed)):  # before anything is called: it may be somebody's server
                 return Unseen(f"the world {self._world.name!r} does not show its state")
             differences = await repeated(session, nodes, self._own) if nodes else []
@@ -123,10 +122,19 @@ class Standing(Repeated):
         self._session = line.session
 
     async def end(self, look: Callable[[Session], T]) -> T | Unseen:
-        inner = innermost_session(self._session)
+        inner = innermost(self._session)
         if not isinstance(inner, (Seen, Queried, Attributed)):
             return Unseen(f"the world {self._world.name!r} does not show its state")
         return look(inner)
+
+
+async def opened(task: Task, world: World) -> Session:
+    """A session in which an episode of a task begins, to do again what was done in another.
+
+    Raises:
+        SourceError: it cannot begin.
+    """
+    return await begun(world, task.start)
 
 
 async def repeated(session: Session, nodes: Sequence[Node], own: Sequence[ToolSpec]) -> list[str]:

@@ -19,9 +19,9 @@ from artificer.core.canon import canonical, digest
 from artificer.core.tasks import Task
 from artificer.core.tools import ToolSpec
 from artificer.core.trace import Node, Trace
-from artificer.rollout.past import episode_of, repeated
+from artificer.rollout.past import episode_of, opened, repeated
 from artificer.rollout.tree import own_specs
-from artificer.worlds.base import World, begun
+from artificer.worlds.base import World
 
 
 class Replay(Struct, frozen=True):
@@ -81,7 +81,7 @@ async def replay(task: Task, world: World, trace: Trace, checks: Sequence[Check]
 
 async def _branch(task: Task, world: World, trace: Trace, leaf: int, nodes: Sequence[Node], own: Sequence[ToolSpec]) -> list[str]:
     """Runs one branch's calls in a fresh session; what came out differently."""
-    session = await begun(world, task.start)
+    session = await opened(task, world)
     try:
         start = session.calls
         out = await repeated(session, nodes, own)

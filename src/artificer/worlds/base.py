@@ -151,6 +151,21 @@ class Attributed(Protocol):
 
 
 @runtime_checkable
+class Around(Protocol):
+    """A session around another, which holds the state."""
+
+    @property
+    def inner(self) -> Session: ...
+
+
+def innermost(session: Session) -> Session:
+    """The session within all that stand around it: what there is to see of the state."""
+    while isinstance(session, Around):
+        session = session.inner
+    return session
+
+
+@runtime_checkable
 class Attending(Protocol):
     """A session that also follows the conversation, as sessions of wrapped worlds do. It may say more than a result:
     what it did, what stood before the conversation, what time a message was sent, which tools are shown by now.

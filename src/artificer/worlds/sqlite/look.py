@@ -23,8 +23,11 @@ SIZE = 16 << 20
 """Bytes of text and BLOBs that a query may give."""
 _READS = frozenset({apsw.SQLITE_SELECT, apsw.SQLITE_READ, apsw.SQLITE_RECURSIVE, apsw.SQLITE_FUNCTION})
 _REFUSED = frozenset(
-    "random randomblob load_extension fts3_tokenizer changes total_changes last_insert_rowid sqlite_version sqlite_source_id "
-    "sqlite_compileoption_get sqlite_compileoption_used".split()
+    {
+        *("random", "randomblob", "load_extension", "fts3_tokenizer"),
+        *("changes", "total_changes", "last_insert_rowid"),
+        *("sqlite_version", "sqlite_source_id", "sqlite_compileoption_get", "sqlite_compileoption_used"),
+    }
 )
 """Functions that do something, or whose value is not one of the state."""
 

@@ -105,13 +105,6 @@ def innermost(world: World) -> World:
     return world
 
 
-def innermost_session(session: Session) -> Session:
-    """The session within all wrappers: what there is to see of the state."""
-    while isinstance(session, WrappedSession):
-        session = session.inner
-    return session
-
-
 def innermost_call(world: World, call: ToolCall) -> ToolCall:
     """A call of `world` as the world within all wrappers knows it."""
     while isinstance(world, Wrapped):
