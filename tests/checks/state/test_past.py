@@ -1,18 +1,24 @@
 """Where checks get the state from: calls made again, a line's own session, or nowhere."""
 
+from pathlib import Path
+
 import msgspec
 import pytest
 
 from artificer.checks.base import Unseen
+from artificer.checks.state.attributes import differing
+from artificer.checks.state.similarity import unchanged
+from artificer.checks.state.snapshots import snapshots_of
 from artificer.checks.state.sql import SqlHolds
 from artificer.checks.suite import by_name, standard
 from artificer.core.messages import ToolCall, ToolResult
 from artificer.core.tasks import Goal, Start, Task, Want
 from artificer.core.tools import ToolSpec
+from artificer.core.verdicts import StopReason
 from artificer.models.scripted import Scripted
 from artificer.rollout.episode import play as play_task
 from artificer.rollout.parties import agent_maker, user_maker
-from artificer.rollout.past import Repeated
+from artificer.rollout.past import Repeated, episode_of
 from artificer.rollout.replay import judged, replay
 from artificer.rollout.search.best_of import BestOf
 from artificer.rollout.search.scores import Checks
@@ -137,3 +143,21 @@ async def test_a_look_that_fails_leaves_no_session_open(shop, play, task):
     with pytest.raises(Exception, match="closed"):
         seen[0].connection.execute("SELECT 1")
     assert (await SqlHolds()(made)).evidence == ("the task states no SQL assertion",)
+
+
+@pytest.mark.parametrize("source", ["bfcl:multi_turn_base", "tau2:retail", "agentdojo:banking"])
+async def test_imported_worlds_show_their_state(source, monkeypatch):
+    """Gold is played; the rows at the end are those of the start with what the calls changed, whatever the kind of state."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "worlds" / "published" / "site"))
+    world = World.of(source)
+    for task in world.tasks():
+        trace = await play_task(task, world, agent_maker("scripted:gold", None), user_maker())
+        made = episode_of(task, world, trace.nodes, (), StopReason.user_done)
+        rebuilt = snapshots_of(made, await made.past.start(lambda session: session.rows()))
+        for table, rows in (await made.past.end(lambda session: session.rows())).items():
+            mine = rebuilt.rows(table, rebuilt.version(table, len(trace.nodes) - 1))
+            assert unchanged(mine, list(rows.values())), (task.id, table)
+        objects = await made.past.end(lambda session: session.objects())
+        assert objects
+        assert not differing(objects, objects)
+    await world.close()
