@@ -5,9 +5,9 @@
     final = 0 if any minefield comes anywhere above 0, else score
 
 Places respect the graph: none lies before that of a milestone before it (they may be the same), nor before the first
-message of the user. Choosing one order of milestones at a time, as ToolSandbox does, or only comparing neighbours
-comes to the same: some order with rising places exists exactly when no edge falls. So milestones are placed in one
-fixed order, and what remains to be won depends only on what later ones can still see of the earlier (`_Search`).
+message of the user. ToolSandbox tries every order of milestones with rising places. Such an order exists exactly when
+no edge falls, so here they are placed in one order, and what remains to be won depends only on what later ones can
+still see of the earlier (`_Search`).
 """
 
 from __future__ import annotations

@@ -19,8 +19,8 @@ from artificer.core.trace import Node
 from artificer.worlds.base import Rows
 
 MESSAGES = "@messages"
-_TEXT = 1 << 20
-"""Letters of a message that are looked at."""
+_TEXT = 1 << 16
+"""Letters of a message that are looked at: more is no message, and every milestone reads each of them."""
 
 
 class Snapshots:
