@@ -13,6 +13,10 @@ from artificer.checks.grammar import Grammar
 from artificer.checks.grounded import Grounded
 from artificer.checks.leaks import Leaks
 from artificer.checks.redundancy import Redundancy
+from artificer.checks.state.attributes import Attributes
+from artificer.checks.state.kept import Kept
+from artificer.checks.state.reached import Milestones
+from artificer.checks.state.sql import SqlHolds
 from artificer.checks.told import Told
 from artificer.checks.upstream import Upstream
 from artificer.core.errors import ArtificerError
@@ -30,7 +34,7 @@ def by_name(names: Iterable[str]) -> tuple[Check, ...]:
     Raises:
         ArtificerError: there is no check of a name.
     """
-    known = {check.name: check for check in (*standard(), Answered(), Upstream())}
+    known = {check.name: check for check in (*standard(), Answered(), Attributes(), Kept(), Milestones(), SqlHolds(), Upstream())}
     wanted = list(names)
     for name in wanted:
         if name not in known:

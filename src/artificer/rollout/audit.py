@@ -17,7 +17,6 @@ from msgspec import Struct
 
 from artificer.agents.users.llm import brief_of
 from artificer.checks.audit import audit
-from artificer.checks.base import Episode
 from artificer.checks.blame import LABELS, Blame, Fault, Label
 from artificer.core.canon import Json
 from artificer.core.messages import Message
@@ -26,10 +25,9 @@ from artificer.core.tools import ToolSpec
 from artificer.core.trace import Node, Trace
 from artificer.core.verdicts import StopReason
 from artificer.models.base import Model, Request, Sampling
-from artificer.rollout.line import offered
+from artificer.rollout.past import told_of
 from artificer.rollout.play import Played
 from artificer.rollout.proof import played_rows
-from artificer.rollout.replay import conversation
 from artificer.run.stage import Reject, RowFunction
 from artificer.run.store import Rejected, RunFolder
 
@@ -99,8 +97,7 @@ def audit_trace(task: Task, trace: Trace, world: Offered) -> Blame | None:
         return Blame(sides.get(stop, "undecided"))
     leaf = _leaf(trace)
     nodes = trace.branch(leaf)
-    tools, stop = offered(world.tools, task), trace.stop.get(leaf, StopReason.cancelled)
-    episode = Episode(task, tools, conversation(nodes), trace.effects.get(leaf, ()), stop, world.policy, None, world.user_tools)
+    episode = told_of(task, world, nodes, trace.effects.get(leaf, ()), trace.stop.get(leaf, StopReason.cancelled))
     return audit(episode, trace.verdicts[leaf])
 
 

@@ -13,18 +13,15 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import Struct
 
-from artificer.checks.base import Check, Episode
+from artificer.checks.base import Check
 from artificer.checks.suite import judge
 from artificer.core.canon import canonical, digest
-from artificer.core.messages import Message, ToolCall
-from artificer.core.tasks import Effect, Task
+from artificer.core.tasks import Task
 from artificer.core.tools import ToolSpec
 from artificer.core.trace import Node, Trace
-from artificer.core.verdicts import StopReason
-from artificer.rollout.line import BEFORE, WRAPPER, offered
-from artificer.rollout.search.steps import again
+from artificer.rollout.past import episode_of, opened, repeated
 from artificer.rollout.tree import own_specs
-from artificer.worlds.base import Attending, Session, World, begun
+from artificer.worlds.base import World
 
 
 class Replay(Struct, frozen=True):
@@ -41,24 +38,6 @@ class Replay(Struct, frozen=True):
 def content_digest(nodes: Sequence[Node]) -> str:
     """Digest of everything said and done in a trace; kept in `lineage["content"]`."""
     return digest(list(nodes))
-
-
-def conversation(nodes: Sequence[Node]) -> Sequence[Node]:
-    """The nodes as checks see them: what a wrapper put before the conversation nobody said, so it is blanked out."""
-    since = _before(nodes)
-    return [*(Node(node.parent, Message("system", "...")) for node in nodes[:since]), *nodes[since:]] if since else nodes
-
-
-def _before(nodes: Sequence[Node]) -> int:
-    """How many messages stand before the conversation."""
-    return next((index for index, node in enumerate(nodes) if node.notes.get(WRAPPER) != BEFORE), len(nodes))
-
-
-def episode_of(
-    task: Task, world: World, nodes: Sequence[Node], effects: tuple[Effect, ...], stop: StopReason, own: Sequence[ToolSpec] = ()
-) -> Episode:
-    """A finished branch as checks see it. `own` are the tools that the branch's lines answered themselves."""
-    return Episode(task, [*offered(world.tools, task), *own], conversation(nodes), effects, stop, world.policy, world.judge, world.user_tools)
 
 
 async def judged(task: Task, world: World, trace: Trace, checks: Sequence[Check]) -> Trace:
@@ -102,61 +81,14 @@ async def replay(task: Task, world: World, trace: Trace, checks: Sequence[Check]
 
 async def _branch(task: Task, world: World, trace: Trace, leaf: int, nodes: Sequence[Node], own: Sequence[ToolSpec]) -> list[str]:
     """Runs one branch's calls in a fresh session; what came out differently."""
-    out: list[str] = []
-    own_tools = {spec.name: tool for spec in own if (tool := again(spec)) is not None}
-    waiting: dict[str, tuple[ToolCall, str]] = {}
-    session = await begun(world, task.start)
+    session = await opened(task, world)
     try:
         start = session.calls
-        attending = session if isinstance(session, Attending) else None
-        since = _before(nodes)
-        if canonical(attending.before() if attending is not None else ()) != canonical([node.message for node in nodes[:since]]):
-            out.append("something else stands before the conversation now")
-        for index, node in enumerate(nodes[since:], since):
-            actor = "user" if node.message.role == "user" else "agent"
-            waiting |= {call.id: (call, actor) for call in node.message.calls}
-            recorded = node.message.result
-            if recorded is None:
-                out += _heard(attending, index, node)
-                continue
-            made = waiting.pop(recorded.call_id, None)
-            if made is None:
-                out.append(f"message {index}: a result of no call")
-                continue
-            call, by = made
-            tool = own_tools.get(call.name) if by == "agent" else None
-            if tool is not None:
-                out += [] if canonical(tool.result(call)) == canonical(recorded) else [f"message {index}: {call.name!r} returns something else"]
-            else:
-                out += await _called(session, attending, index, call, by, node)
-            out += _heard(attending, index, node)
+        out = await repeated(session, nodes, own)
         if canonical(session.effects(start)) != canonical(trace.effects.get(leaf)):
             out.append("the net effects differ")
         if session.digest() != trace.state.get(leaf):
             out.append("the final state differs")
     finally:
         await session.close()
-    if waiting:
-        out.append(f"calls without a result: {', '.join(sorted(waiting))}")
     return out
-
-
-async def _called(session: Session, attending: Attending | None, index: int, call: ToolCall, actor: str, node: Node) -> list[str]:
-    """Makes a recorded call; what came out differently."""
-    out: list[str] = []
-    mark = session.calls
-    result = await session.call(call, actor)
-    if canonical(result) != canonical(node.message.result):
-        out.append(f"message {index}: {call.name!r} now returns something else")
-    if node.effects and canonical(session.effects(mark)) != canonical(node.effects):
-        out.append(f"message {index}: {call.name!r} now has other effects")
-    if attending is not None and canonical(attending.notes()) != canonical(node.notes.get(WRAPPER, {})):
-        out.append(f"message {index}: a wrapper now does something else to {call.name!r}")
-    return out
-
-
-def _heard(attending: Attending | None, index: int, node: Node) -> list[str]:
-    """Lets a session hear a recorded message; whether it would be recorded otherwise now."""
-    if attending is None or canonical(attending.hear(node.message)) == canonical(node.message):
-        return []
-    return [f"message {index}: it would be recorded otherwise now"]

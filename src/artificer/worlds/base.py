@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from importlib.metadata import entry_points
 from typing import Literal, Protocol, runtime_checkable
 
 from msgspec import Struct
 
-from artificer.core.canon import digest
+from artificer.core.canon import Json, digest
 from artificer.core.errors import SourceError
 from artificer.core.messages import Message, ToolCall, ToolResult
 from artificer.core.tasks import Effect, Start, Task
@@ -24,6 +24,8 @@ from artificer.core.verdicts import CheckResult, Notes
 from artificer.worlds.guide import Guide
 
 Forks = Literal["exact", "replay", "none"]
+Rows = dict[str, dict[tuple[Json, ...], dict[str, Json]]]
+"""Rows by table and key, with their columns: named as effects name them."""
 TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 _BUILT_IN = {
@@ -107,6 +109,60 @@ class Session(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+class Selected(Struct, frozen=True):
+    """What a query gave: its columns and rows, or why it gave nothing (`failed`)."""
+
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[Json, ...], ...] = ()
+    failed: str = ""
+
+
+@runtime_checkable
+class Seen(Protocol):
+    """A session whose whole state can be looked at, as most worlds of this machine allow. Looking changes nothing."""
+
+    def rows(self, tables: Collection[str] | None = None) -> Rows:
+        """The state as rows: what `effects` are differences of.
+
+        Args:
+            tables: those wanted, None for all. One that is not there is left out.
+        """
+        ...
+
+
+@runtime_checkable
+class Queried(Protocol):
+    """A session whose state answers SQL."""
+
+    def select(self, sql: str, parameters: Sequence[Json] | Mapping[str, Json] = ()) -> Selected:
+        """Runs one query that can read and do nothing else, within limits of time and size."""
+        ...
+
+
+@runtime_checkable
+class Attributed(Protocol):
+    """A session over objects."""
+
+    def objects(self) -> dict[str, dict[str, Json]]:
+        """What each object shows of itself: attributes by the name of its class."""
+        ...
+
+
+@runtime_checkable
+class Around(Protocol):
+    """A session around another, which holds the state."""
+
+    @property
+    def inner(self) -> Session: ...
+
+
+def innermost(session: Session) -> Session:
+    """The session within all that stand around it: what there is to see of the state."""
+    while isinstance(session, Around):
+        session = session.inner
+    return session
 
 
 @runtime_checkable

@@ -11,7 +11,7 @@ import datetime
 import enum
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from decimal import Decimal
 from pathlib import PurePath
 from typing import Any, Literal, Protocol, cast, runtime_checkable
@@ -54,6 +54,15 @@ def differences(before: Tables, after: Tables) -> tuple[Effect, ...]:
     for table in sorted({*left, *right}):
         found += _rows_differ(table, _rows(left.get(table)), _rows(right.get(table)))
     return tuple(found)
+
+
+def rows_of(tables: Tables, wanted: Collection[str] | None = None) -> dict[str, dict[tuple[Json, ...], Row]]:
+    """An observation as rows by table and key: what `differences` compares.
+
+    Args:
+        wanted: the tables to give, None for all.
+    """
+    return {table: _rows(value) for table, value in _split(tables).items() if wanted is None or table in wanted}
 
 
 def _split(tables: Tables) -> Tables:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import inspect
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from types import ModuleType
 from typing import Any, TypeVar, cast
 
@@ -23,9 +23,9 @@ from artificer.core.messages import ToolCall, ToolResult
 from artificer.core.tasks import Effect, Start
 from artificer.core.tools import EffectKind, ToolSpec, compile_schema, refusal
 from artificer.core.verdicts import ErrorKind
-from artificer.worlds.base import Forks, Problem, Session, World
+from artificer.worlds.base import Forks, Problem, Rows, Session, World
 from artificer.worlds.modules import EFFECT, Method, copier_of, load, offers
-from artificer.worlds.observe import Tables, differences, jsonable, state_digest
+from artificer.worlds.observe import Tables, differences, jsonable, rows_of, state_digest
 
 F = TypeVar("F", bound=Callable[..., Any])
 _DETAIL = 500
@@ -135,12 +135,23 @@ class PythonSession(Session):
     def _observe(self) -> Tables:
         tables: Tables = {}
         for name, instance in self._instances.items():
-            declared = getattr(instance, "__artificer_state__", None)
-            state = jsonable(declared() if callable(declared) else instance)
+            state = jsonable(_declared(instance))
             parts = cast("dict[str, Json]", state) if isinstance(state, dict) else {name: state}
             prefix = f"{name}." if len(self._instances) > 1 else ""
             tables |= {f"{prefix}{part}": value for part, value in parts.items()}
         return tables
+
+    def rows(self, tables: Collection[str] | None = None) -> Rows:
+        """See `worlds.base.Seen`."""
+        return rows_of(self._observe(), tables)
+
+    def objects(self) -> dict[str, dict[str, Json]]:
+        """See `worlds.base.Attributed`."""
+        found: dict[str, dict[str, Json]] = {}
+        for name, instance in self._instances.items():
+            state = jsonable(_declared(instance))
+            found[name] = cast("dict[str, Json]", state) if isinstance(state, dict) else {"": state}
+        return found
 
     async def fork(self) -> PythonSession:
         return PythonSession(self._world, {name: duplicate(value) for name, value in self._instances.items()}, self._calls, self._seen)
@@ -154,6 +165,12 @@ class PythonSession(Session):
 
     async def close(self) -> None:
         self._instances = {}
+
+
+def _declared(instance: object) -> object:
+    """What an instance says its state is: `__artificer_state__`, else itself."""
+    declared = getattr(instance, "__artificer_state__", None)
+    return declared() if callable(declared) else instance
 
 
 def duplicate(instance: object) -> object:

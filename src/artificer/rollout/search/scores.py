@@ -14,14 +14,14 @@ from typing import Literal, Protocol, runtime_checkable
 import msgspec
 from msgspec import Struct
 
-from artificer.checks.base import Check, Episode
+from artificer.checks.base import Check
 from artificer.checks.suite import by_name, judge
 from artificer.core.messages import Message
 from artificer.core.verdicts import StopReason
 from artificer.models.base import Counts, Model, Reply, Request, Sampling
 from artificer.models.prompt import result_text
-from artificer.rollout.line import Line, offered
-from artificer.rollout.replay import conversation
+from artificer.rollout.line import Line
+from artificer.rollout.past import episode_of_line
 
 UNREADABLE = "unreadable"
 
@@ -95,9 +95,7 @@ class Checks(Struct, frozen=True):
     async def __call__(self, line: Line, since: int, stop: StopReason | None) -> Scored:
         if stop is None:
             return Scored(0.0)
-        tools = [*offered(line.world.tools, line.task), *(tool.spec for tool in line.own.values())]
-        nodes, world = conversation(line.path()), line.world
-        episode = Episode(line.task, tools, nodes, line.effects(), stop, world.policy, world.judge)
+        episode = episode_of_line(line, stop)
         return Scored((await judge(episode, by_name(line.task.checks) if self.checks is None else self.checks)).score)
 
 

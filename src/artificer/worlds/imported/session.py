@@ -7,7 +7,7 @@ differences of what was observed before and after.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Protocol, cast
 
 import msgspec
@@ -18,9 +18,9 @@ from artificer.core.messages import ToolCall, ToolResult
 from artificer.core.tasks import Effect, Start, Task
 from artificer.core.tools import ArgumentError, ToolSpec, compile_schema, refusal, validate_arguments
 from artificer.core.verdicts import CheckResult, ErrorKind
-from artificer.worlds.base import Forks, Played, Problem, Session, World
+from artificer.worlds.base import Forks, Played, Problem, Rows, Session, World
 from artificer.worlds.imported.standins import STREAM
-from artificer.worlds.observe import Tables, differences, jsonable
+from artificer.worlds.observe import Tables, differences, jsonable, rows_of
 from artificer.worlds.python import explain, kind_of
 
 
@@ -227,6 +227,18 @@ class ImportedSession(Session):
         if changed:
             self._seen.append((self._calls, tables))
         return changed
+
+    def rows(self, tables: Collection[str] | None = None) -> Rows:
+        """See `worlds.base.Seen`."""
+        return rows_of(self._seen[-1][1], tables)
+
+    def objects(self) -> dict[str, dict[str, Json]]:
+        """See `worlds.base.Attributed`: what is observed as `CLASS.ATTRIBUTE` is of that class, the rest of none (`""`)."""
+        found: dict[str, dict[str, Json]] = {}
+        for table, value in self._seen[-1][1].items():
+            owner, _, name = table.rpartition(".")
+            found.setdefault(owner, {})[name] = value
+        return found
 
     async def fork(self) -> ImportedSession:
         return ImportedSession(self._world, self.state.copy(), self._seed, self._calls, self._seen)

@@ -7,7 +7,7 @@ effects and digest cost only what changed. Forking copies the pages.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from random import Random
 from typing import Any
 
@@ -20,7 +20,10 @@ from artificer.core.messages import ToolCall, ToolResult
 from artificer.core.tasks import Effect
 from artificer.core.tools import ToolSpec, validate_arguments
 from artificer.core.verdicts import ErrorKind
+from artificer.worlds.base import Rows, Selected
 from artificer.worlds.sqlite.changes import Layout, RowChange, fold, read_changes, shifted
+from artificer.worlds.sqlite.clock import needs_clock
+from artificer.worlds.sqlite.look import keyed, select
 
 STEPS = 200_000
 """Virtual machine instructions between two looks at the budget."""
@@ -63,6 +66,8 @@ class Shared(Struct, frozen=True):
     clock: Callable[[apsw.Connection, Random], None] | None
     base: Callable[[], int]
     """The digest sum of the world's own image, computed when first needed."""
+    late_clock: Callable[[], Callable[[apsw.Connection, Random], None]]
+    """The clock of a world whose tools need none, for those who ask it by other SQL."""
     guards: tuple[str, ...] = ()
     """SQL that each connection runs first: see `changes.guards`."""
 
@@ -186,6 +191,22 @@ class SqlSession:
 
     def effects(self, since: int = 0) -> tuple[Effect, ...]:
         return fold(change for changes in self._history[since:] for change in changes)
+
+    def rows(self, tables: Collection[str] | None = None) -> Rows:
+        """See `worlds.base.Seen`."""
+        return keyed(self.connection, self._shared.layouts, tables)
+
+    def select(self, sql: str, parameters: Sequence[Json] | Mapping[str, Json] = ()) -> Selected:
+        """See `worlds.base.Queried`. Takes at most the time of a call."""
+        if self._shared.clock is None and needs_clock(sql):  # the tools' own SQL never asks, so they see no difference
+            self._shared.late_clock()(self.connection, rng("sqlite", self._seed))
+        self._looks = 0
+        self._reading = True
+        try:
+            return select(self.connection, sql, parameters)
+        finally:
+            self._looks = _IDLE
+            self._reading = False
 
     async def close(self) -> None:
         self.connection.close()

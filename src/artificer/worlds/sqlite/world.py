@@ -77,6 +77,7 @@ class SqlWorld(World):
             layouts={name: layout for name, table in self.schema.tables.items() if (layout := layout_of(table)) is not None},
             clock=_clock(clock) if mentions else None,
             base=self._sum,
+            late_clock=lambda: _clock(clock),
             guards=tuple(guard for table in self.schema.tables.values() if open_key(table) for guard in guards(table.name, table.key)),
         )
 
