@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from artificer.checks.answered import Answered
 from artificer.checks.base import Check, Episode
+from artificer.checks.checklists.check import Ticked
 from artificer.checks.confirmed import Confirmed
 from artificer.checks.effects import NothingElse, Reached
 from artificer.checks.finished import Finished
@@ -30,7 +31,7 @@ def by_name(names: Iterable[str]) -> tuple[Check, ...]:
     Raises:
         ArtificerError: there is no check of a name.
     """
-    known = {check.name: check for check in (*standard(), Answered(), Upstream())}
+    known = {check.name: check for check in (*standard(), Answered(), Ticked(), Upstream())}
     wanted = list(names)
     for name in wanted:
         if name not in known:
