@@ -199,10 +199,10 @@ _KEYS = frozenset({"sum", "product", "gate", "clip", "term"})
 
 
 def _table(table: Mapping[str, Any], inner: Callable[[Any], Term]) -> Term:
-    kinds = _KEYS & table.keys()
-    if len(kinds) != 1 or table.keys() - kinds - {"weight", "name"}:
+    kinds = sorted(_KEYS & frozenset(table))
+    if len(kinds) != 1 or table.keys() - {*kinds, "weight", "name"}:
         raise ArtificerError(f"a reward's table has the keys {sorted(table)}.", remedy=f"give one of {sorted(_KEYS)}, and at most weight and name")
-    kind = kinds.pop()
+    kind = kinds[0]
     value = table[kind]
     if kind == "term":
         return inner(value)

@@ -20,6 +20,9 @@ from artificer.checks.rewards.steps import steps
 from artificer.core.trace import Node
 
 _TAG = re.compile(r"<(/?)([A-Za-z_][A-Za-z0-9_.-]{0,40})>")
+_RESULT = re.compile(r"<(/?(?:result|response|information))>")
+_NATIVE = ("tool_call", "result")
+"""What `written` makes of calls and results that are no text: known to every form."""
 MOST_ANSWERS = 10
 """Search-R1's manager in VerlTool (30, code) divides by 4 what more than ten answer tags earn."""
 
@@ -121,7 +124,7 @@ TOOL_STAR = Form(
     ("think", "search", "python", "result", "answer"),
     needs=("think",),
     once=("answer",),
-    follows=(("search", "result"), ("python", "result")),
+    follows=(("search", "result"), ("python", "result"), ("tool_call", "result")),
     boxed="answer",
 )
 """Tool-Star (04, code)."""
@@ -140,7 +143,7 @@ ANSWERS_LAST = Form(("answer",), once=("answer",), ends="answer")
 
 def faults(text: str, form: Form) -> tuple[str, ...]:
     """What is wrong with a response, in words; nothing when it is well formed."""
-    found = read(text, form.known)
+    found = read(text, (*form.known, *_NATIVE))
     wrong: list[str] = []
     if form.counted:
         names = {*found.opened, *found.closed}
@@ -225,17 +228,20 @@ def spammed(text: str, *, most: int = MOST_ANSWERS) -> float:
 
 
 def written(nodes: Sequence[Node]) -> str:
-    """What the agent wrote, as one text. Its reasoning stands between `<think>`, its calls between `<tool_call>`, each result is an
-    empty `<result>`: what tools and users say is not the agent's form, and cannot break it.
+    """What the agent wrote, as one text. Its reasoning stands between `<think>`, each call between `<tool_call>`, each result is an
+    empty `<result>`: what tools and users say is not the agent's form, and cannot break it. A result that the agent wrote
+    itself is marked as invented and is none.
     """
     pieces: list[str] = []
     for step in steps(nodes):
         message = nodes[step.at].message
         if message.reasoning:
             pieces.append(f"<think>{message.reasoning}</think>")
-        pieces.append(message.text)
-        pieces += [f"<tool_call>{call.name}</tool_call>" for call in message.calls]
-        pieces += ["<result></result>"] * (step.end - step.at - 1)
+        pieces.append(_RESULT.sub(r"<\1.invented>", message.text))
+        results = step.end - step.at - 1
+        for place in range(max(len(message.calls), results)):
+            pieces += [f"<tool_call>{message.calls[place].name}</tool_call>"] if place < len(message.calls) else []
+            pieces += ["<result></result>"] if place < results else []
     return "\n".join(piece for piece in pieces if piece)
 
 
