@@ -127,6 +127,13 @@ def test_spam() -> None:
     assert [spammed("<answer>4</answer>" * count) for count in (1, 10, 11)] == [1, 1, 0.25]
 
 
+def test_a_response_of_nothing_but_tags_has_no_form() -> None:
+    spam = "<think></think>" * 5001 + "<answer>4</answer>"
+    assert "one tag too many" in faults(spam, DEEPEYES)
+    assert "one tag too many" in faults(spam, TAPO)
+    assert deducted(spam) == 0
+
+
 def test_ten_megabytes_of_tags_are_read_in_one_pass() -> None:
     for piece in ("<think>", "</think>", "<think></think>", "<", "<a" * 3, "\ud800"):
         read(piece * (2_000_000 // len(piece)))

@@ -39,8 +39,10 @@ async def decide(
     for number, parts in enumerate(_turns(nodes)[: len(asked.turns)]):
         items, before = asked.turns[number], asked.before(number)
         states: list[tuple[bool | None, ...]] = []
+        done = [False] * len(items)
         for at in range(len(parts)):
-            done = [one.step is not None for one in paid(states, before, mode=mode)] if states else [False] * len(items)
+            if len(set(states[-3:])) > 1 or at == 1:  # otherwise nothing new can have been paid
+                done = [one.step is not None for one in paid(states, before, mode=mode)]
             was = states[-1] if states else tuple(False for _ in items)
             row = [_known(True) if done[place] else _one(nodes, item, parts[: at + 1], was[place], judges) for place, item in enumerate(items)]
             states.append(tuple(await asyncio.gather(*row)))

@@ -18,9 +18,12 @@ from artificer.core.canon import Json
 from artificer.core.messages import Message
 from artificer.core.trace import Node
 
-_VALUES = 200
+_VALUES = 100
 """Values of one result that are looked for."""
-_LONGEST = 1_000_000
+_MOST = 5_000
+"""Values of all results together; later ones are not looked for."""
+_LONGEST = 50_000
+"""Characters of one message that are searched."""
 
 
 def used(nodes: Sequence[Node]) -> list[bool]:
@@ -30,17 +33,15 @@ def used(nodes: Sequence[Node]) -> list[bool]:
     at_steps = steps(nodes)
     found: list[bool] = []
     said = [fold(_said(node.message)) for node in nodes]
+    looked = 0
     for place, step in enumerate(at_steps):
-        later = [said[after.at] for after in at_steps[place + 1 :]]
-        before = said[: step.at + 1]
+        later = "\n".join(said[after.at] for after in at_steps[place + 1 :])
+        before = "\n".join(said[: step.at + 1])
         for call in made(nodes[step.at : step.end]):
-            values = _values(call.result.content) if call.accepted and call.result is not None else []
-            found.append(any(_stands(value, later) and not _stands(value, before) for value in values))
+            values = _values(call.result.content) if call.accepted and call.result is not None and looked < _MOST else []
+            looked += len(values)
+            found.append(any(occurs(later, value) and not occurs(before, value) for value in values))
     return found
-
-
-def _stands(value: str, texts: Sequence[str]) -> bool:
-    return any(occurs(text, value) for text in texts)
 
 
 def _values(content: Json) -> list[str]:

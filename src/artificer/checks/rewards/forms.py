@@ -20,6 +20,9 @@ from artificer.checks.rewards.steps import steps
 from artificer.core.trace import Node
 
 _TAG = re.compile(r"<(/?)([A-Za-z_][A-Za-z0-9_.-]{0,40})>")
+_MOST_TAGS = 10_000
+"""Known tags that are read; a response with more is not well formed, whatever follows."""
+_TOO_MANY = "one tag too many"
 _RESULT = re.compile(r"<(/?(?:result|response|information))>")
 _NATIVE = ("tool_call", "result")
 """What `written` makes of calls and results that are no text: known to every form."""
@@ -68,11 +71,15 @@ def read(text: str, known: Sequence[str] | None = None) -> Reading:
     opened: Counter[str] = Counter()
     closed: Counter[str] = Counter()
     inside: tuple[str, int, int] | None = None  # name, start, start of its content
-    at = 0
+    at = count = 0
     for found in _TAG.finditer(text):
         name, closes = found[2], bool(found[1])
         if names is not None and name not in names:
             continue
+        count += 1
+        if count > _MOST_TAGS:
+            unpaired[_TOO_MANY] = None
+            break
         (closed if closes else opened)[name] += 1
         if inside is not None:
             if closes and name == inside[0]:
@@ -144,12 +151,12 @@ ANSWERS_LAST = Form(("answer",), once=("answer",), ends="answer")
 def faults(text: str, form: Form) -> tuple[str, ...]:
     """What is wrong with a response, in words; nothing when it is well formed."""
     found = read(text, (*form.known, *_NATIVE))
-    wrong: list[str] = []
+    wrong = [_TOO_MANY] if _TOO_MANY in found.unpaired else []
     if form.counted:
         names = {*found.opened, *found.closed}
         wrong += [f"{name}: opened and closed unequally" for name in sorted(names) if found.opened.get(name, 0) != found.closed.get(name, 0)]
     else:
-        wrong += [f"{tag} stands alone" for tag in found.unpaired] + list(found.nested)
+        wrong += [f"{tag} stands alone" for tag in found.unpaired if tag != _TOO_MANY] + list(found.nested)
     for name in (*form.needs, *form.once):
         pairs = found.of(name)
         if not any(pair.inner.strip() for pair in pairs):
@@ -196,13 +203,15 @@ def deducted(text: str, costs: Deductions | None = None) -> float:
     """fmt = 1 - 0.5 [no answer tag] - 0.2 [answer tags unbalanced] - 0.15 [no think tag] - 0.1 [think tags unbalanced]
     - 0.1 [no search] - 0.2 [the answer's text is empty], at least 0 (ICRL, 18).
 
-    The answer's text without tags is the last line. Ours: an empty response is worth 0; a search counts only as a pair of its
+    The answer's text without tags is the last line. Ours: an empty response, or one of more tags than are read, is worth 0; a search counts only as a pair of its
     own with something in it, not inside another; unbalanced also means that pairs do not match.
     """
     cost = costs or Deductions()
     if not text.strip():
         return 0.0
     found = read(text, ("think", "search", "information", "answer"))
+    if _TOO_MANY in found.unpaired:
+        return 0.0
     tagged = {name for name in ("think", "answer") if found.opened.get(name) and found.closed.get(name)}
     answers = found.of("answer")
     said = answers[-1].inner if answers else "" if "answer" in tagged else _last_line(text)
