@@ -394,6 +394,38 @@ def test_the_check_never_pays_for_a_failed_judge() -> None:
 
 # properties
 
+
+def literally(states: Any, before: Any, item: int) -> int | None:
+    """The paper's r, as it is written: the first s with all dependencies in x_s, the item not, and the item in x_(s+1)."""
+    world = [[False] * len(before), *states]
+    for step in range(len(states)):
+        if all(world[step][other] for other in before[item]) and not world[step][item] and world[step + 1][item]:
+            return step
+    return None
+
+
+def by_completion(states: Any, before: Any) -> dict[int, int]:
+    """CM2's code, as it goes: a growing set of what is complete."""
+    complete: dict[int, int] = {}
+    for step, state in enumerate(states):
+        for item, true in enumerate(state):
+            if true and item not in complete and all(other in complete for other in before[item]):
+                complete[item] = step
+    return complete
+
+
+decided = st.lists(st.tuples(*[st.booleans()] * 4), max_size=6)
+dependencies = st.tuples(*[st.sets(st.sampled_from([other for other in range(4) if other != item])).map(sorted) for item in range(4)])
+
+
+@settings(max_examples=200, deadline=None)
+@given(decided, dependencies)
+def test_payment_is_what_paper_and_code_say(states: Any, before: Any) -> None:
+    assert [one.step for one in paid(states, before)] == [literally(states, before, item) for item in range(4)]
+    complete = by_completion(states, before)
+    assert [one.step for one in paid(states, before, mode="code")] == [complete.get(item) for item in range(4)]
+
+
 matrix = st.integers(1, 3).flatmap(lambda width: st.lists(st.tuples(*[st.sampled_from([Y, N, U])] * width), max_size=5))
 
 

@@ -203,8 +203,9 @@ def deducted(text: str, costs: Deductions | None = None) -> float:
     """fmt = 1 - 0.5 [no answer tag] - 0.2 [answer tags unbalanced] - 0.15 [no think tag] - 0.1 [think tags unbalanced]
     - 0.1 [no search] - 0.2 [the answer's text is empty], at least 0 (ICRL, 18).
 
-    The answer's text without tags is the last line. Ours: an empty response, or one of more tags than are read, is worth 0; a search counts only as a pair of its
-    own with something in it, not inside another; unbalanced also means that pairs do not match.
+    The answer's text without tags is the last line. Ours: an empty response, or one of more tags than are read, is worth 0;
+    a search counts only as a pair of its own with something in it, not inside another; unbalanced also means that pairs do
+    not match.
     """
     cost = costs or Deductions()
     if not text.strip():
