@@ -46,6 +46,7 @@ CHEATS: dict[str, tuple[Node, ...]] = {
     "calls in words": (says("<think>a</think><tool_call>search(q=1)</tool_call><answer>0</answer>"),),
     "invented results": (says("<think>a</think><search>q</search><result>1 item</result><answer>0</answer>"),),
     "idle calls": (says("", *(call(number) for number in range(1, 31))), *(got("noise", number=number) for number in range(1, 31)), says("0")),
+    "one idle call": (says("<think>a</think>", call()), got("noise"), says("<answer>\\boxed{0}</answer>")),
     "failed calls": (says("<think>a</think>", call()), got(error=ErrorKind.not_found), says("<answer>0</answer>")),
     "copied context": (says(f"<think>a</think><reference>{CONTEXT}</reference><answer>0</answer>"),),
     "copied in pieces": (
@@ -87,7 +88,7 @@ def test_no_cheat_earns_from_a_published_reward_made_strict(name: str, cheat: st
         assert earned < honest
 
 
-PAYS_FOR_FORM = {"deepeyes_v2": 0.2, "icrl": 0.2, "fission": 2.5 / 3}
+PAYS_FOR_FORM = {"deepeyes_v2": 0.2, "icrl": 0.2, "fission": 2.5 / 3, "tool_star_math": 0.1, "pixel_reasoner": 0.15}
 """What the sources pay a wrong answer, at most: it is theirs, and it is why there is a strict mode."""
 
 
@@ -96,7 +97,7 @@ def test_what_the_sources_pay_for_form_is_known(name: str) -> None:
     part = composition(name, ACC)
     wrong = [played(nodes) for nodes in CHEATS.values()]
     assert not any(rollout.figures["acc"] for rollout in wrong)
-    most = max(reward.value or 0.0 for reward in part([*wrong, HONEST])[:-1])
+    most = max(part([rollout, *[played(())] * 9])[0].value or 0.0 for rollout in wrong)
     assert most <= PAYS_FOR_FORM.get(name, 0.0) + 1e-9
 
 
@@ -115,16 +116,16 @@ def test_no_cheat_earns_by_being_cheap(cheat: str) -> None:
     assert bonus(tool_used(), ACC)([played(CHEATS[cheat])])[0].value == 0
 
 
-@pytest.mark.parametrize("cheat", set(CHEATS) - {"idle calls"})
+@pytest.mark.parametrize("cheat", sorted(set(CHEATS) - {"idle calls", "one idle call"}))
 def test_curiosity_is_not_fed_by_words(cheat: str) -> None:
     assert curiosity()([played(CHEATS[cheat])] + [played(())] * 9)[0].value == 0
 
 
-WELL_FORMED = {"form alone", "calls in words", "copied context", "very long", "invented results"}
+WELL_FORMED = {"form alone", "one idle call", "calls in words", "copied context", "very long", "invented results"}
 """Cheats that do keep some form: whether a text is well formed says nothing of what it says."""
 
 
-@pytest.mark.parametrize("cheat", set(CHEATS) - WELL_FORMED)
+@pytest.mark.parametrize("cheat", sorted(set(CHEATS) - WELL_FORMED))
 def test_bad_form_is_no_form(cheat: str) -> None:
     rollout = played(CHEATS[cheat])
     for form in (TOOL_STAR, strict(TAPO), strict(DEEPEYES_V2), strict(DEEPEYES)):

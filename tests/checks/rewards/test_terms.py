@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from artificer.checks.calls.base import Expected
 from artificer.checks.rewards import At, Rollout, Term, assign, at_steps, at_trajectory, at_turns, composition, constant, from_data, term
+from artificer.checks.rewards.credit import accurate, fact, levenshtein, near, plain, same_plain
 from artificer.checks.rewards.efficiency import (
     discounted,
     fewer_calls,
@@ -23,10 +24,10 @@ from artificer.checks.rewards.efficiency import (
     within,
 )
 from artificer.checks.rewards.errors import REWARDS, CallClass, class_of, class_of_kinds, error_reward
-from artificer.checks.rewards.evidence import confidence, judgement, rationale, tool_used, used
+from artificer.checks.rewards.evidence import confidence, dummy, judgement, rationale, tool_used, used
 from artificer.checks.rewards.feedback import Run, answer_reward, contains, feedback, run_scores, step_reward
 from artificer.checks.rewards.forms import DEEPEYES, TAPO, TOOL_STAR, deducted, faults, read, spammed, strict, written
-from artificer.checks.rewards.penalties import curiosity, every, excess_calls
+from artificer.checks.rewards.penalties import curiosity, every, excess_calls, step_form
 from artificer.core.errors import ArtificerError
 from artificer.core.messages import Message, ToolCall, ToolResult
 from artificer.core.tools import ToolSpec
@@ -178,6 +179,24 @@ def test_curiosity_and_excess() -> None:
     assert value(curiosity(), failed, *[idle] * 9) == [0] * 10
     many = rollout(says("", call("f"), call("f", 2), call("f", 3)), got(), got(number=2), got(number=3, error=ErrorKind.timeout))
     assert value(excess_calls(), idle, used_, many) == pytest.approx([0, 0, -0.1])
+
+
+def test_portools_form_of_a_step() -> None:
+    nodes = [
+        user(),
+        says("", call("f"), thinks="hm"),
+        got(),
+        says("<think>a</think>", call("f")),
+        got(error=ErrorKind.missing_argument),
+        says("", call("f")),
+        got(error=ErrorKind.unknown_tool),
+        says("", call("f")),
+        got(error=ErrorKind.timeout),
+        says("tool(", error={}),
+        says("the answer", thinks="so"),
+        says(""),
+    ]
+    assert step_form(nodes) == pytest.approx([1, 0.6, 0.4, 0.6, 0, 1, 0])
 
 
 # error classes
@@ -357,6 +376,33 @@ def test_tattoos_terms() -> None:
     assert sums == pytest.approx([2.0, 1.5, 1.5, -1.5, 0.0])
 
 
+@pytest.mark.parametrize(
+    ("code", "idle"),
+    [
+        ("# look", True), ("pass\n\n...", True), ("'nothing'", True), ("", True), ("x = 1", False), ("print('a')", False), ("'a' + 'b'", False),
+        ("pass  # x = 1\n", False), ("#\nx()", False),
+    ],
+)  # fmt: skip
+def test_dummy_code(code: str, idle: bool) -> None:
+    assert dummy(code) == idle
+
+
+def test_tapos_credit() -> None:
+    assert [plain(text) for text in (" Twelve ", "1,234", "one two", "someone", "1,23")] == ["12", "1234", "1 2", "someone", "1,23"]
+    assert [same_plain(said, ["12", "x"]) for said in ("twelve", "12", "13", "")] == [1, 1, 0, 0]
+    assert [near(said, ["3+4j"]) for said in ("3+4j", "3+4.0005i", "3+4.002j", "four")] == [1, 1, 0, 0]
+    assert [near(said, ["100"], relative=0.05) for said in ("104.9", "105.1", "95.1")] == [1, 0, 1]
+    assert [near("0", ["0"], relative=0.05), near("nan", ["nan"])] == [0, 0]
+    assert levenshtein("kitten", "sitting") == 3
+    assert fact("in Paris, France", ["paris"]) == 1
+    hundred = "a" * 100
+    assert fact("b" * 49 + "a" * 51, [hundred]) == pytest.approx(0.51)
+    assert fact("b" * 50 + "a" * 50, [hundred]) == 0
+    assert fact("paris " * 100, ["paris"]) == 0
+    assert [fact("", ["x"]), fact("x", [""]), fact("x", [])] == [0, 0, 0]
+    assert [accurate(score) for score in (0.9, 0.91)] == [False, True]
+
+
 # compositions
 
 SEARCHED = (says("<think>a</think>", call("search")), got({"n": 45}))
@@ -426,6 +472,15 @@ def test_other_published_rewards() -> None:
     )
     verltool = composition("verltool", ACC)
     assert value(verltool, rollout(says("4"), acc=1)) == pytest.approx(1 - 0.5 - 0.5 - 0.25)
+    boxes = says("<answer>\\boxed{4} or \\boxed{5}</answer>")
+    table = [((idle, ANSWER), 1, 1.2), ((idle, boxes), 1, 0.8), ((BAD,), 0, -0.4)]
+    assert value(composition("deepeyes_math", ACC), *(rollout(*n, acc=acc) for n, acc, _ in table)) == pytest.approx([r for *_, r in table])
+    table = [((idle, ANSWER), 1, 1.0), ((idle, ANSWER), 0, 0.1), ((BAD,), 1, 0.0)]
+    assert value(composition("tool_star_math", ACC), *(rollout(*n, acc=acc) for n, acc, _ in table)) == pytest.approx([r for *_, r in table])
+    spam = says("<answer>4</answer>" * 11)
+    assert value(composition("search_r1", ACC), rollout(spam, acc=1), rollout(ANSWER, acc=1), rollout(ANSWER, acc=0)) == [0.25, 1, 0]
+    pixel = composition("pixel_reasoner", ACC)
+    assert value(pixel, rollout(*SEARCHED, acc=1), *[rollout(ANSWER, acc=0)] * 9) == pytest.approx([1.1] + [0] * 9)
     with pytest.raises(ArtificerError, match="no reward 'x'"):
         composition("x", ACC)
 

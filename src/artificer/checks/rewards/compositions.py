@@ -17,7 +17,7 @@ from artificer.checks.rewards.base import Rollout, Term, constant, product, term
 from artificer.checks.rewards.combine import bonus, clip, gate, linear, named, scheduled
 from artificer.checks.rewards.efficiency import fewer_calls, lenient, not_overlong, search_cost, shorter, tokens, within
 from artificer.checks.rewards.evidence import tool_used
-from artificer.checks.rewards.forms import DEEPEYES, DEEPEYES_V2, TAPO, TOOL_STAR, deducted, formed, read, strict, written
+from artificer.checks.rewards.forms import DEEPEYES, DEEPEYES_V2, TAPO, TOOL_STAR, deducted, faults, formed, read, strict, written
 from artificer.checks.rewards.steps import steps
 from artificer.core.errors import ArtificerError
 
@@ -46,6 +46,13 @@ def tool_star(accuracy: Term, mode: Mode = "code") -> Term:
     return gate(formed(strict(TOOL_STAR) if mode == "strict" else TOOL_STAR), good, -1.0)
 
 
+def tool_star_math(accuracy: Term, mode: Mode = "code") -> Term:
+    """0 for bad form, 1 where the accuracy is above 0.5, else 0.1 (04, the repository's variant for mathematics). `strict`: else 0."""
+    form = formed(strict(TOOL_STAR) if mode == "strict" else TOOL_STAR)
+    wrong = constant(0.1 if mode == "code" else 0.0, "wrong")
+    return gate(form, gate(accuracy, constant(1.0, "right"), wrong, above=0.5), 0.0)
+
+
 def deepeyes(accuracy: Term, mode: Mode = "code") -> Term:
     """0.8 acc + 0.2 fmt + 1.2 tool, fmt -1 or 0, tool 1 where a tool worked and acc > 0.5; an answer of 1,000 characters or more
     has accuracy 0 (08, code).
@@ -60,6 +67,16 @@ def deepeyes(accuracy: Term, mode: Mode = "code") -> Term:
     held = _short(accuracy, 1000)
     form = formed(DEEPEYES, name="form", good=0.0, bad=-1.0)
     return total(0.8 * held, 0.2 * form, bonus(weighted(tool, 1.2 if mode == "code" else 0.2), held, above=0.5))
+
+
+def deepeyes_math(accuracy: Term, mode: Mode = "code") -> Term:
+    """1.2 acc + 0.4 fmt, fmt -1 or 0, more than one box being bad form: DeepEyes' items without tools (08, code)."""
+
+    def look(rollout: Rollout) -> float:
+        text = written(rollout.nodes)
+        return -1.0 if faults(text, DEEPEYES) or text.count("\\boxed") > 1 else 0.0
+
+    return total(1.2 * _short(accuracy, 1000), 0.4 * term("form", look))
 
 
 def deepeyes_v2(accuracy: Term, mode: Mode = "code") -> Term:
@@ -138,17 +155,33 @@ def verltool(accuracy: Term, mode: Mode = "code") -> Term:
     return total(base, *penalties.every())
 
 
+def search_r1(accuracy: Term, mode: Mode = "code") -> Term:
+    """The accuracy, a quarter of it for more than ten answer tags: Search-R1's manager in VerlTool (30, code)."""
+    return product(accuracy, penalties.answer_spam())
+
+
+def pixel_reasoner(accuracy: Term, mode: Mode = "code") -> Term:
+    """acc + 0.5 [used a tool] max(0, 0.3 - the group's rate) + 0.05 min(1 - calls, 0): Pixel-Reasoner's manager in VerlTool (30,
+    code). The first bonus is paid to wrong answers too; `strict`: only where something is right."""
+    curious = penalties.curiosity() if mode == "code" else bonus(penalties.curiosity(), accuracy)
+    return total(accuracy, curious, penalties.excess_calls())
+
+
 COMPOSITIONS: Mapping[str, Composition] = MappingProxyType(
     {
         "deepeyes": deepeyes,
+        "deepeyes_math": deepeyes_math,
         "deepeyes_v2": deepeyes_v2,
         "demystified": demystified,
         "et_agent": et_agent,
         "fission": fission,
         "icrl": icrl,
+        "pixel_reasoner": pixel_reasoner,
         "retool": retool,
+        "search_r1": search_r1,
         "tapo": tapo,
         "tool_star": tool_star,
+        "tool_star_math": tool_star_math,
         "verltool": verltool,
     }
 )

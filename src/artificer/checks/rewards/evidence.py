@@ -75,6 +75,18 @@ def tool_used(name: str = "tool used") -> Term:
     return term(name, lambda rollout: float(any(used(rollout.nodes))))
 
 
+def dummy(code: str) -> bool:
+    """Whether code does nothing: only comments, blank lines, `pass`, `...` and bare strings on a line of their own (DeepEyesV2's
+    dummy code, 56; code whose output plays no part is found by `used`).
+    """
+    return all(_idle(line.strip()) for line in code[:_LONGEST].splitlines())
+
+
+def _idle(line: str) -> bool:
+    quoted_ = len(line) > 1 and line[0] == line[-1] and line[0] in "'\"" and line[0] not in line[1:-1].strip(line[0])
+    return not line or line.startswith("#") or line in ("pass", "...") or quoted_
+
+
 def rationale(context: str, hint: str | None, *, most: float = 0.3) -> Term:
     """RARE's r_RA (58): 1 when what stands between `<reference>` tags covers the helpful span.
 

@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 
 from artificer.checks.episodes import Made, made
 from artificer.checks.rewards.base import Rollout, Term, group_term, term
-from artificer.checks.rewards.forms import ANSWERS_LAST, THINKS_FIRST, formed, spammed, written
+from artificer.checks.rewards.forms import ANSWERS_LAST, THINKS_FIRST, formed, read, spammed, written
 from artificer.checks.rewards.steps import steps
+from artificer.core.trace import Node
 from artificer.core.verdicts import ErrorKind, StopReason
 
 INVALID = frozenset({ErrorKind.unknown_tool, ErrorKind.unparsable_call})
@@ -32,6 +33,28 @@ def _valid(one: Made) -> bool:
 def _garbled(rollout: Rollout) -> bool:
     """Whether a message of the agent's could not be read as a call."""
     return any("error" in rollout.nodes[step.at].notes for step in steps(rollout.nodes))
+
+
+_ARGUMENTS = frozenset({ErrorKind.missing_argument, ErrorKind.extra_argument, ErrorKind.mistyped_argument, ErrorKind.invalid_argument})
+
+
+def step_form(nodes: Sequence[Node]) -> list[float]:
+    """PORTool's R_fmt of each step (13): the mean of five checks: a thought is there, the call parses, its tool exists, its
+    arguments are valid, no call failed. The list is inferred. A step that writes nothing and calls nothing is worth 0.
+    """
+    found: list[float] = []
+    for step in steps(nodes):
+        message = nodes[step.at].message
+        if not (message.text.strip() or message.calls):
+            found.append(0.0)
+            continue
+        results = made(nodes[step.at : step.end])
+        errors = {one.result.error for one in results if one.result is not None}
+        parses = "error" not in nodes[step.at].notes and ErrorKind.unparsable_call not in errors
+        thinks = bool((message.reasoning or "").strip()) or any(pair.inner.strip() for pair in read(message.text, ("think",)).pairs)
+        passed = (thinks, parses, parses and ErrorKind.unknown_tool not in errors, parses and not errors & _ARGUMENTS)
+        found.append((sum(passed) + (parses and all(one.accepted for one in results))) / 5)
+    return found
 
 
 def costs(name: str, amount: float, when: Callable[[Rollout], bool]) -> Term:
