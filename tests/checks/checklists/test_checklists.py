@@ -16,6 +16,8 @@ from artificer.checks.checklists.decide import asks, decide, majority
 from artificer.checks.checklists.items import Called, Item, Pointer, Said, Shown, checklist, read, read_cm2
 from artificer.checks.checklists.rewards import (
     Paid,
+    agreed,
+    averaged,
     goes_on,
     paid,
     scored,
@@ -149,6 +151,14 @@ def test_going_on() -> None:
     assert goes_on(LIST, 0, [(N, Y)]) is False
     assert goes_on(LIST, 0, [(N, Y), (Y, N), (N, N)]) is True
     assert goes_on(LIST, 1, [(N,)]) is True
+
+
+def test_several_checklists() -> None:
+    assert [agreed(answers) for answers in ([Y, Y, N], [Y, N, N], [Y, N], [U, Y], [U], [])] == [Y, N, U, Y, U, U]
+    rows = [scored(LIST, turns) for turns in ROLLOUTS]
+    assert averaged(rows) == 0.5
+    assert averaged([*rows, scored(LIST, [[(U, N)]])]) is None
+    assert averaged([]) is None
 
 
 # validation

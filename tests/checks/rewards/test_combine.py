@@ -23,7 +23,7 @@ from artificer.checks.rewards.groups import (
     zscored,
 )
 from artificer.core.errors import ArtificerError
-from artificer.core.verdicts import CheckResult
+from artificer.core.verdicts import CheckResult, StopReason
 
 
 def figure(name: str) -> Term:
@@ -155,6 +155,15 @@ def test_a_term_against_its_group() -> None:
 def test_leaves_may_compare() -> None:
     part = group_term("best", lambda group: [float(r.figures["a"] == max(other.figures["a"] for other in group)) for r in group])
     assert [reward.value for reward in part([of(a=1), of(a=2)])] == [0, 1]
+
+
+def test_lost_episodes_earn_nothing_and_move_nobody() -> None:
+    lost = Rollout(figures={"acc": 0.0}, stop=StopReason.world_error)
+    part = relative(figure("acc"), centred)
+    rewards = part([of(acc=1), lost, of(acc=0)])
+    assert [reward.value for reward in rewards] == [0.5, None, -0.5]
+    assert rewards[1].why == "the episode ended with 'world_error'"
+    assert score("answered")([Rollout(stop=StopReason.user_error)])[0].value is None
 
 
 # properties

@@ -70,7 +70,7 @@ def test_rewards_answer(name: str) -> None:
         Node(None, Message("tool", result=ToolResult("c1", value))),
         Node(None, Message("assistant", text), sampled=True),
     )
-    group = [Rollout(nodes, stop=StopReason.max_calls), Rollout(stop=StopReason.agent_error)]
+    group = [Rollout(nodes, stop=StopReason.max_calls), Rollout(stop=StopReason.too_many_errors)]
     parts = [composition(one, constant(0.5, "acc"), mode) for one in COMPOSITIONS for mode in ("code", "strict")]
     for part in (*parts, *every(), curiosity(), excess_calls(), rationale(text, "hint")):
         rewards = part(group)

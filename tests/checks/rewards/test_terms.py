@@ -163,7 +163,7 @@ def test_ten_megabytes_of_tags_are_read_in_one_pass() -> None:
         ),
         ((says("<think>a</think>", call("f")), got(), says("<answer>4</answer>")), StopReason.max_turns, {"unfinished": -0.25}),
         ((says("<think>a</think>", call("f")), got(), says("<answer>4</answer>", error={})), StopReason.user_done, {"invalid action": -0.25}),
-        ((), StopReason.agent_error, {"think format": -0.5, "answer format": -0.5, "unfinished": -0.25, "no tool": -0.25}),
+        ((), StopReason.max_tokens, {"think format": -0.5, "answer format": -0.5, "unfinished": -0.25, "no tool": -0.25}),
     ],
 )
 def test_verltools_penalties(nodes: tuple[Node, ...], stop: StopReason, costs: dict[str, float]) -> None:

@@ -273,3 +273,17 @@ def goes_on(made: Checklist, turn: int, states: States) -> bool | None:
     """Whether the user says the next thing: all items of the turn that must be true are or were. None: not decided."""
     needed = [place for place, item in enumerate(made.turns[turn]) if item.must]
     return _all([any(state[place] is True for state in states) or (None if _unsettled(states, place) else False) for place in needed])
+
+
+def agreed(answers: Sequence[bool | None]) -> bool | None:
+    """What several checklists of one turn say together of going on: the majority of those that could say; None for a draw."""
+    known = [answer for answer in answers if answer is not None]
+    if 2 * sum(known) == len(known):
+        return None
+    return 2 * sum(known) > len(known)
+
+
+def averaged(rows: Sequence[Scored]) -> float | None:
+    """The reward of one trajectory by several checklists: the mean (CM2's code); None when one of them rejects it."""
+    known = [row.value for row in rows if row.value is not None]
+    return math.fsum(known) / len(known) if known and len(known) == len(rows) else None

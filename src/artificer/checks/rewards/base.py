@@ -22,6 +22,10 @@ UNDECIDED = "undecided"
 """The number by which a check says how much it could not decide."""
 
 
+LOST = frozenset({StopReason.agent_error, StopReason.user_error, StopReason.world_error, StopReason.cancelled})
+"""Ends that say nothing of what the agent can do: no reward, good or bad."""
+
+
 class At(Struct, frozen=True):
     """How far training is: `step` of `steps`, from 0. Weights may change with it."""
 
@@ -84,13 +88,20 @@ class Reward(Struct, frozen=True, omit_defaults=True):
 
 
 class Term(Struct, frozen=True):
-    """A named reward. `of(group, at)` gives one `Reward` a rollout; `+`, `*` and numbers combine terms."""
+    """A named reward; `+`, `*` and numbers combine terms.
+
+    Called, it leaves out the rollouts that were lost (`LOST`), so that nobody is compared with them; `of` is what it does with
+    the others.
+    """
 
     name: str
     of: Callable[[Sequence[Rollout], At], list[Reward]]
 
     def __call__(self, group: Sequence[Rollout], at: At | None = None) -> list[Reward]:
-        return self.of(group, at or At())
+        """One reward a rollout."""
+        lost = [rollout.stop.value if rollout.stop is not None and rollout.stop in LOST else "" for rollout in group]
+        given = iter(self.of([rollout for rollout, end in zip(group, lost, strict=True) if not end], at or At()))
+        return [Reward(None, why=f"the episode ended with {end!r}") if end else next(given) for end in lost]
 
     def __add__(self, other: Term | float) -> Term:
         return total(self, other if isinstance(other, Term) else constant(other))
