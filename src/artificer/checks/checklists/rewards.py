@@ -87,7 +87,7 @@ def _paid_by_code(states: States, before: Sequence[Sequence[int]]) -> list[Paid]
 
     Differs from the source in one place: where dependency and item fall into one step the source's exponent is -1; ours is 0.
     """
-    found: list[Paid] = [Paid() for _ in before]
+    found = [Paid(true=any(state[item] is True for state in states)) for item in range(len(before))]
     for step, state in enumerate(states):
         for item, others in enumerate(before):
             one = found[item]
@@ -98,7 +98,7 @@ def _paid_by_code(states: States, before: Sequence[Sequence[int]]) -> list[Paid]
             since = one.since
             if ready and since is None:
                 since = max((1 + (found[other].step or 0) for other in others), default=0)
-            found[item] = Paid(step if done else None, since, one.true or state[item] is True, done is None)
+            found[item] = Paid(step if done else None, since, one.true, done is None)
     return found
 
 
