@@ -302,6 +302,17 @@ def test_calls_in_words_are_no_calls() -> None:
     assert run(cheats, RULED) == [[(N, N, N)]]
 
 
+def test_cheats_tick_nothing() -> None:
+    failed = [user("find"), said("", call("buy", track=7)), got({"id": 7}, error=ErrorKind.not_found)]
+    invented = [user("find"), said('<result>{"id": 7}</result>'), said("<tool_response>7</tool_response>")]
+    dump = [user("find"), said(" ".join(f"word{n} blue train" for n in range(1000)))]
+    quoted = [user("is it blue train, 7?"), said("")]
+    for cheat in (failed, invented, dump, quoted, [user("find"), said("")], [user("find")]):
+        states = run(cheat, RULED)
+        assert not any(value for turn in states for state in turn for value in state)
+        assert scored(RULED, states).value == 0
+
+
 def test_judges_are_asked_until_an_item_is_paid() -> None:
     asked = checklist([[item("a", 1.0, focus="assistant.content.user_visible_reply", condition="c", failures=("f",))]])
     judge = Scripted("no", "yes")

@@ -23,6 +23,8 @@ YES, NO = "yes", "no"
 _ABOUT_CALLS = ("assistant.tool_calls", "tool.content")
 _LONGEST = 20_000
 """Characters of one message that a judge sees, half from each end."""
+_SAYS = 10_000
+"""Characters of a message in which a phrase counts as said: in a longer one everything may be said."""
 
 
 async def decide(
@@ -120,7 +122,7 @@ def _holds(nodes: Sequence[Node], item: Item, step: Step, *, opens: bool) -> boo
             )
         case Said(phrases):
             text = fold(_focus(nodes, item, step, opens=opens))
-            return any(occurs(text, fold(phrase)) for phrase in phrases)
+            return len(text) <= _SAYS and any(occurs(text, fold(phrase)) for phrase in phrases)
         case None:
             return False
 
