@@ -218,6 +218,9 @@ def test_cm2s_own_form() -> None:
     made = read_cm2(cm2())
     assert made.turns[0][0].evidence == (Pointer(0, 2, "tool.content", "5 matches"),)
     assert made.before(0) == [(), (0,)]
+    block = cm2()[0]
+    stored = [one | {"dependence": block["dependence"][one["id"]], "weight": block["weight"][one["id"]]} for one in block["checklist"]]
+    assert read_cm2([stored]) == made
     with pytest.raises(ArtificerError, match="and not"):
         read_cm2(cm2(dependence={"c1": ["c2"], "c2": []}))
     with pytest.raises(ArtificerError, match="sum to"):

@@ -184,8 +184,9 @@ def read(turns: object, *, source: str = "checklist") -> Checklist:
     return checklist(items, source=source)
 
 
-def read_cm2(blocks: Sequence[Mapping[str, Any]], *, source: str = "checklist") -> Checklist:
-    """CM2's own form: a block a turn, `{turn, checklist: [item], dependence: {id: [id]}, weight: {id: number}}`.
+def read_cm2(blocks: Sequence[Mapping[str, Any] | Sequence[Mapping[str, Any]]], *, source: str = "checklist") -> Checklist:
+    """CM2's own forms: a block a turn, `{turn, checklist: [item], dependence: {id: [id]}, weight: {id: number}}`, as it is
+    labelled, or a list of items a turn with `dependence` and `weight` in each, as it is stored.
 
     Raises:
         ArtificerError: a field is missing or of another type, or what CM2's validator refuses.
@@ -206,12 +207,18 @@ def read_cm2(blocks: Sequence[Mapping[str, Any]], *, source: str = "checklist") 
                 )
                 for one in block["checklist"]
             ]
-            for block in blocks
+            for block in map(_block, blocks)
         ]
         items = msgspec.convert(msgspec.to_builtins(turns), list[Turn])
     except (KeyError, TypeError, ValueError, msgspec.ValidationError) as error:
         raise ArtificerError(f"A checklist in CM2's form cannot be read: {error}", where=source, remedy="give every field of a block") from None
     return checklist(items, source=source, foreign=False)
+
+
+def _block(turn: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    if isinstance(turn, Mapping):
+        return turn
+    return {"checklist": turn, "dependence": {one["id"]: one["dependence"] for one in turn}, "weight": {one["id"]: one["weight"] for one in turn}}
 
 
 def _number(written: object) -> int:
