@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from artificer.checks.answered import Answered
 from artificer.checks.base import Check, Episode
+from artificer.checks.checklists.check import Ticked
 from artificer.checks.confirmed import Confirmed
 from artificer.checks.effects import NothingElse, Reached
 from artificer.checks.finished import Finished
@@ -28,13 +29,26 @@ def standard() -> tuple[Check, ...]:
     return (Reached(), NothingElse(), Redundancy(), Grounded(), Told(), Confirmed(), Grammar(), Leaks(), Finished())
 
 
+def _stated() -> tuple[Check, ...]:
+    """The checks that need what a task states with a constraint, or what its world brings."""
+    return (
+        Answered(),
+        Attributes(),
+        Kept(),
+        Milestones(),
+        SqlHolds(),
+        Ticked(),
+        Upstream(),
+    )
+
+
 def by_name(names: Iterable[str]) -> tuple[Check, ...]:
     """The checks of these names, in the order given.
 
     Raises:
         ArtificerError: there is no check of a name.
     """
-    known = {check.name: check for check in (*standard(), Answered(), Attributes(), Kept(), Milestones(), SqlHolds(), Upstream())}
+    known = {check.name: check for check in (*standard(), *_stated())}
     wanted = list(names)
     for name in wanted:
         if name not in known:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from artificer.checks.state.assign import assign
+from artificer.checks.assign import assign
 from artificer.checks.state.rouge import longest, rouge_l, words
 from artificer.checks.state.similarity import Measure, addition, beyond, cell_similarity, removal, table_similarity, unchanged, update
 from artificer.checks.state.stem import stem

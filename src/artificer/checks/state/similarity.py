@@ -21,7 +21,7 @@ from typing import Any, Literal, cast
 import msgspec
 from msgspec import Struct
 
-from artificer.checks.state.assign import assign
+from artificer.checks.assign import assign
 from artificer.checks.state.rouge import rouge_l
 from artificer.checks.values import freeze, same
 from artificer.core.canon import Json
