@@ -14,6 +14,8 @@ import msgspec
 from msgspec import Struct
 
 from artificer.checks.base import Check, Episode
+from artificer.checks.constraints.session import kept
+from artificer.checks.constraints.stated import stated
 from artificer.checks.suite import judge
 from artificer.core.canon import canonical, digest
 from artificer.core.messages import Message, ToolCall
@@ -105,7 +107,8 @@ async def _branch(task: Task, world: World, trace: Trace, leaf: int, nodes: Sequ
     out: list[str] = []
     own_tools = {spec.name: tool for spec in own if (tool := again(spec)) is not None}
     waiting: dict[str, tuple[ToolCall, str]] = {}
-    session = await begun(world, task.start)
+    rules = stated(task)
+    session = kept(await begun(world, task.start), rules, world)
     try:
         start = session.calls
         attending = session if isinstance(session, Attending) else None
