@@ -131,9 +131,13 @@ def ended(state: State, rules: Rules, text: str) -> list[Violation]:
     found: list[Violation] = []
     for index, rule in enumerate(rules.rules):
         category = CATEGORY[type(rule)]
-        found += [Violation(index, category, name, why, ErrorKind.premature_end) for name, why in _short(rule, state, rules)]
+        found += [Violation(index, category, name, why, _ends(name)) for name, why in _short(rule, state, rules)]
         found += [Violation(index, category, name, why, ErrorKind.policy_breach) for name, why in unanswered(words, rule)]
     return found
+
+
+def _ends(name: str) -> ErrorKind:
+    return ErrorKind.policy_breach if name.startswith("max") else ErrorKind.premature_end
 
 
 Broken = tuple[int, str, str, ErrorKind]
