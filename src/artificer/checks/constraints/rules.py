@@ -89,14 +89,14 @@ class Order(Struct, frozen=True, tag_field="rule", tag="order", omit_defaults=Tr
 
 class Together(Struct, frozen=True, tag_field="rule", tag="together", omit_defaults=True, forbid_unknown_fields=True):
     """A tool that stands in groups may be called only in a message that calls one of its groups whole, counted as
-    often as it stands there.
+    often as it stands there. A group of one frees its tool.
     """
 
     groups: tuple[tuple[str, ...], ...]
 
     def __post_init__(self) -> None:
-        if not self.groups or any(len(group) < 2 for group in self.groups):
-            raise ValueError("a group has two calls or more")
+        if not self.groups or not all(self.groups):
+            raise ValueError("a group has one call or more")
 
 
 class Parallel(Struct, frozen=True, tag_field="rule", tag="parallel", omit_defaults=True, forbid_unknown_fields=True):
