@@ -20,7 +20,8 @@ MAX_ROUNDS = 20
 
 def cctu_rule(record: Mapping[str, Any]) -> Rule | None:
     """The rule of a record `check_constraint_N.json`, told by its keys, so that old and new labels are the same. None
-    when it asks for nothing: an order of one tool, or of none (as of task 96, whose order stands in the checker's code).
+    when it asks for nothing: an order of one tool, or of none. (Task 96's, whose order stands in the checker's code, is
+    such: the handler returns before it gets there. As the task's words have it, it would be an `Order` with `first`.)
 
     Raises:
         ArtificerError: it is none of the kinds that are kept as JSON, or a value cannot be read.
