@@ -38,18 +38,20 @@ def sentence(rule: Rule) -> str:
     """One rule, as one or two sentences."""
     match rule:
         case Rounds():
-            return f"Take {_span(rule.least, rule.most)} messages in all, the one with your final answer among them."
+            return f"Take {_many(rule.least, rule.most, 'message')} in all, the one with your final answer among them."
         case Calls():
-            return f"Make {_span(rule.least, rule.most)} tool calls in all."
+            return f"Make {_many(rule.least, rule.most, 'tool call')} in all."
         case CallsOf():
-            told = [f"{_tool(name)} {_span(rule.least.get(name, 0), rule.most.get(name))} times" for name in dict.fromkeys([*rule.most, *rule.least])]
+            told = [
+                f"{_tool(name)} {_many(rule.least.get(name, 0), rule.most.get(name), 'time')}" for name in dict.fromkeys([*rule.most, *rule.least])
+            ]
             return f"Call {_and(told)}."
         case Order():
             chains = "; ".join(", then ".join(map(_tool, chain)) for chain in rule.chains)
             when = "" if rule.first is None else f"If the first tool you call is {_tool(rule.first)}: "
             return f"{when}{'call' if when else 'Call'} in this order, each in a later message than the one before: {chains}."
         case Together():
-            groups = " or ".join(_and([_tool(name) for name in group]) for group in rule.groups)
+            groups = " or ".join(f"({_and([_tool(name) for name in group])})" for group in rule.groups)
             tools = _or([_tool(name) for name in dict.fromkeys(name for group in rule.groups for name in group)])
             return f"Call {tools} only as part of one message that calls {groups} together."
         case Parallel():
@@ -76,15 +78,15 @@ def sentence(rule: Rule) -> str:
 def _answer(rule: Length | Format | Identifiers | Punctuation) -> str:
     match rule:
         case Length():
-            return f"Your final answer must have {_span(rule.least, rule.most)} {rule.unit}."
+            return f"Your final answer must have {_many(rule.least, rule.most, rule.unit[:-1])}."
         case Format(shape="json"):
-            keys = f" with the {'only ' if rule.only else ''}keys {_and([_said(name) for name in rule.keys])}" if rule.keys else ""
+            keys = f" with the keys {_and([_said(name) for name in rule.keys])}{' and no others' if rule.only else ''}" if rule.keys else ""
             return f"Your final answer must be one JSON object{keys}, and nothing else."
         case Format(shape="table"):
             columns = f" and the columns {_and([_said(name) for name in rule.keys])}" if rule.keys else ""
-            return f"Your final answer must hold a Markdown table with {_span(rule.least, rule.most)} rows, the heading among them{columns}."
+            return f"Your final answer must hold a Markdown table with {_many(rule.least, rule.most, 'row')}, the heading among them{columns}."
         case Format():
-            return f"Your final answer must have {_span(rule.least, rule.most)} {_SHAPES[rule.shape]}."
+            return f"Your final answer must have {_many(rule.least, rule.most, *_SHAPES[rule.shape])}."
         case Identifiers():
             parts = [f"begin with {_said(rule.start)}"] if rule.start is not None else []
             parts += [f"end with {_said(rule.end)}"] if rule.end is not None else []
@@ -98,22 +100,26 @@ def _answer(rule: Length | Format | Identifiers | Punctuation) -> str:
             return f"Your final answer must {_and(parts)}."
 
 
-_SHAPES = {
-    "markdown": "elements of Markdown (headings, lists, bold text, code, tables)",
-    "bullets": "bullet points",
-    "numbered": "numbered points",
-    "headings": "Markdown headings",
-    "bold": "pieces of bold text (**like this**)",
-    "code": "pieces of code in backticks",
-    "lines": "lines that are not empty",
-    "paragraphs": "paragraphs",
-    "sentences": "sentences",
+_SHAPES: dict[str, tuple[str] | tuple[str, str]] = {
+    "markdown": (
+        "element of Markdown (a heading, a point of a list, bold text, code, a table)",
+        "elements of Markdown (headings, points of lists, bold text, code, tables)",
+    ),
+    "bullets": ("bullet point",),
+    "numbered": ("numbered point",),
+    "headings": ("Markdown heading",),
+    "bold": ("piece of bold text (**like this**)", "pieces of bold text (**like this**)"),
+    "code": ("piece of code in backticks", "pieces of code in backticks"),
+    "lines": ("line that is not empty", "lines that are not empty"),
+    "paragraphs": ("paragraph",),
+    "sentences": ("sentence",),
 }
 
 
 def _parallel(rule: Parallel) -> str:
     unit = "different tools" if rule.unit == "tools" else "tools"
-    parts = [f"call at most {rule.most} {unit} in one message"] if rule.most is not None else []
+    one = unit[:-1] if rule.most == 1 else unit
+    parts = [f"call at most {rule.most} {one} in one message"] if rule.most is not None else []
     parts += [f"at least once call {rule.least} {unit} or more in one message"] if rule.least else []
     told = " and ".join(parts) or "call as many tools in one message as you like"
     return f"{told[0].upper()}{told[1:]}."
@@ -144,6 +150,11 @@ def _span(least: int, most: int | None) -> str:
 
 def _said(value: object) -> str:
     return shown(value, LONGEST)
+
+
+def _many(least: int, most: int | None, one: str, many: str = "") -> str:
+    last = least if most is None else most
+    return f"{_span(least, most)} {one if last == 1 else many or one + 's'}"
 
 
 def _tool(name: str) -> str:
