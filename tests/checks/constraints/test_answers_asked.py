@@ -126,7 +126,10 @@ HOSTILE = [
 RULES: tuple[Rule, ...] = (
     Length(1, 5),
     Length(1, 5, "words"),
-    *(Format(shape) for shape in ("json", "markdown", "table", "bullets", "numbered", "headings", "bold", "code", "lines", "paragraphs", "sentences")),
+    *(
+        Format(shape)
+        for shape in ("json", "markdown", "table", "bullets", "numbered", "headings", "bold", "code", "lines", "paragraphs", "sentences")
+    ),
     Identifiers("Final Answer: {int}{text}{number}", "{number} {word}{mark}", ("{word}-{word}-{word}{int}", "{date}"), ("{text}z", "(a+)+$")),
     Punctuation(".", "!?"),
 )

@@ -192,6 +192,13 @@ def test_one_of_each_category_is_found_at_its_step(rule, step, category, kind):
 
 
 def test_rules_that_cannot_be():
-    for wrong in (lambda: Order((("a",),)), lambda: Together(((),)), lambda: CallsOf(), lambda: Parallel(3, 2), lambda: Acceptable("x", ()), lambda: Keys(("a",), ())):
+    for wrong in (
+        lambda: Order((("a",),)),
+        lambda: Together(((),)),
+        lambda: CallsOf(),
+        lambda: Parallel(3, 2),
+        lambda: Acceptable("x", ()),
+        lambda: Keys(("a",), ()),
+    ):
         with pytest.raises(ValueError, match=r"\w"):
             wrong()

@@ -37,7 +37,9 @@ from artificer.core.tasks import Constraint, Goal, Start, Task
 NAMES = st.one_of(st.sampled_from(["search", "get-it", "if", "or", "only", "3", "none", "tools", "end"]), st.text(min_size=1, max_size=8))
 LEAST = st.integers(0, 9)
 MOST = st.one_of(st.none(), st.integers(9, 20))
-TEXTS = st.one_of(st.sampled_from(["Dear", "Final Answer: {int}", '"', ";", "a\nb", "\\"]), st.text(st.characters(exclude_characters="{}"), min_size=1, max_size=9))
+TEXTS = st.one_of(
+    st.sampled_from(["Dear", "Final Answer: {int}", '"', ";", "a\nb", "\\"]), st.text(st.characters(exclude_characters="{}"), min_size=1, max_size=9)
+)
 SOME = st.lists(NAMES, min_size=2, max_size=3).map(tuple)
 VALUES = st.one_of(st.none(), st.booleans(), st.integers(-5, 5), st.text(max_size=5))
 LIMITS = st.builds(Limit, st.one_of(st.none(), st.lists(VALUES, max_size=2).map(tuple)), st.none() | st.floats(0, 1), st.none() | st.floats(2, 3))
@@ -120,7 +122,8 @@ def test_a_task_states_them():
 
 
 def test_what_an_agent_is_told():
-    rules = read('rounds 2..8; calls 1; calls_of a ..1, b 2..; order a > b, c > d if a; together a + a or a + b; parallel 2..3 tools; length ..100 words; format json "k" only')
+    text = "rounds 2..8; calls 1; calls_of a ..1, b 2..; order a > b, c > d if a; together a + a or a + b; parallel 2..3 tools"
+    rules = read(f'{text}; length ..100 words; format json "k" only')
     assert render(rules).split("\n")[1:] == [
         "- Take 2 to 8 messages in all, the one with your final answer among them.",
         "- Make exactly 1 tool call in all.",

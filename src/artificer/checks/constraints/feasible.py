@@ -1,14 +1,16 @@
 """Can the rules be kept at all, and does the task's own solution keep them? Asked before anything is played.
 
 What is reported is a contradiction for certain; what is not may still be too hard. The gold calls are tried in every
-way of cutting them, in their order, into messages; what agents must say and look up besides is not in the gold, so a
-minimum that the gold misses counts only where no reading tool could make it up.
+way of cutting them, in their order, into messages. What agents must say and look up besides is not in the gold: reading
+tools that it does not call are taken to be called where an order or a group asks for them, and a minimum that the gold
+misses counts only where no reading could make it up.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+import msgspec
 from msgspec import Struct
 
 from artificer.checks.constraints.agreeing import clashes
@@ -196,19 +198,47 @@ def _conflict(rules: Rules, at: tuple[int, ...], why: str) -> Conflict:
 def broken_by(gold: Sequence[ToolCall], rules: Rules, tools: Sequence[ToolSpec]) -> list[Conflict]:
     """The rules that the gold calls break however they are cut into messages; the first such way is told."""
     known = by_name(tools)
-    ways = _ways(gold, rules, known)
-    if not ways:
-        state, wrong = State(), list[Violation]()
-        for call in gold:
-            state, more = called(state, rules, known, (call,))
-            wrong += more
-        wrong = wrong or [one for size in (2, 3) for one in called(State(), rules, known, tuple(gold[:size]))[1]]
-        first = wrong[0] if wrong else None
-        return [_conflict(rules, (first.rule,) if first is not None else (), f"the task's own solution breaks it: {first.why if first else ''}")]
     allowed = callable_tools(rules.rules, tools)
-    padded = any(tool.effect == "read" for tool in allowed.values())
+    reads = {name for name, tool in allowed.items() if tool.effect == "read"}
+    asked = _of_gold(rules, reads - {call.name for call in gold})
+    ways = _ways(gold, asked, known)
+    if not ways:
+        first = _first_broken(gold, asked, known)
+        why = f"the task's own solution breaks it: {first.why}" if first is not None else "the task's own solution cannot keep them together"
+        return [_conflict(rules, (first.rule,) if first is not None else tuple(range(len(rules.rules))), why)]
+    padded = bool(reads)
     best = min(([one for one in _missed(state, rules) if not (padded and _made_up(rules.rules[one.rule], one, known))] for state in ways), key=len)
     return [_conflict(rules, (one.rule,), f"the task's own solution does not reach it: {one.why}") for one in best]
+
+
+def _of_gold(rules: Rules, reads: set[str]) -> Rules:
+    """The rules without what an agent could do by reading besides: tools of this kind that the gold does not call are
+    taken out of orders and groups. Indices stay.
+    """
+
+    def without(rule: Rule) -> Rule:
+        if isinstance(rule, Order):
+            chains = tuple(tuple(name for name in chain if name not in reads) for chain in rule.chains)
+            left = tuple(chain for chain in chains if len(chain) > 1)
+            return Order(left, rule.first) if left else Rounds()
+        if isinstance(rule, Together):
+            groups = tuple(tuple(name for name in group if name not in reads) for group in rule.groups)
+            left = tuple(group for group in groups if group)
+            return Together(left) if left else Rounds()
+        return rule
+
+    return msgspec.structs.replace(rules, rules=tuple(without(rule) for rule in rules.rules))
+
+
+def _first_broken(gold: Sequence[ToolCall], rules: Rules, tools: Tools) -> Violation | None:
+    """What the gold breaks first: call by call, or else all in one message."""
+    state = State()
+    for call in gold:
+        state, wrong = called(state, rules, tools, (call,))
+        if wrong:
+            return wrong[0]
+    wrong = called(State(), rules, tools, tuple(gold))[1]
+    return wrong[0] if wrong else None
 
 
 def _missed(state: State, rules: Rules) -> list[Violation]:

@@ -100,26 +100,21 @@ def constrained(
     reference = _reference(task, nodes, frozenset(tool.name for tool in user_tools) - {tool.name for tool in tools})
     luck = rng("constraints", task.id, seed)
     drawn: list[Rule] = []
+    base = [rule for rule in TOOLSET if _keeps(reference, rule, tools)]
     for category in _shuffled(luck):
         if len(drawn) >= n:
             break
         found = [rule for rule in _candidates(category, reference, luck) if _keeps(reference, rule, tools)]
-        if found:
-            drawn.append(luck.choice(found))
+        one = luck.choice(found) if found else None
+        if one is not None and not check_feasible(with_rules(task, Rules((*base, *drawn, one))), tools, user_tools):
+            drawn.append(one)
     order = {category: at for at, category in enumerate(dict.fromkeys(CATEGORY.values()))}
-    rules = (*TOOLSET, *drawn) if all(_keeps(reference, rule, tools) for rule in TOOLSET) else tuple(drawn)
-    made = _stating(task, sorted(rules, key=lambda rule: order[CATEGORY[type(rule)]]), len(drawn), seed)
-    return made if not check_feasible(made, tools, user_tools) else task
-
-
-def _stating(task: Task, rules: Sequence[Rule], drawn: int, seed: int) -> Task:
-    checks = task.checks if NAME in task.checks else (*task.checks, NAME)
+    rules = sorted((*base, *drawn), key=lambda rule: order[CATEGORY[type(rule)]])
+    made = with_rules(task, Rules(tuple(rules)))
     return msgspec.structs.replace(
-        task,
-        constraints=(*task.constraints, Rules(tuple(rules)).constraint()),
-        checks=checks,
-        difficulty=task.difficulty | {"constraints": float(drawn)},
-        lineage=task.lineage | {"constrained": {"drawn": drawn, "seed": seed}},
+        made,
+        difficulty=task.difficulty | {"constraints": float(len(drawn))},
+        lineage=task.lineage | {"constrained": {"drawn": len(drawn), "seed": seed}},
     )
 
 
