@@ -121,7 +121,7 @@ def _beyond(value: Json, limit: Limit) -> Iterator[str]:
     if limit.one_of is not None and not among(value, limit.one_of):
         yield f"{shown(value)} is none of {_options(limit.one_of)}"
     if isinstance(value, int | float) and not isinstance(value, bool):
-        if math.isnan(value) and (limit.least is not None or limit.most is not None):
+        if isinstance(value, float) and math.isnan(value) and (limit.least is not None or limit.most is not None):
             yield "it is not a number"
         if limit.least is not None and value < limit.least:
             yield f"{shown(value)} is less than {limit.least:g}"
