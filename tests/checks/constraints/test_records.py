@@ -94,6 +94,13 @@ def test_messages_that_nobody_said_do_not_count():
     assert walked(own, Rules(read("calls ..0; parameters"))).perfect
 
 
+def test_without_the_tools_only_names_are_looked_at():
+    nodes = talk("<hi", "az", "=ok")
+    assert not violations(nodes, Rules(read("available; parameters; values")))
+    assert [one.call for one in violations(nodes, Rules(read("available a")))] == [1]
+    assert [one.call for one in violations(nodes, Rules(read("available")), ())] == [0, 1]
+
+
 def test_a_task_without_rules_does_not_pass():
     task = Task("t", "w", Start(), "p", Goal((), (), ()))
     result = asyncio.run(by_name(["constraints"])[0](Episode(task, TOOLS, talk("=ok"), (), StopReason.user_done)))

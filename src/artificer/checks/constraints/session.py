@@ -57,7 +57,9 @@ class Keeping(Session):
         self._attending = inner if isinstance(inner, Attending) else None
         self._state = State()
         self._refused: list[tuple[str, str, str | None]] = []
-        """The calls of the last message that are still to come: id, name, refusal."""
+        """The calls of the last message: id, name, refusal."""
+        self._next = 0
+        """Which of them comes next."""
         self._due: str | None = None
         """What is wrong with the agent's last words, if they were its answer."""
         self._given = 0
@@ -89,18 +91,19 @@ class Keeping(Session):
 
     def _judged(self, call: ToolCall) -> str | None:
         """Why a call is refused. Calls come in the order of their message; one that no message made is one of its own."""
-        for at, (id_, name, why) in enumerate(self._refused):
+        for at in range(self._next, len(self._refused)):
+            id_, name, why = self._refused[at]
             if (id_, name) == (call.id, call.name):
-                del self._refused[: at + 1]
+                self._next = at + 1
                 return why
         self._hear_calls((call,))
-        return self._refused.pop()[2]
+        self._next = 1
+        return self._refused[0][2]
 
     async def fork(self) -> Self:
         other = copy.copy(self)
         other.inner = await self.inner.fork()
         other._attending = cast("Attending", other.inner) if self._attending is not None else None
-        other._refused = list(self._refused)
         return other
 
     def digest(self) -> str:
@@ -141,6 +144,7 @@ class Keeping(Session):
         for one in wrong:
             by_call.setdefault(one.call or 0, []).append(one)
         self._refused = [(call.id, call.name, refusal(by_call[at], self.rules) if at in by_call else None) for at, call in enumerate(calls)]
+        self._next = 0
 
     def shown(self, tools: Sequence[ToolSpec]) -> Sequence[ToolSpec]:
         return self._attending.shown(tools) if self._attending is not None else tools

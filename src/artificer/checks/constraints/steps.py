@@ -93,21 +93,25 @@ def spoke(state: State) -> State:
     return _with(state, rounds=state.rounds + 1)
 
 
-def called(state: State, rules: Rules, tools: Tools, calls: Sequence[ToolCall]) -> tuple[State, list[Violation]]:
+def called(state: State, rules: Rules, tools: Tools | None, calls: Sequence[ToolCall]) -> tuple[State, list[Violation]]:
     """A message that makes calls: the state after it, and all that is wrong, by call, then by rule.
 
-    What is asked of arguments is looked at only for calls that nothing else refuses, as in the source.
+    What is asked of arguments is looked at only for calls that nothing else refuses, as in the source. Where the tools
+    are not known (None), only what a rule says by name is asked.
     """
     found: list[list[Violation]] = [[] for _ in calls]
-    later = (Available, Acceptable, Parameters, Values)
+    late: list[tuple[int, Rule]] = []
     for index, rule in enumerate(rules.rules):
-        if not isinstance(rule, later):
-            for at, name, why, kind in _turn(rule, state, rules, calls):
-                found[at].append(Violation(index, CATEGORY[type(rule)], name, why, kind, at))
+        if isinstance(rule, Available | Acceptable | Parameters | Values):
+            late.append((index, rule))
+            continue
+        for at, name, why, kind in _turn(rule, state, rules, calls):
+            found[at].append(Violation(index, CATEGORY[type(rule)], name, why, kind, at))
     for at, call in enumerate(calls):
-        for index, rule in enumerate(rules.rules):
-            if isinstance(rule, later) and not found[at]:
-                found[at] += [Violation(index, CATEGORY[type(rule)], name, why, kind, at) for name, why, kind in _arguments(rule, tools, call)]
+        for index, rule in late:
+            if found[at]:
+                break
+            found[at] += [Violation(index, CATEGORY[type(rule)], name, why, kind, at) for name, why, kind in _arguments(rule, tools, call)]
     kept = [call for call, wrong in zip(calls, found, strict=True) if not wrong]
     counted = calls if rules.mode == "code" else kept
     after = State(
@@ -210,11 +214,11 @@ def _together(rule: Together, calls: Sequence[ToolCall]) -> Iterator[Broken]:
             yield at, "parallel group", f"{shown(call.name)} may be called only in one message with {ways}", ErrorKind.policy_breach
 
 
-def _arguments(rule: Rule, tools: Tools, call: ToolCall) -> Iterator[tuple[str, str, ErrorKind]]:
+def _arguments(rule: Rule, tools: Tools | None, call: ToolCall) -> Iterator[tuple[str, str, ErrorKind]]:
     """What is wrong with a call by itself: its tool, the names of its arguments, their values."""
-    tool = tools.get(call.name)
+    tool = tools.get(call.name) if tools is not None else None
     if isinstance(rule, Available):
-        if tool is None:
+        if tools is not None and tool is None:
             yield "available", f"there is no tool {shown(call.name)}", ErrorKind.unknown_tool
         elif rule.tools is not None and call.name not in rule.tools:
             yield (

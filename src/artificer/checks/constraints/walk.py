@@ -6,6 +6,7 @@ and the measures use `walked`.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal
@@ -55,21 +56,21 @@ class Walked(Struct, frozen=True):
         return self.finished and not self.violations
 
 
-def violations(nodes: Sequence[Node], rules: Rules, tools: Sequence[ToolSpec] = (), finals: Finals = "last") -> tuple[Violation, ...]:
+def violations(nodes: Sequence[Node], rules: Rules, tools: Sequence[ToolSpec] | None = None, finals: Finals = "last") -> tuple[Violation, ...]:
     """Every rule broken, in order. Pure: for rewards."""
     return walked(nodes, rules, tools, finals).violations
 
 
-def walked(nodes: Sequence[Node], rules: Rules, tools: Sequence[ToolSpec] = (), finals: Finals = "last") -> Walked:
+def walked(nodes: Sequence[Node], rules: Rules, tools: Sequence[ToolSpec] | None = None, finals: Finals = "last") -> Walked:
     """Follows a branch. Messages of users, their own calls, and what stood before the conversation do not count.
 
     Args:
         nodes: of one branch, in order.
-        tools: that the agent had. Without them no argument can be wrong, and every tool is unknown.
+        tools: that the agent had. When they are not known, only what rules say by name is asked of tools and arguments.
         finals: which words are an answer: the last, and those that were given back; or, as in CCTU, every message
             without calls.
     """
-    known = by_name(tools)
+    known = by_name(tools) if tools is not None else None
     said = _agents(nodes)
     state = State()
     found: list[Violation] = []
@@ -158,14 +159,16 @@ def _given_back(nodes: Sequence[Node], at: int) -> bool:
 
 def _ran(nodes: Sequence[Node], at: int, message: Message) -> set[int]:
     """Which calls of a message were answered without an error: they did what they do."""
-    waiting = [(call.id, index) for index, call in enumerate(message.calls)]
+    waiting: dict[str, deque[int]] = {}
+    for index, call in enumerate(message.calls):
+        waiting.setdefault(call.id, deque()).append(index)
     ran: set[int] = set()
-    for node in nodes[at + 1 :]:
-        result = node.message.result
+    for place in range(at + 1, len(nodes)):
+        result = nodes[place].message.result
         if result is None:
             break
-        place = next((place for place, (id_, _) in enumerate(waiting) if id_ == result.call_id), None)
-        if place is not None:
-            index = waiting.pop(place)[1]
-            ran |= {index} if result.error is None else set()
+        places = waiting.get(result.call_id)
+        index = places.popleft() if places else None
+        if index is not None and result.error is None:
+            ran.add(index)
     return ran
