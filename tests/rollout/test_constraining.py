@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from artificer.api import rollout, synth, verify
+from artificer.api import audit, rollout, synth, verify
 from artificer.checks.constraints.rules import CATEGORY
 from artificer.checks.constraints.stated import stated
 from artificer.cli import main
@@ -100,3 +100,10 @@ def test_the_command(shop, tmp_path, capsys):
     tasks, _, _ = rows(tmp_path / "run")
     assert len(tasks) == 6
     assert "next: artificer verify" in capsys.readouterr().out
+
+
+def test_words_that_give_an_answer_back_are_no_users(shop, tmp_path):
+    rollout(shop, out=tmp_path / "run", rules="length ..40; rounds ..30", keep_failed=True)
+    blamed = audit(tmp_path / "run")
+    assert len(blamed) == 6
+    assert not [fault for row in blamed for fault in row.blame.faults if fault.side == "user"]

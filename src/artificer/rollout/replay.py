@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from artificer.checks.base import Check, Episode
-from artificer.checks.constraints.session import kept
+from artificer.checks.constraints.session import AUTHOR, kept
 from artificer.checks.constraints.stated import stated
 from artificer.checks.suite import judge
 from artificer.core.canon import canonical, digest
@@ -46,9 +46,18 @@ def content_digest(nodes: Sequence[Node]) -> str:
 
 
 def conversation(nodes: Sequence[Node]) -> Sequence[Node]:
-    """The nodes as checks see them: what a wrapper put before the conversation nobody said, so it is blanked out."""
+    """The nodes as checks see them: what a wrapper put before the conversation nobody said, so it is blanked out; so are
+    the words that give an answer back, which are no user's.
+    """
     since = _before(nodes)
-    return [*(Node(node.parent, Message("system", "...")) for node in nodes[:since]), *nodes[since:]] if since else nodes
+    if not since and not any(node.message.author == AUTHOR for node in nodes):
+        return nodes
+    return [*(Node(node.parent, Message("system", "...")) for node in nodes[:since]), *(_blanked(node) for node in nodes[since:])]
+
+
+def _blanked(node: Node) -> Node:
+    message = node.message
+    return Node(node.parent, Message("user", "...", author=AUTHOR)) if message.role == "user" and message.author == AUTHOR else node
 
 
 def _before(nodes: Sequence[Node]) -> int:
