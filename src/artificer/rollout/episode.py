@@ -16,7 +16,7 @@ from artificer.core.canon import rng, stable_id
 from artificer.core.tasks import Task
 from artificer.core.trace import Trace
 from artificer.core.verdicts import StopReason
-from artificer.rollout.line import CannotFork, Limits, Line
+from artificer.rollout.line import CannotFork, Limits, Line, offered
 from artificer.rollout.tree import SEARCH, Tree
 from artificer.worlds.base import World, begun
 
@@ -89,7 +89,7 @@ async def play(
         search: how lines are played and forked.
     """
     rules = stated(task)
-    session = kept(await begun(world, task.start), rules, world)
+    session = kept(await begun(world, task.start), rules, offered(world.tools, task))
     tree = Tree()
     try:
         await _explored(search, Line(tree, task, world, session, agent(task, world, trial), user(task, trial), _within(limits, rules)))

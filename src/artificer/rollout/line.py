@@ -176,6 +176,8 @@ class Line:
     def offer(self, tools: Sequence[OwnTool]) -> None:
         """Adds tools of the line's own to those that the agent sees. Forks have them too."""
         self.own = self.own | {tool.spec.name: tool for tool in tools}
+        if isinstance(self.session, Keeping):
+            self.session.offer([tool.spec for tool in tools])
         self.tree.lineage["own_tools"] = [msgspec.to_builtins(tool.spec) for tool in self.own.values()]
 
     async def run(self, message: Message) -> None:

@@ -117,7 +117,7 @@ async def _branch(task: Task, world: World, trace: Trace, leaf: int, nodes: Sequ
     own_tools = {spec.name: tool for spec in own if (tool := again(spec)) is not None}
     waiting: dict[str, tuple[ToolCall, str]] = {}
     rules = stated(task)
-    session = kept(await begun(world, task.start), rules, world)
+    session = kept(await begun(world, task.start), rules, [*offered(world.tools, task), *own])
     try:
         start = session.calls
         attending = session if isinstance(session, Attending) else None

@@ -275,9 +275,18 @@ def test_around_wrapped_worlds(around):
     assert part(trace).numbers["violations"] == 2
 
 
+def test_only_tools_that_the_task_offers_are_there():
+    task = msgspec.structs.replace(task_of("available"), tools=("a",))
+    trace = asyncio.run(play(task, Ledger(), lambda *_: Lines([calls("a", "b"), says("ok")]), lambda *_: Once()))
+    assert state(trace) == [("a", 0)]
+    trace = asyncio.run(judged(task, Ledger(), trace, by_name(task.checks)))
+    assert part(trace).numbers["violations.available"] == 1
+    assert asyncio.run(replay(task, Ledger(), trace, by_name(task.checks))).proven
+
+
 def test_forks_go_on_by_themselves():
     async def run() -> tuple[list[str | None], list[str | None]]:
-        session = kept(await Ledger().open(Start()), Rules(read("calls ..2; length ..4")), Ledger())
+        session = kept(await Ledger().open(Start()), Rules(read("calls ..2; length ..4")), Ledger().tools)
         assert isinstance(session, Keeping)
         first = calls("a")
         session.hear(first)
@@ -301,7 +310,7 @@ def test_forks_go_on_by_themselves():
 
 def test_a_call_that_no_message_made_is_one_of_its_own():
     async def run() -> list[ErrorKind | None]:
-        session = kept(await Ledger().open(Start()), Rules(read("calls ..1")), Ledger())
+        session = kept(await Ledger().open(Start()), Rules(read("calls ..1")), Ledger().tools)
         return [
             (await session.call(ToolCall(str(at), "a", {"n": at}), actor)).error
             for at, actor in enumerate(("setup", "gold", "agent", "user", "agent"))
@@ -312,7 +321,7 @@ def test_a_call_that_no_message_made_is_one_of_its_own():
 
 def test_sessions_without_rules_stay_as_they_are():
     session = LedgerSession(Ledger())
-    assert kept(session, None, Ledger()) is session
+    assert kept(session, None, ()) is session
 
 
 RULES = [

@@ -10,7 +10,7 @@ import pytest
 
 from artificer.checks.base import Episode
 from artificer.checks.constraints.cctu import cctu_rule
-from artificer.checks.constraints.check import judged
+from artificer.checks.constraints.check import Item, items, judged
 from artificer.checks.constraints.measures import Outcome, outcome, rates
 from artificer.checks.constraints.rules import Calls, CallsOf, Length, Order, Parallel, Rounds, Together
 from artificer.checks.constraints.session import AUTHOR
@@ -64,6 +64,15 @@ def test_what_ran_all_the_same_stands():
     assert (free.numbers["standing"], free.numbers["kept"], free.numbers["mended"]) == (1, 0, 1)
     kept = found(talk("<hi", "ab", "=ok", refused="b"), "available a; calls ..5")
     assert (kept.passed, kept.score, kept.numbers["perfect"], kept.mode) == (True, 0.5, 0, "code")
+
+
+def test_rules_as_items_of_a_checklist():
+    rules = Rules(read("order a > b; calls ..9"))
+    broken = "message 1: 'b' may be called only after 'a', in a later message"
+    assert items(walked(talk("<hi", "b", "=ok"), rules, TOOLS), rules) == (
+        Item("Call in this order, each in a later message than the one before: a, then b.", False, broken),
+        Item("Make at most 9 tool calls in all.", True),
+    )
 
 
 def test_mended_means_that_the_next_message_keeps_it():

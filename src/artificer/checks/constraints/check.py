@@ -4,13 +4,32 @@ is asked of answers (CCTU's condition for SR); its numbers say whether anything 
 
 from __future__ import annotations
 
+from msgspec import Struct
+
 from artificer.checks.base import Episode
+from artificer.checks.constraints.prompt import sentence
 from artificer.checks.constraints.stated import NAME, Rules, stated
 from artificer.checks.constraints.text import write
 from artificer.checks.constraints.walk import Walked, by_category, shown_answers, walked
 from artificer.core.verdicts import CheckResult, ErrorKind
 
 EVIDENCE = 20
+
+
+class Item(Struct, frozen=True, omit_defaults=True):
+    """A rule as an item of a checklist: what is asked, whether it was kept throughout, and what broke it first."""
+
+    asks: str
+    kept: bool
+    evidence: str = ""
+
+
+def items(found: Walked, rules: Rules) -> tuple[Item, ...]:
+    """The rules as a checklist, in their order."""
+    first: dict[int, str] = {}
+    for one in found.violations:
+        first.setdefault(one.rule, f"message {one.node}: {one.why}")
+    return tuple(Item(sentence(rule), at not in first, first.get(at, "")) for at, rule in enumerate(rules.rules))
 
 
 class Constrained:

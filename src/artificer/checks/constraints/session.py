@@ -23,7 +23,7 @@ from artificer.core.messages import Message, ToolCall, ToolResult
 from artificer.core.tasks import Effect
 from artificer.core.tools import ToolSpec
 from artificer.core.verdicts import ErrorKind, Notes
-from artificer.worlds.base import Attending, Session, World
+from artificer.worlds.base import Attending, Session
 
 AUTHOR = "constraints"
 """Of the messages that give an answer back."""
@@ -31,9 +31,13 @@ TOLD = 10
 """Violations of one call or answer that are told."""
 
 
-def kept(session: Session, rules: Rules | None, world: World) -> Session:
-    """The session, around it one that keeps the rules; the same when there are none."""
-    return session if rules is None else Keeping(session, rules, world.tools)
+def kept(session: Session, rules: Rules | None, tools: Sequence[ToolSpec]) -> Session:
+    """The session, around it one that keeps the rules; the same when there are none.
+
+    Args:
+        tools: that the task offers.
+    """
+    return session if rules is None else Keeping(session, rules, tools)
 
 
 def refusal(violations: Sequence[Violation], rules: Rules) -> str:
@@ -65,6 +69,10 @@ class Keeping(Session):
         self._given = 0
         """Answers given back so far."""
         self._noted: Notes = {}
+
+    def offer(self, tools: Sequence[ToolSpec]) -> None:
+        """Takes in tools that somebody else answers (a search, say), and that are there all the same."""
+        self._tools = {**self._tools, **by_name(tools)}
 
     def feedback(self) -> str | None:
         """Why the agent's last words cannot be its final answer, for a message of `AUTHOR`; None when they can, or when
