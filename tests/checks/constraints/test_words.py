@@ -30,7 +30,8 @@ from artificer.checks.constraints.rules import (
     Values,
 )
 from artificer.checks.constraints.stated import Rules, stated
-from artificer.checks.constraints.text import read, write
+from artificer.checks.constraints.text import read
+from artificer.checks.constraints.written import write
 from artificer.core.errors import ArtificerError
 from artificer.core.tasks import Constraint, Goal, Start, Task
 
@@ -41,7 +42,7 @@ TEXTS = st.one_of(
     st.sampled_from(["Dear", "Final Answer: {int}", '"', ";", "a\nb", "\\"]), st.text(st.characters(exclude_characters="{}"), min_size=1, max_size=9)
 )
 SOME = st.lists(NAMES, min_size=2, max_size=3).map(tuple)
-VALUES = st.one_of(st.none(), st.booleans(), st.integers(-5, 5), st.text(max_size=5))
+VALUES = st.one_of(st.none(), st.booleans(), st.integers(-5, 5), st.floats(0, 1), st.text(max_size=5))
 LIMITS = st.builds(Limit, st.one_of(st.none(), st.lists(VALUES, max_size=2).map(tuple)), st.none() | st.floats(0, 1), st.none() | st.floats(2, 3))
 RULES: st.SearchStrategy[Rule] = st.one_of(
     st.builds(Rounds, LEAST, MOST),

@@ -9,7 +9,8 @@ from artificer.checks.constraints.prompt import render, sentence
 from artificer.checks.constraints.rules import Rule
 from artificer.checks.constraints.stated import Rules, stated
 from artificer.checks.constraints.steps import Violation
-from artificer.checks.constraints.text import read, write
+from artificer.checks.constraints.text import read
 from artificer.checks.constraints.walk import Walked, violations, walked
+from artificer.checks.constraints.written import write
 
 __all__ = ["Constrained", "Rule", "Rules", "Violation", "Walked", "read", "render", "sentence", "stated", "violations", "walked", "write"]

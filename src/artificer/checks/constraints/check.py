@@ -9,8 +9,8 @@ from msgspec import Struct
 from artificer.checks.base import Episode
 from artificer.checks.constraints.prompt import sentence
 from artificer.checks.constraints.stated import NAME, Rules, stated
-from artificer.checks.constraints.text import write
 from artificer.checks.constraints.walk import Walked, by_category, shown_answers, walked
+from artificer.checks.constraints.written import write
 from artificer.core.verdicts import CheckResult, ErrorKind
 
 EVIDENCE = 20

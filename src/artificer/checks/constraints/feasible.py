@@ -18,7 +18,7 @@ from artificer.checks.constraints.possible import callable_tools, levels, needed
 from artificer.checks.constraints.rules import DIMENSION, Available, Calls, CallsOf, Order, Parallel, Parameters, Rounds, Rule, Together, Values
 from artificer.checks.constraints.stated import Rules, stated
 from artificer.checks.constraints.steps import State, Tools, Violation, by_name, called, ended, spoke
-from artificer.checks.constraints.text import write
+from artificer.checks.constraints.written import write
 from artificer.core.messages import ToolCall
 from artificer.core.tasks import Task
 from artificer.core.tools import ToolSpec

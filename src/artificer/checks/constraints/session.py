@@ -18,7 +18,7 @@ import msgspec
 from artificer.checks.constraints.prompt import render
 from artificer.checks.constraints.stated import Rules
 from artificer.checks.constraints.steps import State, Tools, Violation, by_name, called, ended, spoke
-from artificer.checks.constraints.text import write
+from artificer.checks.constraints.written import write
 from artificer.core.messages import Message, ToolCall, ToolResult
 from artificer.core.tasks import Effect
 from artificer.core.tools import ToolSpec
