@@ -8,6 +8,7 @@ from artificer.checks.answered import Answered
 from artificer.checks.base import Check, Episode
 from artificer.checks.checklists.check import Ticked
 from artificer.checks.confirmed import Confirmed
+from artificer.checks.constraints.check import Constrained
 from artificer.checks.effects import NothingElse, Reached
 from artificer.checks.finished import Finished
 from artificer.checks.grammar import Grammar
@@ -34,6 +35,7 @@ def _stated() -> tuple[Check, ...]:
     return (
         Answered(),
         Attributes(),
+        Constrained(),
         Kept(),
         Milestones(),
         SqlHolds(),

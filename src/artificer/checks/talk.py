@@ -14,6 +14,7 @@ from functools import cached_property
 
 from artificer.checks.base import Episode
 from artificer.checks.confirmed import asks
+from artificer.checks.constraints.session import AUTHOR
 from artificer.checks.episodes import Made, made
 from artificer.checks.grounded import Known
 from artificer.checks.matching import Match, match
@@ -37,7 +38,8 @@ class Talk:
     def __init__(self, episode: Episode) -> None:
         self.episode = episode
         self.facts = episode.task.goal.facts
-        self.user = [(at, node.message.text) for at, node in enumerate(episode.nodes) if node.message.role == "user" and not node.message.calls]
+        said = [(at, node.message) for at, node in enumerate(episode.nodes) if node.message.role == "user" and not node.message.calls]
+        self.user = [(at, message.text) for at, message in said if message.author != AUTHOR]  # who gives an answer back is no user
         self.agent = [(at, node.message.text) for at, node in enumerate(episode.nodes) if node.message.role == "assistant" and node.message.text]
 
     @cached_property

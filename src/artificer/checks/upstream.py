@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from artificer.checks.base import Episode
+from artificer.checks.constraints.session import AUTHOR
 from artificer.core.messages import ToolCall
 from artificer.core.trace import Node
 from artificer.core.verdicts import CheckResult
@@ -33,7 +34,7 @@ def heard(nodes: Sequence[Node]) -> tuple[list[Played], list[str]]:
     own: set[str] = set()
     for node in nodes:
         message = node.message
-        turn += message.role == "user" and not message.calls
+        turn += message.role == "user" and not message.calls and message.author != AUTHOR
         waiting |= {call.id: call for call in message.calls}
         if message.calls:
             own = {call.id for call in message.calls} if message.role == "user" else set[str]()

@@ -23,6 +23,9 @@ def command(
     trials: int = 1,
     keep_failed: Annotated[bool, Parameter(negative=())] = False,
     search: str = "linear",
+    rules: str = "",
+    constrain: int = 0,
+    rules_seed: int = 0,
     engine: str = "local",
     concurrency: int = 64,
     budget_requests: int | None = None,
@@ -63,6 +66,13 @@ def command(
         Keep traces that fail a check, with their verdicts, instead of rejecting them.
     search
         How each play is explored, e.g. dfsdt:beam=2,queries=60 or best_of:n=8; see docs/search.md.
+    rules
+        Rules that the agent must keep at every step, e.g. "calls ..8; order search_product > place_order; length ..60 words".
+        See docs/checks-constraints.md.
+    constrain
+        So many rules more for each task, drawn from what its own solution keeps.
+    rules_seed
+        Of that draw.
     engine
         Where rows are worked on: local, processes:N or ray:N.
     concurrency
@@ -99,6 +109,9 @@ def command(
         trials=trials,
         keep_failed=keep_failed,
         search=search,
+        rules=rules,
+        constrain=constrain,
+        rules_seed=rules_seed,
         engine=engine,
         concurrency=concurrency,
         progress=None if quiet else Progress(),

@@ -11,6 +11,7 @@ from artificer.core.tasks import Task
 from artificer.core.trace import Trace
 from artificer.models.base import Model
 from artificer.rollout.agents import check, spec_of
+from artificer.rollout.constraining import Constrain
 from artificer.rollout.metered import Budget
 from artificer.rollout.play import GuideMaker, Judge, Play, own_guide
 from artificer.rollout.search import search_of
@@ -29,6 +30,8 @@ class Rollout(Struct, frozen=True):
         trials: plays of each task.
         keep_failed: keep traces that fail a check, with their verdicts, instead of rejecting them.
         search: how each play is explored; see `rollout.search`.
+        rules: that every task must keep, as text; see `checks.constraints.text`.
+        constrain: how many rules each task gets besides, drawn by `rules_seed`.
     """
 
     world: str
@@ -39,9 +42,21 @@ class Rollout(Struct, frozen=True):
     trials: int = 1
     keep_failed: bool = False
     search: str = "linear"
+    rules: str = ""
+    constrain: int = 0
+    rules_seed: int = 0
 
     def __post_init__(self) -> None:
         check(self.agent)  # before a run folder is made
+        self.constraining()
+
+    def constraining(self) -> Constrain | None:
+        """What gives the tasks rules; None when nothing does.
+
+        Raises:
+            ArtificerError: the rules cannot be read.
+        """
+        return Constrain(self.world, self.options, self.rules, self.constrain, self.rules_seed) if self.rules or self.constrain else None
 
 
 class Copied(Struct, frozen=True):
@@ -61,7 +76,7 @@ class Copied(Struct, frozen=True):
 def rollout_stages(k: Rollout, guide: GuideMaker = own_guide, budget: Budget = Budget()) -> list[Stage]:  # noqa: B008
     """The stages over a source of tasks. `budget` is of each worker, and of this attempt: no knob of the run."""
     return [
-        each("tasks", Copied(), keep="tasks", of=Task),
+        each("tasks", k.constraining() or Copied(), keep="tasks", of=Task),
         each(
             "play",
             Play(k.world, k.options, k.agent, k.user, guide, k.errors, k.trials, search=k.search, budget=budget),

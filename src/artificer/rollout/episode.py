@@ -6,12 +6,17 @@ from collections.abc import Callable
 from random import Random
 from typing import Protocol
 
+import msgspec
+
 from artificer.agents.base import Agent, User
+from artificer.checks.constraints.rules import Rounds
+from artificer.checks.constraints.session import kept
+from artificer.checks.constraints.stated import Rules, stated
 from artificer.core.canon import rng, stable_id
 from artificer.core.tasks import Task
 from artificer.core.trace import Trace
 from artificer.core.verdicts import StopReason
-from artificer.rollout.line import CannotFork, Limits, Line
+from artificer.rollout.line import CannotFork, Limits, Line, offered
 from artificer.rollout.tree import SEARCH, Tree
 from artificer.worlds.base import World, begun
 
@@ -74,6 +79,7 @@ async def play(
 
     Raises:
         CannotFork: the search forks, and the world never can.
+        ArtificerError: the task's constraints cannot be read.
 
     Args:
         task: what is to be played; only the user maker reads its goal.
@@ -82,10 +88,11 @@ async def play(
         limits: when to give up.
         search: how lines are played and forked.
     """
-    session = await begun(world, task.start)
+    rules = stated(task)
+    session = kept(await begun(world, task.start), rules, offered(world.tools, task))
     tree = Tree()
     try:
-        await _explored(search, Line(tree, task, world, session, agent(task, world, trial), user(task, trial), limits))
+        await _explored(search, Line(tree, task, world, session, agent(task, world, trial), user(task, trial), _within(limits, rules)))
         return Trace(
             id=stable_id("trace", task.id, trial),
             task_id=task.id,
@@ -103,6 +110,12 @@ async def play(
         for line in list(tree.open):
             await line.drop()
         await session.close()
+
+
+def _within(limits: Limits, rules: Rules | None) -> Limits:
+    """The limits, with no more messages than a task's rules allow."""
+    most = [rule.most for rule in (rules.rules if rules is not None else ()) if isinstance(rule, Rounds) and rule.most is not None]
+    return msgspec.structs.replace(limits, turns=min(limits.turns, *most)) if most else limits
 
 
 async def _explored(search: Search, line: Line) -> None:

@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from artificer.agents.base import Agent, User, View
+from artificer.checks.constraints.session import AUTHOR, Keeping
 from artificer.core.errors import SourceError
 from artificer.core.messages import Message
 from artificer.core.tasks import Effect, Task
@@ -98,6 +99,8 @@ class Line:
         """What the user sees."""
         self.turn = -1
         """How many times the user spoke, less one."""
+        self.closing = False
+        """Whether the user is done, and only an answer that keeps the rules is waited for."""
         self.turns = self.calls = self.errors_in_row = 0
         self.tree.open.add(self)
         self._start = session.calls
@@ -113,10 +116,10 @@ class Line:
 
     async def hear(self) -> StopReason | None:
         """The user speaks, perhaps after calls of tools of its own. A reason when nothing follows."""
-        while True:
+        while not self.closing:
             answer = await self.user.speak(View(self.spoken, self.world.user_tools))
             if answer is None:
-                return StopReason.user_done
+                break
             reply = self._counted(answer)
             if reply.error in GONE:
                 return StopReason.user_error
@@ -128,6 +131,18 @@ class Line:
             await self._make(reply.message, "user")
             if (over := self.exceeded()) is not None:
                 return over
+        return self._closed()
+
+    def _closed(self) -> StopReason | None:
+        """The user is done. Where an answer must keep rules and does not, the agent hears why, and goes on; the user is
+        not asked again.
+        """
+        wrong = self.session.feedback() if isinstance(self.session, Keeping) else None
+        if wrong is None:
+            return StopReason.user_done
+        self.closing = True
+        self._add(Reply(Message("user", wrong, author=AUTHOR)), agent=True, user=False)
+        return None
 
     async def act(self) -> Message | None:
         """The agent speaks or calls. None when it could not: its model did not answer."""
@@ -161,6 +176,8 @@ class Line:
     def offer(self, tools: Sequence[OwnTool]) -> None:
         """Adds tools of the line's own to those that the agent sees. Forks have them too."""
         self.own = self.own | {tool.spec.name: tool for tool in tools}
+        if isinstance(self.session, Keeping):
+            self.session.offer([tool.spec for tool in tools])
         self.tree.lineage["own_tools"] = [msgspec.to_builtins(tool.spec) for tool in self.own.values()]
 
     async def run(self, message: Message) -> None:

@@ -13,6 +13,8 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from artificer.checks.base import Episode, Past, Unseen
+from artificer.checks.constraints.session import AUTHOR, kept
+from artificer.checks.constraints.stated import stated
 from artificer.core.canon import canonical
 from artificer.core.errors import SourceError
 from artificer.core.messages import Message, ToolCall
@@ -41,9 +43,18 @@ class Offers(Protocol):
 
 
 def conversation(nodes: Sequence[Node]) -> Sequence[Node]:
-    """The nodes as checks see them: what a wrapper put before the conversation nobody said, so it is blanked out."""
+    """The nodes as checks see them: what a wrapper put before the conversation nobody said, so it is blanked out; so are
+    the words that give an answer back, which are no user's.
+    """
     since = before(nodes)
-    return [*(Node(node.parent, Message("system", "...")) for node in nodes[:since]), *nodes[since:]] if since else nodes
+    if not since and not any(node.message.author == AUTHOR for node in nodes):
+        return nodes
+    return [*(Node(node.parent, Message("system", "...")) for node in nodes[:since]), *(_blanked(node) for node in nodes[since:])]
+
+
+def _blanked(node: Node) -> Node:
+    message = node.message
+    return Node(node.parent, Message("user", "...", author=AUTHOR)) if message.role == "user" and message.author == AUTHOR else node
 
 
 def before(nodes: Sequence[Node]) -> int:
@@ -99,7 +110,7 @@ class Repeated:
 
     async def _looked(self, look: Callable[[Session], T], nodes: Sequence[Node]) -> T | Unseen:
         try:
-            session = await opened(self._task, self._world)
+            session = await opened(self._task, self._world, self._own)
         except SourceError as error:
             return Unseen(str(error))
         try:
@@ -128,13 +139,16 @@ class Standing(Repeated):
         return look(inner)
 
 
-async def opened(task: Task, world: World) -> Session:
-    """A session in which an episode of a task begins, to do again what was done in another.
+async def opened(task: Task, world: World, own: Sequence[ToolSpec] = ()) -> Session:
+    """A session in which an episode of a task begins, under the rules that the task states, to do again what was done in another.
+
+    Args:
+        own: tools that the lines answered themselves.
 
     Raises:
         SourceError: it cannot begin.
     """
-    return await begun(world, task.start)
+    return kept(await begun(world, task.start), stated(task), [*offered(world.tools, task), *own])
 
 
 async def repeated(session: Session, nodes: Sequence[Node], own: Sequence[ToolSpec]) -> list[str]:

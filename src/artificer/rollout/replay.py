@@ -81,7 +81,7 @@ async def replay(task: Task, world: World, trace: Trace, checks: Sequence[Check]
 
 async def _branch(task: Task, world: World, trace: Trace, leaf: int, nodes: Sequence[Node], own: Sequence[ToolSpec]) -> list[str]:
     """Runs one branch's calls in a fresh session; what came out differently."""
-    session = await opened(task, world)
+    session = await opened(task, world, own)
     try:
         start = session.calls
         out = await repeated(session, nodes, own)
