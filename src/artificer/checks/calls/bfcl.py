@@ -214,7 +214,7 @@ def _augmented(fits: Sequence[Sequence[int]], taken: dict[int, int], start: int)
                 if owner == start:
                     return True
                 assert previous is not None
-                index = previous  # noqa: PLW2901
+                index = previous
     return False
 
 

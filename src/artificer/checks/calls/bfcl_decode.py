@@ -172,10 +172,10 @@ def _sum(node: ast.expr, depth: int) -> Json:
 def _result(op: ast.operator, left: Any, right: Any) -> Json:
     numbers = isinstance(left, int | float) and isinstance(right, int | float)
     repeated = isinstance(op, ast.Mult) and isinstance(left, str) and isinstance(right, int) and len(left) * right <= _BIGGEST
-    joined = repeated or isinstance(op, ast.Add) and type(left) is type(right) and isinstance(left, str | list)
+    joined = repeated or (isinstance(op, ast.Add) and type(left) is type(right) and isinstance(left, str | list))
     if not numbers and not joined:
         raise Undecodable("a sum of what are no numbers")
-    if numbers and isinstance(op, ast.Pow) and abs(right) * max(1.0, _digits(left)) > _BIGGEST:
+    if numbers and isinstance(op, ast.Pow) and abs(right) * max(1.0, _digits(cast("float", left))) > _BIGGEST:
         raise Undecodable("a power too big")
     try:
         found = _OPERATIONS[type(op)](left, right)

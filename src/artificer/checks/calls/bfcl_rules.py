@@ -191,7 +191,7 @@ def parameter(schema: Mapping[str, Any], possible: Sequence[Json], language: Lan
         texts=frozenset(plain(one) for one in alternatives if isinstance(one, str)),
         lists=[_smoothed(one) for one in alternatives] if sort == "list" else [],
         objects=tuple(_keys(one) for one in alternatives if one != "") if sort == "object" else (),
-        rows=tuple(tuple(map(_keys, one)) if isinstance(one, list | str) else () for one in alternatives) if sort == "rows" else (),
+        rows=tuple(tuple(map(_keys, cast("Sequence[Any]", one))) if isinstance(one, list | str) else () for one in alternatives) if sort == "rows" else (),
         item_name=item_name,
     )
 
@@ -341,8 +341,8 @@ def _text_strict(one: Parameter, name: str, value: str) -> Wrong | None:
 
 
 def _list_strict(one: Parameter, name: str, value: list[Json]) -> Wrong | None:
-    alternatives = (other if other != "" else [] for other in one.possible)
-    return None if any(isinstance(other, list) and same(value, cast("Json", other)) for other in alternatives) else ("value_error:list/tuple", name)
+    held = any(same(value, other) if isinstance(other, list) else other == "" and not value for other in one.possible)
+    return None if held else ("value_error:list/tuple", name)
 
 
 def _other_strict(one: Parameter, name: str, value: Json) -> Wrong | None:
