@@ -149,6 +149,69 @@ def ast(site, fixture):
     return {"categories": figures, "differences": differ, "described": dict(described), "verdicts": dict(sorted(kinds.items()))}
 
 
+TURNS = [f"multi_turn_{name}" for name in ("base", "miss_func", "miss_param", "long_context")]
+
+
+def turns(site):
+    from artificer.core.messages import ToolCall
+    from artificer.worlds.base import Played, World
+
+    figures, differ = {}, []
+    for category in TURNS:
+        world = World.of(f"bfcl:{category}")
+        tasks = list(world.source.tasks())
+        asked, given = {}, {}
+        for task in tasks:
+            made = making.turns(task, SEED)
+            given[task.id] = made
+            asked[task.id] = {how: [[making.text_of_call(call) for call in turn] for turn in said] for how, said in made.items()}
+        told = upstream("run_bfcl.py", {"category": category, "answers": asked, "bare": True}, site)
+        agree, count, kinds, work = 0, 0, Counter(), []
+        for task in tasks:
+            for how, said in given[task.id].items():
+                theirs = told[task.id][how]["why"]
+                played = [Played(at, ToolCall(str(index), name, values)) for at, turn in enumerate(said) for index, (name, values) in enumerate(turn)]
+                work.append((task, played, how))
+                found = world.judge(task, played, [])
+                ours = None if found.passed else found.evidence[1]
+                count, agree = count + 1, agree + (ours == theirs)
+                kinds[theirs or "right"] += 1
+                if ours != theirs:
+                    differ.append(f"{task.id} {how}: upstream says {theirs}, we {ours} ({found.evidence})")
+        mine = {}
+        for task, played, how in work:
+            best = float("inf")
+            for _ in range(3):
+                began = time.process_time()
+                world.judge(task, played, [])
+                best = min(best, time.process_time() - began)
+            mine.setdefault(how, []).append(best * 1e6)
+        fresh = World.of(f"bfcl:{category}")
+        began = time.process_time()
+        for task in tasks:
+            fresh.source.kept(task)
+        prepared = (time.process_time() - began) / len(tasks) * 1e6
+        theirs = {how: [told[task.id][how]["us"] for task in tasks if how in told[task.id]] for how in mine}
+        all_mine, all_theirs = (sum(map(sum, part.values())) / count for part in (mine, theirs))
+        figures[category] = {
+            "entries": len(tasks),
+            "answers": count,
+            "agree": agree,
+            "verdicts": dict(sorted(kinds.items())),
+            "us_a_check": round(all_mine, 1),
+            "upstream_us_a_check": round(all_theirs, 1),
+            "times_faster": round(all_theirs / all_mine, 1),
+            "us_to_prepare_a_task": round(prepared, 1),
+            "us_by_answer": {
+                how: [round(sum(mine[how]) / len(mine[how]), 1), round(sum(theirs[how]) / len(theirs[how]), 1)] for how in sorted(mine)
+            },
+        }
+        print(f"{category}: {agree} of {count} verdicts agree; {figures[category]}", flush=True)
+    for line in differ[:20]:
+        print(f"  {line[:400]}")
+    return {"categories": figures, "differences": differ}
+
+
 def write_fixture(path, recorded):
     """A few cases of each category, and of each error: functions without their descriptions, answers, verdicts."""
     kept, seen, taken = [], Counter(), Counter()
@@ -198,6 +261,8 @@ def main():
         result = {"bfcl_eval": VERSION, "python": platform.python_version(), "seed": SEED}
         if arguments.only != "turns":
             result["ast"] = ast(site, arguments.fixture)
+        if arguments.only != "ast":
+            result["turns"] = turns(site)
     if arguments.json:
         arguments.json.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
     if any(part["differences"] for part in result.values() if isinstance(part, dict)):

@@ -27,7 +27,7 @@ def java(value, kind, items=None):
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (int, float)):
-        return f"{value}{ {'float': 'f', 'long': 'L'}.get(kind, '')}"
+        return f"{value}{ {'float': 'f', 'long': 'L'}.get(kind, '') }"
     if isinstance(value, list):
         inner = items or "any"
         parts = [f'"{part}"' if isinstance(part, str) and (kind == "ArrayList" and inner == "String") else java(part, inner) for part in value]
@@ -84,7 +84,11 @@ def right(functions, gold, language, rng=None, optional=True):
 
 def text_of(calls):
     """Python calls, as a model writes them."""
-    return "[" + ", ".join(f"{name}({', '.join(f'{key}={value!r}' for key, value in given.items())})" for call in calls for name, given in call.items()) + "]"
+    return (
+        "["
+        + ", ".join(f"{name}({', '.join(f'{key}={value!r}' for key, value in given.items())})" for call in calls for name, given in call.items())
+        + "]"
+    )
 
 
 OTHER = [None, True, 3, -1.5, "", "x", [], ["x"], [1], [[1]], {}, {"a": 1}, [{"a": 1}], "5", 0, 1e9, "None", ["", 2], [True, None]]
@@ -109,7 +113,9 @@ def changed(value, rng):
 def alike(value, rng):
     """A value that upstream may take for the same."""
     if isinstance(value, str):
-        return rng.choice([value.upper(), value.replace(" ", "_"), f" {value}. ", value.replace(",", ""), value.replace("-", " "), value.replace("'", '"')])
+        return rng.choice(
+            [value.upper(), value.replace(" ", "_"), f" {value}. ", value.replace(",", ""), value.replace("-", " "), value.replace("'", '"')]
+        )
     if isinstance(value, bool):
         return int(value)
     if isinstance(value, int):
@@ -164,7 +170,27 @@ def mutated(calls, how, rng):
     return calls
 
 
-HOWS = ("drop", "extra", "rename", "typed", "typed", "changed", "changed", "changed", "alike", "alike", "other", "other", "twice", "less", "none", "order", "copied", "name", "name")
+HOWS = (
+    "drop",
+    "extra",
+    "rename",
+    "typed",
+    "typed",
+    "changed",
+    "changed",
+    "changed",
+    "alike",
+    "alike",
+    "other",
+    "other",
+    "twice",
+    "less",
+    "none",
+    "order",
+    "copied",
+    "name",
+    "name",
+)
 TEXTS = (
     "I am sorry, none of these can help.", "", "[]", "[{}]", "{}", "[f]", "f", "[f(x)]", "f(x=1", "[1]", "[f(x=+5)]", "[f(x=1, x=2)]", "```\n{}\n```",
     "[lambda: 0]", "[f(x=g(y=1))]", "[f()()]", "[f(x=not True)]", "[f(**{{'x': 1}})]", "{}; {}", "[f(x=2*3)]", "{}()", "'{}'", "None", "...", "[...]",
@@ -193,4 +219,51 @@ def answers(case_id, functions, gold, language, seed):
             found.append(("text", {"text": text.replace("{}", plain)}))
         cut = rng.randrange(len(plain))
         found.append(("cut_text", {"text": plain[:cut] + rng.choice(["", "(", "]", "'", ", ", "="]) + plain[cut + rng.choice([0, 1]) :]}))
+    return found
+
+
+def text_of_call(call):
+    """A call as upstream runs it."""
+    name, given = call
+    return f"{name}({', '.join(f'{key}={value!r}' for key, value in given.items())})"
+
+
+def turns(task, seed):
+    """A multi-turn entry's gold calls as (name, arguments), and variants of them."""
+    rng = random.Random(f"{seed} {task.id}")
+    gold = [[(call.name, call.arguments) for call in want.gold] for want in task.goal.wants]
+    busy = [at for at, calls in enumerate(gold) if calls]
+    first, last = busy[0], busy[-1]
+
+    def at_turn(at, calls):
+        return [calls if index == at else kept for index, kept in enumerate(gold)]
+
+    at = rng.choice(busy)
+    index = rng.randrange(len(gold[at]))
+    name, given = gold[at][index]
+    others = [call for calls in gold for call in calls]
+    found = {
+        "gold": gold,
+        "without_last": at_turn(last, gold[last][:-1]),
+        "first_twice": at_turn(first, [gold[first][0], *gold[first]]),
+        "dropped": at_turn(at, gold[at][:index] + gold[at][index + 1 :]),
+        "again": at_turn(at, [*gold[at], gold[at][index]]),
+        "reversed": [calls[::-1] for calls in gold],
+        "unknown": at_turn(at, [*gold[at], ("no_such_tool", {}), ("run", {}), ("_load_scenario", {"scenario": {}})]),
+        "looked": at_turn(at, [("pwd", {}), ("get_current_time", {}), *gold[at], ("displayCarStatus", {"option": "fuel"})]),
+        "extra_argument": at_turn(at, [*gold[at][:index], (name, {**given, "nothing": 1}), *gold[at][index + 1 :]]),
+        "empty_turn": at_turn(at, []),
+        "silent": [[] for _ in gold],
+        "another": at_turn(at, [*gold[at][:index], rng.choice(others), *gold[at][index:]]),
+        "all_first": [others if index == first else calls for index, calls in enumerate(gold)],
+        "late": [[] if index == first else gold[first] + calls if index == first + 1 else calls for index, calls in enumerate(gold)],
+    }
+    if given:
+        key = rng.choice(sorted(given))
+        for how in ("changed", "changed_again"):
+            value = changed(given[key], rng)
+            found[how] = at_turn(at, [*gold[at][:index], (name, {**given, key: value}), *gold[at][index + 1 :]])
+        found["typed"] = at_turn(at, [*gold[at][:index], (name, {**given, key: typed(given[key], rng)}), *gold[at][index + 1 :]])
+        found["mistaken_then_right"] = at_turn(at, [*gold[at][:index], (name, {**given, key: changed(given[key], rng)}), *gold[at][index:]])
+        found["undropped_argument"] = at_turn(at, [*gold[at][:index], (name, {k: v for k, v in given.items() if k != key}), *gold[at][index + 1 :]])
     return found
