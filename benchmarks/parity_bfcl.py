@@ -202,9 +202,7 @@ def turns(site):
             "upstream_us_a_check": round(all_theirs, 1),
             "times_faster": round(all_theirs / all_mine, 1),
             "us_to_prepare_a_task": round(prepared, 1),
-            "us_by_answer": {
-                how: [round(sum(mine[how]) / len(mine[how]), 1), round(sum(theirs[how]) / len(theirs[how]), 1)] for how in sorted(mine)
-            },
+            "us_by_answer": {how: [round(sum(mine[how]) / len(mine[how]), 1), round(sum(theirs[how]) / len(theirs[how]), 1)] for how in sorted(mine)},
         }
         print(f"{category}: {agree} of {count} verdicts agree; {figures[category]}", flush=True)
     for line in differ[:20]:

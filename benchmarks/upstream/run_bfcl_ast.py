@@ -36,11 +36,11 @@ for missing, names in {
         setattr(stand_in, name, None)
     sys.modules[missing] = stand_in
 
-import bfcl_eval
-from bfcl_eval.constants.enums import Language, ReturnFormat
-from bfcl_eval.eval_checker.ast_eval.ast_checker import ast_checker
-from bfcl_eval.model_handler.utils import default_decode_ast_prompting
-from bfcl_eval.utils import is_empty_output, is_function_calling_format_output
+import bfcl_eval  # noqa: E402
+from bfcl_eval.constants.enums import Language, ReturnFormat  # noqa: E402
+from bfcl_eval.eval_checker.ast_eval.ast_checker import ast_checker  # noqa: E402
+from bfcl_eval.model_handler.utils import default_decode_ast_prompting  # noqa: E402
+from bfcl_eval.utils import is_empty_output, is_function_calling_format_output  # noqa: E402
 
 DATA = Path(bfcl_eval.__file__).parent / "data"
 

@@ -328,16 +328,16 @@ def of_expected(expected: Sequence[Expected], tools: Sequence[ToolSpec], *, mode
     Raises:
         SourceError: a type of a tool's schema is unknown.
     """
-    known = {tool.name: tool for tool in tools}
-    functions: list[dict[str, Any]] = []
+    schemas: dict[str, dict[str, Any]] = {}
+    for call in expected:
+        properties: dict[str, Any] = schemas.setdefault(call.name, {"properties": {}})["properties"]
+        properties.update((name, {}) for name in call.arguments)
+    schemas |= {tool.name: tool.parameters for tool in tools}
     answers: list[dict[str, dict[str, list[Json]]]] = []
     for call in expected:
-        tool = known.get(call.name)
-        open_schema: dict[str, Any] = {"properties": {name: {} for name in call.arguments}}
-        functions.append({"name": call.name, "parameters": tool.parameters if tool is not None else open_schema})
         given = {name: [*values, *([""] if name in call.optional else [])] for name, values in call.arguments.items()}
         answers.append({call.name: given})
-    functions += [{"name": tool.name, "parameters": tool.parameters} for tool in tools]
+    functions = [{"name": name, "parameters": schema} for name, schema in schemas.items()]
     category = "irrelevance" if not expected else "parallel" if len(expected) > 1 else "multiple"
     return case(functions, answers, category, mode=mode)
 

@@ -191,7 +191,7 @@ def parameter(schema: Mapping[str, Any], possible: Sequence[Json], language: Lan
         texts=frozenset(plain(one) for one in alternatives if isinstance(one, str)),
         lists=[_smoothed(one) for one in alternatives] if sort == "list" else [],
         objects=tuple(_keys(one) for one in alternatives if one != "") if sort == "object" else (),
-        rows=tuple(tuple(map(_keys, cast("Sequence[Any]", one))) if isinstance(one, list | str) else () for one in alternatives) if sort == "rows" else (),
+        rows=tuple(map(_rows_of, alternatives)) if sort == "rows" else (),
         item_name=item_name,
     )
 
@@ -208,6 +208,10 @@ def _first(values: Any) -> type | None:
 
 def _keys(allowed: Any) -> Keys | None:
     return Keys.of(cast("Mapping[Any, Any]", allowed)) if isinstance(allowed, Mapping) else None
+
+
+def _rows_of(one: Any) -> tuple[Keys | None, ...]:
+    return tuple(map(_keys, cast("Sequence[Any]", one))) if isinstance(one, list | str) else ()
 
 
 def wrong_value(one: Parameter, name: str, value: Any, language: Language, mode: Mode) -> Wrong | None:

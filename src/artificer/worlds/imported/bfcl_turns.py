@@ -22,6 +22,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, nullcontext
 from decimal import localcontext
+from functools import lru_cache
 from typing import Any, cast
 
 from msgspec import Struct
@@ -72,7 +73,7 @@ class _Pickler(pickle.Pickler):
         self._classes = classes
 
     def persistent_id(self, obj: Any) -> int | None:
-        if not isinstance(obj, type) or obj.__module__ in sys.modules:
+        if not isinstance(obj, type):
             return None
         if obj not in self._classes:
             self._classes.append(obj)
@@ -211,10 +212,9 @@ def check(kept: Kept, turns: Sequence[Sequence[ToolCall]]) -> Failure | None:
 
 def differing(left: Any, right: Any) -> tuple[str, ...]:
     """The public attributes that differ, by the objects' own equality."""
-    mine: dict[str, Any] = vars(left)
-    theirs: dict[str, Any] = vars(right)
+    mine, theirs = cast("dict[str, Any]", vars(left)), cast("dict[str, Any]", vars(right))
     missing = object()
-    return tuple(name for name, value in theirs.items() if not name.startswith("_") and bool(mine.get(name, missing) != value))
+    return tuple(name for name in theirs if not name.startswith("_") and bool(mine.get(name, missing) != theirs[name]))
 
 
 def written(call: ToolCall) -> str:
@@ -236,10 +236,15 @@ def _owners(instances: dict[str, Any]) -> dict[str, str]:
     """The class of each public method; the last that has it, as upstream."""
     owners: dict[str, str] = {}
     for name, instance in instances.items():
-        for method, _ in inspect.getmembers(instance, inspect.ismethod):
-            if not method.startswith("_") and method not in _FORBIDDEN:
-                owners[method] = name
+        owners |= dict.fromkeys(_methods(instance.__class__), name)
     return owners
+
+
+@lru_cache(maxsize=256)
+def _methods(of: type) -> tuple[str, ...]:
+    """The public methods of a class that upstream lets a model call."""
+    found = (name for name, _ in inspect.getmembers(of, inspect.isfunction))
+    return tuple(name for name in found if not name.startswith("_") and name not in _FORBIDDEN)
 
 
 def _outcome(instance: Any, name: str, arguments: dict[str, Json]) -> str:
