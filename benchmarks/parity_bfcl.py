@@ -10,6 +10,7 @@ tests. Exits 1 when anything differs that docs/fidelity-bfcl.md does not describ
 """
 
 import argparse
+import asyncio
 import gc
 import json
 import os
@@ -19,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -75,6 +77,7 @@ def asked_of(category, found):
     for name, functions, gold in found:
         if gold:
             made.append(making.answers(name, functions, gold, language_of(category), SEED))
+            made[-1] += [("shape", {"calls": wrong}) for wrong in (made[-1][0][1]["calls"][0], ["f"], [{"f": 1}], [{}], [{"f": {}, "g": {}}])]
         else:
             calls = [{function["name"]: {}} for function in functions[:2]]
             texts = [*making.TEXTS, "[{}]", "[{}, {}]"]
@@ -109,18 +112,20 @@ def ast(site, fixture):
     told = upstream("run_bfcl_ast.py", {"answers": question, "timed": timed}, site)
     differ, described, kinds, figures, recorded = [], Counter(), Counter(), {}, []
     for category, found in sets.items():
-        agree = count = gold_passes = 0
+        agree = count = 0
+        refused = {}
         work = []
         for (name, functions, gold), given, verdicts in zip(found, asked[category], told["verdicts"][category], strict=True):
             plain = case(functions, gold, category)
             dotless = case(functions, gold, category, underscores=True)
             work.append((plain, given[0][1].get("calls")))
             kept = []
+            if gold and verdicts[0] is not None:  # the reference itself is refused: what does `strict` say of it?
+                refused[name] = [verdicts[0], mine(case(functions, gold, category, mode="strict"), given[0][1])]
             for (how, answer), theirs in zip(given, verdicts, strict=True):
                 ours = mine(dotless if answer.get("underscores") else plain, answer)
                 count += 1
                 kinds[theirs or "right"] += 1
-                gold_passes += how == "gold" and theirs is None
                 reason = known(theirs, ours)
                 if ours == theirs:
                     agree += 1
@@ -131,6 +136,8 @@ def ast(site, fixture):
                     differ.append(f"{name} {how}: upstream says {theirs}, we {ours}: {json.dumps(answer)[:200]}")
             recorded.append((category, name, functions, gold, kept))
         figures[category] = {"cases": len(found), "answers": count, "agree": agree}
+        if gold:
+            figures[category]["reference_refused_then_strict"] = refused
         if category in timed:
             best = float("inf")
             gc.disable()
@@ -156,7 +163,7 @@ def turns(site):
     from artificer.core.messages import ToolCall
     from artificer.worlds.base import Played, World
 
-    figures, differ = {}, []
+    figures, differ, everything = {}, [], []
     for category in TURNS:
         world = World.of(f"bfcl:{category}")
         tasks = list(world.source.tasks())
@@ -178,21 +185,21 @@ def turns(site):
                 kinds[theirs or "right"] += 1
                 if ours != theirs:
                     differ.append(f"{task.id} {how}: upstream says {theirs}, we {ours} ({found.evidence})")
-        mine = {}
-        for task, played, how in work:
-            best = float("inf")
-            for _ in range(3):
-                began = time.process_time()
-                world.judge(task, played, [])
-                best = min(best, time.process_time() - began)
-            mine.setdefault(how, []).append(best * 1e6)
         fresh = World.of(f"bfcl:{category}")
-        began = time.process_time()
+        mine, prepared = {}, 0.0
         for task in tasks:
+            began = time.process_time()
             fresh.source.kept(task)
-        prepared = (time.process_time() - began) / len(tasks) * 1e6
+            prepared += time.process_time() - began
+        for task, played, how in work:
+            began = time.process_time()
+            fresh.judge(task, played, [])
+            mine.setdefault(how, []).append((time.process_time() - began) * 1e6)
         theirs = {how: [told[task.id][how]["us"] for task in tasks if how in told[task.id]] for how in mine}
         all_mine, all_theirs = (sum(map(sum, part.values())) / count for part in (mine, theirs))
+        prepared *= 1e6 / len(tasks)
+        once = all_mine + prepared
+        everything += [(world, task, played) for task, played, _ in work[:: max(1, len(work) // 280)]]
         figures[category] = {
             "entries": len(tasks),
             "answers": count,
@@ -202,12 +209,62 @@ def turns(site):
             "upstream_us_a_check": round(all_theirs, 1),
             "times_faster": round(all_theirs / all_mine, 1),
             "us_to_prepare_a_task": round(prepared, 1),
+            "times_faster_when_a_task_is_checked_once": round(all_theirs / once, 1),
             "us_by_answer": {how: [round(sum(mine[how]) / len(mine[how]), 1), round(sum(theirs[how]) / len(theirs[how]), 1)] for how in sorted(mine)},
         }
         print(f"{category}: {agree} of {count} verdicts agree; {figures[category]}", flush=True)
     for line in differ[:20]:
         print(f"  {line[:400]}")
-    return {"categories": figures, "differences": differ}
+    return {"categories": figures, "concurrent": at_once(everything, differ), "differences": differ}
+
+
+def at_once(work, differ):
+    """The checks of all categories run one after another, in threads, and from an event loop, each on unprepared worlds."""
+    from artificer.worlds.base import World
+
+    def judged(worlds, one):
+        world, task, played = one
+        return worlds[world.name].judge(task, played, [])
+
+    def fresh():
+        return {f"bfcl:{category}": World.of(f"bfcl:{category}") for category in TURNS}
+
+    async def gathered(worlds):
+        return await asyncio.gather(*(asyncio.to_thread(judged, worlds, one) for one in work))
+
+    worlds = fresh()
+    one_by_one = [judged(worlds, one) for one in work]
+    worlds = fresh()
+    with ThreadPoolExecutor(32) as pool:
+        threads = list(pool.map(lambda one: judged(worlds, one), work))
+    tasks = asyncio.run(gathered(fresh()))
+    found = {"checks": len(work), "threads_agree": threads == one_by_one, "asyncio_agrees": tasks == one_by_one}
+    if not all(found.values()):
+        differ.append(f"run at once, other verdicts: {found}")
+    print(found)
+    return found
+
+
+def imports(site):
+    """CPU seconds and peak memory of a process that imports a checker and nothing else; bare Python's besides."""
+    measure = "; import resource as r; u = r.getrusage(r.RUSAGE_SELF); print(u.ru_utime + u.ru_stime, u.ru_maxrss // 1024)"
+    code = {
+        "python": "pass",
+        "ours": "import artificer.checks.calls.bfcl",
+        "ours_turns": "import artificer.worlds.imported.bfcl",
+        "upstream_less_its_models": "import run_bfcl_ast",
+    }
+    found = {}
+    for name, text in code.items():
+        path = os.pathsep.join([str(HERE / "upstream"), str(site), *sys.path[1:]])
+        runs = [
+            subprocess.run([sys.executable, "-c", text + measure], env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=True)
+            for _ in range(5)
+        ]
+        seconds, memory = zip(*(map(float, done.stdout.split()) for done in runs), strict=True)
+        found[name] = {"cpu_seconds": round(min(seconds), 3), "mb": min(memory)}
+    print(found)
+    return found
 
 
 def write_fixture(path, recorded):
@@ -259,11 +316,12 @@ def main():
         result = {"bfcl_eval": VERSION, "python": platform.python_version(), "seed": SEED}
         if arguments.only != "turns":
             result["ast"] = ast(site, arguments.fixture)
+        result["imports"] = imports(site)
         if arguments.only != "ast":
             result["turns"] = turns(site)
     if arguments.json:
         arguments.json.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
-    if any(part["differences"] for part in result.values() if isinstance(part, dict)):
+    if any(part.get("differences") for part in result.values() if isinstance(part, dict)):
         raise SystemExit(1)
 
 

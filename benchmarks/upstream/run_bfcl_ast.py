@@ -95,4 +95,5 @@ def main():
     json.dump({"verdicts": verdicts, "us": times}, sys.stdout)
 
 
-main()
+if __name__ == "__main__":
+    main()
