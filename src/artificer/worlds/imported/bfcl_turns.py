@@ -67,17 +67,21 @@ class Snapshot:
         return _Unpickler(io.BytesIO(self._bytes), self._classes).load()
 
 
+def _class_at(index: int) -> type:  # pragma: no cover - stands in pickles, where `_Unpickler` puts its own list
+    raise LookupError(index)
+
+
 class _Pickler(pickle.Pickler):
     def __init__(self, out: io.BytesIO, classes: list[type]) -> None:
         super().__init__(out, pickle.HIGHEST_PROTOCOL)
         self._classes = classes
 
-    def persistent_id(self, obj: Any) -> int | None:
+    def reducer_override(self, obj: Any) -> Any:
         if not isinstance(obj, type):
-            return None
+            return NotImplemented
         if obj not in self._classes:
             self._classes.append(obj)
-        return self._classes.index(obj)
+        return _class_at, (self._classes.index(obj),)
 
 
 class _Unpickler(pickle.Unpickler):
@@ -85,8 +89,8 @@ class _Unpickler(pickle.Unpickler):
         super().__init__(given)
         self._classes = classes
 
-    def persistent_load(self, pid: int) -> type:
-        return self._classes[pid]
+    def find_class(self, module_name: str, global_name: str) -> Any:
+        return self._classes.__getitem__ if global_name == "_class_at" else super().find_class(module_name, global_name)
 
 
 class Step(Struct, frozen=True):
@@ -110,13 +114,14 @@ class Kept:
     def __init__(self, instances: dict[str, Any], gold: Sequence[Sequence[ToolCall]], alone: frozenset[str]) -> None:
         self.owner = _owners(instances)
         self.alone = alone
-        self.snapshots = {name: Snapshot(instance) for name, instance in instances.items()}
+        self._first = instances
+        self._snapshots: dict[str, Snapshot] = {}
         self.steps: dict[str, list[Step]] = {name: [] for name in instances}
         self.wanted: list[Counter[str]] = []
         self.ends: list[dict[str, int]] = []
         self._golden: dict[tuple[str, int], Any] = {}
         self._differing: dict[tuple[str, int, int], tuple[str, ...]] = {}
-        live = {name: snapshot.copy() for name, snapshot in self.snapshots.items()}
+        live: dict[str, Any] = {}
         for turn in gold:
             texts: list[str] = []
             for call in turn:
@@ -124,11 +129,20 @@ class Kept:
                 if name is None:
                     texts.append(undefined(call.name))
                     continue
+                if name not in live:
+                    live[name] = self.fresh(name)
                 text = self.run(live[name], name, call.name, call.arguments)
                 self.steps[name].append(Step(written(call), call.name, call.arguments, text))
                 texts.append(text)
             self.wanted.append(Counter(texts))
             self.ends.append({name: len(steps) for name, steps in self.steps.items()})
+
+    def fresh(self, name: str) -> Any:
+        """A new instance in its initial state. The first one made is never run: it may share things with its module."""
+        snapshot = self._snapshots.get(name)
+        if snapshot is None:
+            snapshot = self._snapshots[name] = Snapshot(self._first[name])
+        return snapshot.copy()
 
     def run(self, instance: Any, owner: str, name: str, arguments: dict[str, Json]) -> str:
         """What a call returns, as upstream compares it."""
@@ -147,7 +161,7 @@ class Kept:
 
     def replayed(self, name: str, steps: int) -> Any:
         """As `after`, a new one."""
-        instance = self.snapshots[name].copy()
+        instance = self.fresh(name)
         for step in self.steps[name][:steps]:
             self.run(instance, name, step.name, step.arguments)
         return instance
