@@ -75,7 +75,8 @@ def right(functions, gold, language, rng=None, optional=True):
         properties = docs[name]["parameters"]["properties"]
         given = {}
         for key, possible in arguments.items():
-            if key not in properties or (possible == [""]) or (not optional and "" in possible):
+            required = key in docs[name]["parameters"]["required"]
+            if key not in properties or (possible == [""] and not required) or (not optional and "" in possible):
                 continue
             given[key] = written(told(chosen(possible, rng), properties[key], rng), properties[key], language)
         calls.append({name: given})

@@ -219,7 +219,7 @@ def wrong_value(one: Parameter, name: str, value: Any, language: Language, mode:
     if language != "python":
         if type(value) is not str:
             return _NOT_STRING[language], name
-        value = _READ[language](value, one.named, one.item_name)
+        value = _READ[language](value, one.named, None if mode == "strict" and one.item_name == "any" else one.item_name)
     elif one.of is float:
         if type(value) is int:
             value = _lifted(value)
@@ -230,7 +230,7 @@ def wrong_value(one: Parameter, name: str, value: Any, language: Language, mode:
     # the type: the schema's, or that of the reference's own alternatives
     variable = one.variable
     if type(value) is one.of:
-        if one.items is not None and not _items_fit(one, value):
+        if one.items is not None and not (mode == "strict" and one.item_name == "any") and not _items_fit(one, value):
             return ("type_error:nested" if type(value) is one.first else "type_error:simple"), name
     elif one.first is not None and type(value) is one.first:
         variable = True

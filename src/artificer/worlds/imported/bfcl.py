@@ -15,7 +15,6 @@ import datetime
 import inspect
 import pickle
 from collections.abc import Iterator, Sequence, Set
-from decimal import localcontext
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -149,16 +148,17 @@ class Bfcl:
     def begin(self, arguments: dict[str, Json] | None) -> _Classes:
         """New instances, in the scenario given or in their own first state."""
         chosen: list[str] = sorted(self.classes) if arguments is None else arguments["classes"]
-        config: dict[str, Json] = {} if arguments is None else arguments["config"]
-        long_context = self.long_context if arguments is None else arguments["long_context"]
-        instances: dict[str, Any] = {}
-        for name in chosen:
-            if name not in self.classes:
-                raise LookupError(f"no class {name!r}")
-            instances[name] = self.classes[name]()
-            if name not in self._stateless:
-                instances[name]._load_scenario(_copied(config.get(name, {})), long_context=long_context)
-        return _Classes(instances, self.owner)
+        return _Classes({name: self._instance(name, arguments) for name in chosen}, self.owner)
+
+    def _instance(self, name: str, arguments: dict[str, Json] | None) -> Any:
+        if name not in self.classes:
+            raise LookupError(f"no class {name!r}")
+        instance: Any = self.classes[name]()
+        if name not in self._stateless:
+            config: dict[str, Json] = {} if arguments is None else arguments["config"]
+            long_context = self.long_context if arguments is None else arguments["long_context"]
+            instance._load_scenario(_copied(config.get(name, {})), long_context=long_context)
+        return instance
 
     def tasks(self) -> Iterator[Task]:
         """Upstream's tasks in its order."""
@@ -234,8 +234,9 @@ class Bfcl:
         if found is not None and (found[0] is task.start or found[0] == task.start) and (found[1] is task.goal.wants or found[1] == task.goal.wants):
             return found[2]
         arguments = task.start.setup[0].arguments if task.start.setup else None
-        with localcontext():
-            kept = Kept(self.begin(arguments).instances, [want.gold for want in task.goal.wants], self._stateless)
+        chosen: list[str] = sorted(self.classes) if arguments is None else arguments["classes"]
+        classes = {name: self.classes[name] for name in chosen}
+        kept = Kept(classes, lambda name: self._instance(name, arguments), [want.gold for want in task.goal.wants], self._stateless)
         while len(self._kept) >= _MOST_KEPT:
             self._kept.pop(next(iter(self._kept)), None)
         self._kept[task.id] = (task.start, task.goal.wants, kept)

@@ -105,43 +105,54 @@ class Step(Struct, frozen=True):
 class Kept:
     """What is kept of a task: its snapshots, gold's calls on each class with their results, and where each turn ends.
 
+    Nothing of it is made before a check gets there. Each part is made once, or twice to the same when two threads want
+    it at once; gold's calls are run under a lock.
+
     Args:
-        instances: of the classes involved, by name, in their initial state.
+        classes: those involved, by name.
+        make: an instance of one, in the task's initial state.
         gold: calls of each turn.
         alone: classes whose calls change what the whole process shares.
     """
 
-    def __init__(self, instances: dict[str, Any], gold: Sequence[Sequence[ToolCall]], alone: frozenset[str]) -> None:
-        self.owner = _owners(instances)
+    def __init__(self, classes: dict[str, type], make: Callable[[str], Any], gold: Sequence[Sequence[ToolCall]], alone: frozenset[str]) -> None:
+        self.owner = _owners(classes)
         self.alone = alone
-        self._first = instances
+        self.gold = gold
+        self.steps: dict[str, list[Step]] = {name: [] for name in classes}
+        self._make = make
+        self._wanted: list[Counter[str]] = []
+        self._ends: list[dict[str, int]] = []
+        self._live: dict[str, Any] = {}
+        self._lock = threading.RLock()
         self._snapshots: dict[str, Snapshot] = {}
-        self.steps: dict[str, list[Step]] = {name: [] for name in instances}
-        self.wanted: list[Counter[str]] = []
-        self.ends: list[dict[str, int]] = []
         self._golden: dict[tuple[str, int], Any] = {}
         self._differing: dict[tuple[str, int, int], tuple[str, ...]] = {}
-        live: dict[str, Any] = {}
-        for turn in gold:
-            texts: list[str] = []
-            for call in turn:
-                name = self.owner.get(call.name)
-                if name is None:
-                    texts.append(undefined(call.name))
-                    continue
-                if name not in live:
-                    live[name] = self.fresh(name)
-                text = self.run(live[name], name, call.name, call.arguments)
-                self.steps[name].append(Step(written(call), call.name, call.arguments, text))
-                texts.append(text)
-            self.wanted.append(Counter(texts))
-            self.ends.append({name: len(steps) for name, steps in self.steps.items()})
+
+    def until(self, turn: int) -> tuple[Counter[str], dict[str, int]]:
+        """What gold's calls of a turn returned, and how many calls each class has had after it."""
+        if len(self._ends) <= turn:
+            with self._lock:
+                while len(self._ends) <= turn:
+                    self._wanted.append(Counter(map(self._step, self.gold[len(self._ends)])))
+                    self._ends.append({name: len(steps) for name, steps in self.steps.items()})
+        return self._wanted[turn], self._ends[turn]
+
+    def _step(self, call: ToolCall) -> str:
+        name = self.owner.get(call.name)
+        if name is None:
+            return undefined(call.name)
+        if name not in self._live:
+            self._live[name] = self.fresh(name)
+        text = self.run(self._live[name], name, call.name, call.arguments)
+        self.steps[name].append(Step(written(call), call.name, call.arguments, text))
+        return text
 
     def fresh(self, name: str) -> Any:
         """A new instance in its initial state. The first one made is never run: it may share things with its module."""
         snapshot = self._snapshots.get(name)
         if snapshot is None:
-            snapshot = self._snapshots[name] = Snapshot(self._first[name])
+            snapshot = self._snapshots[name] = Snapshot(self._make(name))
         return snapshot.copy()
 
     def run(self, instance: Any, owner: str, name: str, arguments: dict[str, Json]) -> str:
@@ -205,16 +216,16 @@ def check(kept: Kept, turns: Sequence[Sequence[ToolCall]]) -> Failure | None:
     """Upstream's verdict on the calls of each turn; None when they pass."""
     lines = {name: _Line(kept, name) for name in kept.steps}
     have: Counter[str] = Counter()
-    for at, wanted in enumerate(kept.wanted):
+    for at, gold in enumerate(kept.gold):
         calls = turns[at] if at < len(turns) else ()
+        if gold and not calls:
+            return Failure(EMPTY, at)
+        wanted, ends = kept.until(at)
         for call in calls:
             owner = kept.owner.get(call.name)
             have[lines[owner].call(call) if owner is not None else undefined(call.name)] += 1
-        if not wanted:
+        if not gold:
             continue
-        if not calls:
-            return Failure(EMPTY, at)
-        ends = kept.ends[at]
         names = tuple(f"{name}.{part}" for name, line in lines.items() for part in line.differing(ends[name]))
         if names:
             return Failure(STATE, at, tuple(sorted(names)))
@@ -246,11 +257,11 @@ def undefined(name: str) -> str:
     return f"Error during execution: name '{name}' is not defined"
 
 
-def _owners(instances: dict[str, Any]) -> dict[str, str]:
+def _owners(classes: dict[str, type]) -> dict[str, str]:
     """The class of each public method; the last that has it, as upstream."""
     owners: dict[str, str] = {}
-    for name, instance in instances.items():
-        owners |= dict.fromkeys(_methods(instance.__class__), name)
+    for name, of in classes.items():
+        owners |= dict.fromkeys(_methods(of), name)
     return owners
 
 
