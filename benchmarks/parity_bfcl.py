@@ -223,8 +223,8 @@ def turns(site):
             "times_faster": round(all_theirs / all_mine, 1),
             "us_a_check_of_a_new_task": round(all_first, 1),
             "times_faster_of_a_new_task": round(all_theirs / all_first, 1),
-            "us_by_answer_ours_ours_new_upstream": {
-                how: [round(sum(mine[how]) / len(mine[how]), 1), round(sum(theirs[how]) / len(theirs[how]), 1)] for how in sorted(mine)
+            "us_by_answer_ours_ours_of_a_new_task_upstream": {
+                how: [round(sum(part[how]) / len(part[how]), 1) for part in (mine, first, theirs)] for how in sorted(mine)
             },
         }
         print(f"{category}: {agree} of {count} verdicts agree; {figures[category]}", flush=True)
