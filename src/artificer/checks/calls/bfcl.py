@@ -11,217 +11,24 @@ the categories' meanings: the leaderboard's own posts.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, cast
-
-from msgspec import Struct
+from typing import Any, cast
 
 from artificer.checks.calls.base import CallFault, CallMatch, Expected
+from artificer.checks.calls.bfcl_cases import UNMATCHED, Case, assigned, case, first_wrong, wrong_call
 from artificer.checks.calls.bfcl_decode import Calls, Mode, Undecodable, calls_of_native, calls_of_text, well_formed
-from artificer.checks.calls.bfcl_rules import Language, Parameter, Wrong, parameter, wrong_value
+from artificer.checks.calls.bfcl_rules import Wrong
 from artificer.core.canon import Json
-from artificer.core.errors import SourceError
 from artificer.core.messages import ToolCall
 from artificer.core.tools import ToolSpec
 from artificer.core.verdicts import ErrorKind
 
-Sort = Literal["simple", "multiple", "parallel", "irrelevance", "relevance"]
-
-
-class Reference(Struct, frozen=True):
-    """One call of the reference, compiled."""
-
-    name: str
-    """As the model must write it: without dots where the endpoint forbids them."""
-    required: tuple[str, ...]
-    parameters: dict[str, Parameter]
-    needed: tuple[str, ...]
-    """Arguments of the reference that may not be left out, in its order."""
-
-
-class Case(Struct, frozen=True):
-    """One question, compiled: see `case`."""
-
-    sort: Sort
-    language: Language
-    mode: Mode
-    references: tuple[Reference, ...]
-    names: frozenset[str]
-    """Of all functions that were offered."""
-
-
-def sort_of(category: str) -> Sort:
-    """What a category's cases want, e.g. `live_parallel_multiple`."""
-    if "irrelevance" in category:
-        return "irrelevance"
-    if "relevance" in category:
-        return "relevance"
-    return "parallel" if "parallel" in category else "multiple" if "multiple" in category else "simple"
-
-
-def case(
-    functions: Sequence[Mapping[str, Any]],
-    answers: Sequence[Mapping[str, Mapping[str, Sequence[Json]]]],
-    category: str,
-    *,
-    underscores: bool = False,
-    mode: Mode = "code",
-) -> Case:
-    """Compiles one of upstream's cases.
-
-    Args:
-        functions: the case's `function`: name, description, parameters.
-        answers: the case's `ground_truth`; none in irrelevance and relevance.
-        category: e.g. `simple_java`, `live_multiple`.
-        underscores: whether the model wrote names with underscores in place of dots, as some endpoints want.
-
-    Raises:
-        SourceError: the reference calls a function that is not offered, or a type is none of the language's.
-    """
-    language: Language = "javascript" if "javascript" in category else "java" if "java" in category else "python"
-    docs = {str(function["name"]): function for function in reversed(functions)}
-    sort = sort_of(category)
-    references: list[Reference] = []
-    for answer in answers:
-        name, arguments = next(iter(answer.items()))
-        # `simple` has one function, and upstream takes that one whatever the reference calls it
-        doc = functions[0] if sort == "simple" and functions else docs.get(name)
-        if doc is None:
-            raise SourceError(f"the reference calls {name!r}, which is not among the functions", where=category)
-        references.append(_reference(doc, arguments, language, underscores, mode))
-    names = (_spelt(name, underscores) for name in docs)
-    return Case(sort, language, mode, tuple(references), frozenset(names))
-
-
-def _spelt(name: str, underscores: bool) -> str:
-    return name.replace(".", "_") if underscores else name
-
-
-def _reference(doc: Mapping[str, Any], arguments: Mapping[str, Sequence[Json]], language: Language, underscores: bool, mode: Mode) -> Reference:
-    name = str(doc["name"])
-    schema = cast("Mapping[str, Any]", doc["parameters"])
-    properties = cast("Mapping[str, Mapping[str, Any]]", schema.get("properties") or {})
-    parameters = {
-        key: parameter(properties[key], list(possible), language, f"{name}.{key}") for key, possible in arguments.items() if key in properties
-    }
-    required = tuple(cast("Sequence[str]", schema.get("required") or ()))
-    needed = tuple(key for key, possible in arguments.items() if "" not in possible)
-    if mode == "strict":  # what the schema does not know cannot be given, what the reference does not know need not be
-        required = tuple(key for key in required if key in arguments)
-        needed = tuple(key for key in needed if key in properties)
-    return Reference(_spelt(name, underscores), required, parameters, needed)
-
-
-def wrong_call(reference: Reference, call: Mapping[str, Mapping[str, Any]], language: Language = "python", mode: Mode = "code") -> Wrong | None:
-    """Why a call is not the reference's, in upstream's words; None when it is."""
-    given = call.get(reference.name)
-    if given is None:
-        return "simple_function_checker:wrong_func_name", ""
-    for name in reference.required:
-        if name not in given:
-            return "simple_function_checker:missing_required", name
-    parameters = reference.parameters
-    for name, value in given.items():
-        one = parameters.get(name)
-        if one is None:
-            return "simple_function_checker:unexpected_param", name
-        wrong = wrong_value(one, name, value, language, mode)
-        if wrong is not None:
-            return wrong
-    for name in reference.needed:
-        if name not in given:
-            return "simple_function_checker:missing_optional", name
-    return None
-
-
-def first_wrong(one: Case, decoded: Calls) -> Wrong | None:
-    """Upstream's verdict on calls: the name of its error and the parameter, None when they are right.
-
-    Args:
-        decoded: well-formed calls; see `bfcl_decode`.
-    """
-    if one.sort == "parallel":
-        return _assigned(one, decoded)[0]
-    if one.sort in ("irrelevance", "relevance"):
-        return _relevant(one.sort, bool(decoded))
-    if len(decoded) != 1:
-        return _COUNTS[one.sort], ""
-    return wrong_call(one.references[0], decoded[0], one.language, one.mode)
-
-
-_COUNTS: dict[Sort, str] = {
-    "simple": "simple_function_checker:wrong_count",
-    "multiple": "multiple_function_checker:wrong_count",
-    "parallel": "parallel_function_checker_no_order:wrong_count",
-}
-_UNMATCHED = "parallel_function_checker_no_order:cannot_find_match"
-
-
-def _relevant(sort: Sort, called: bool) -> Wrong | None:
-    if sort == "irrelevance":
-        return ("irrelevance_error:decoder_success", "") if called else None
-    return None if called else ("relevance_error:decoder_failed", "")
-
-
-def _assigned(one: Case, decoded: Calls) -> tuple[Wrong | None, list[tuple[int, int]]]:
-    """Each reference with a call of its own: the first that fits (`code`), or as many as can be (`strict`)."""
-    if len(decoded) != len(one.references):
-        return (_COUNTS["parallel"], ""), []
-    if one.mode == "strict":
-        return _best(one, decoded)
-    free = list(range(len(decoded)))
-    pairs: list[tuple[int, int]] = []
-    for at, reference in enumerate(one.references):
-        for index in free:
-            if wrong_call(reference, decoded[index], one.language, one.mode) is None:
-                pairs.append((index, at))
-                free.remove(index)
-                break
-        else:
-            return (_UNMATCHED, str(at)), pairs
-    return None, pairs
-
-
-def _best(one: Case, decoded: Calls) -> tuple[Wrong | None, list[tuple[int, int]]]:
-    """The largest assignment (augmenting paths): right calls pass in whatever order they and their references stand."""
-    fits = [
-        [index for index, call in enumerate(decoded) if wrong_call(reference, call, one.language, one.mode) is None] for reference in one.references
-    ]
-    taken: dict[int, int] = {}
-    missing: str | None = None
-    for at in range(len(fits)):
-        if not _augmented(fits, taken, at) and missing is None:
-            missing = str(at)
-    pairs = sorted((index, at) for index, at in taken.items())
-    return ((_UNMATCHED, missing) if missing is not None else None), pairs
-
-
-def _augmented(fits: Sequence[Sequence[int]], taken: dict[int, int], start: int) -> bool:
-    """Finds a call for one more reference, moving others where that helps; breadth first, no recursion."""
-    came: dict[int, int] = {}
-    queue = [start]
-    for at in queue:
-        for index in fits[at]:
-            if index in came:
-                continue
-            came[index] = at
-            if index in taken:
-                queue.append(taken[index])
-                continue
-            while True:  # a free call: everybody on the way moves up
-                owner = came[index]
-                previous = next((call for call, held in taken.items() if held == owner), None)
-                taken[index] = owner
-                if owner == start:
-                    return True
-                assert previous is not None
-                index = previous
-    return False
+__all__ = ["Case", "bfcl", "case", "first_wrong", "match", "match_decoded", "match_text", "of_expected"]
 
 
 def match(one: Case, decoded: Calls) -> CallMatch:
     """What is right and wrong about calls, with evidence."""
     if one.sort == "parallel":
-        wrong, pairs = _assigned(one, decoded)
+        wrong, pairs = assigned(one, decoded)
     else:
         wrong, pairs = first_wrong(one, decoded), [(0, 0)] if len(decoded) == 1 and one.references else []
     if wrong is None:
@@ -288,7 +95,7 @@ def _faults(one: Case, decoded: Calls, wrong: Wrong, pairs: Sequence[tuple[int, 
         more = len(decoded) > len(one.references)
         why = f"{len(decoded)} calls where {len(one.references)} {'is' if len(one.references) == 1 else 'are'} wanted"
         return (CallFault(ErrorKind.extra_call if more else ErrorKind.missing_call, why, source=source),)
-    if source != _UNMATCHED:
+    if source != UNMATCHED:
         return (_fault(one, decoded[0], wrong, 0, 0),)
     return _unmatched(one, decoded, int(path), pairs)
 
@@ -317,7 +124,7 @@ def _unmatched(one: Case, decoded: Calls, at: int, pairs: Sequence[tuple[int, in
     same_tool = bool(near) and near[0].kind not in (ErrorKind.wrong_tool, ErrorKind.unknown_tool)
     kind = near[0].kind if near and (same_tool or len(near) == 1) else ErrorKind.missing_call
     why = f"no call is {one.references[at].name} as the reference has it"
-    return (CallFault(kind, why, None, at, source=_UNMATCHED), *near)
+    return (CallFault(kind, why, None, at, source=UNMATCHED), *near)
 
 
 def of_expected(expected: Sequence[Expected], tools: Sequence[ToolSpec], *, mode: Mode = "code") -> Case:
