@@ -15,7 +15,7 @@ from artificer.checks.calls.base import Expected
 from artificer.checks.calls.bfcl import bfcl, case, first_wrong, match, match_decoded, match_text
 from artificer.checks.calls.bfcl_decode import Undecodable, calls_of_json, calls_of_native, calls_of_text, well_formed
 from artificer.checks.calls.bfcl_literals import java, javascript
-from artificer.checks.calls.bfcl_rules import plain, same_text
+from artificer.checks.calls.bfcl_parameters import plain, same_text
 from artificer.core.errors import SourceError
 from artificer.core.messages import ToolCall
 from artificer.core.tools import ToolSpec

@@ -12,7 +12,8 @@ from typing import Any, Literal, cast
 from msgspec import Struct
 
 from artificer.checks.calls.bfcl_decode import Calls, Mode
-from artificer.checks.calls.bfcl_rules import Language, Parameter, Wrong, parameter, wrong_value
+from artificer.checks.calls.bfcl_parameters import Language, Parameter, parameter
+from artificer.checks.calls.bfcl_rules import Wrong, wrong_value
 from artificer.core.canon import Json
 from artificer.core.errors import SourceError
 
