@@ -22,6 +22,7 @@ RUNNABLE = (
     "docs/evaluate.md",
     "docs/models.md",
     "docs/answers.md",
+    "docs/checks-bfcl.md",
     "docs/checks-constraints.md",
     "docs/checks-rewards.md",
     "docs/checks-state.md",

@@ -1,11 +1,13 @@
 """BFCL's own checker on what `benchmarks/imported.py` asks: run in a process of its own, with bfcl-eval on the path.
 
 Reads JSON from standard input: {"category": ..., "answers": {task: {variant: [[call, ...] of each turn]}}}; writes
-{task: {variant: {"valid": ..., "why": ...}}, ...} with the gold run's results and final state besides.
+{task: {variant: {"valid": ..., "why": ...}}, ...} with the gold run's results and final state besides. With `"bare": true` these are left
+out, and each verdict has its processor time in microseconds.
 """
 
 import json
 import sys
+import time
 from pathlib import Path
 
 import bfcl_eval
@@ -43,8 +45,15 @@ def main():
         verdicts = {}
         for variant, turns in asked["answers"].get(name, {}).items():
             said = [[calls] if calls else [] for calls in turns]
+            began = time.process_time()
             outcome = multi_turn_checker(said, gold[name], entry, category, f"{variant}_{category}")
+            spent = time.process_time() - began
             verdicts[variant] = {"valid": outcome["valid"], "why": outcome.get("error_type")}
+            if asked.get("bare"):
+                verdicts[variant]["us"] = spent * 1e6
+        if asked.get("bare"):
+            found[name] = verdicts
+            continue
         results = []
         instances = {}
         for turn in gold[name]:

@@ -279,11 +279,11 @@ def test_bfcl_judges_each_turn():
     assert why(gold) == (True,)
     assert why([gold[0], look, *gold[1:]]) == (True,)
     assert why([gold[0], gold[0], *gold[1:]]) == (True,)
-    assert why(gold[:1]) == (False, "turn 2: no call was made")
-    assert why(gold[:2]) == (False, "turn 2: the state differs from gold's: Desk.labels, Desk.root")
-    assert why([gold[0], gold[2]]) == (False, "turn 2: 1 result(s) of gold's calls were never seen")
+    assert why(gold[:1]) == (False, "turn 2: no call was made", "multi_turn:empty_turn_model_response")
+    assert why(gold[:2]) == (False, "turn 2: the state differs from gold's: Desk.labels, Desk.root", "multi_turn:instance_state_mismatch")
+    assert why([gold[0], gold[2]]) == (False, "turn 2: 1 result(s) of gold's calls were never seen", "multi_turn:execution_response_mismatch")
     late = [Played(1, gold[0].call), *gold[1:]]
-    assert why(late) == (False, "turn 1: no call was made")
+    assert why(late) == (False, "turn 1: no call was made", "multi_turn:empty_turn_model_response")
 
 
 @pytest.mark.usefixtures("site")

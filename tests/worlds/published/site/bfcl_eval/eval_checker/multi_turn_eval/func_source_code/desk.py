@@ -16,6 +16,9 @@ class Drawer:
         self.inside = {}
         self._made = datetime.datetime.now()
 
+    def __eq__(self, other):
+        return isinstance(other, Drawer) and (self.name, self.inside, vars(self).get("notes")) == (other.name, other.inside, vars(other).get("notes"))
+
 
 class Desk:
     def __init__(self):

@@ -8,6 +8,9 @@ class Exact:
         self._value = value
         self.digits = 5
 
+    def __repr__(self):
+        return f"Exact({self._value!r})"
+
     def __float__(self):
         return float(self._value)
 

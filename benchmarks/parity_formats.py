@@ -1,6 +1,6 @@
 """What we write as ATIF and ADP, validated by the models of those who made the formats.
 
-    python benchmarks/formats_parity.py [--site FOLDER] [--adp CLONE] [--n 500]
+    python benchmarks/parity_formats.py [--site FOLDER] [--adp CLONE] [--n 500]
 
 ATIF: the Pydantic models in the `harbor` wheel (installed without its dependencies; only the models are loaded). ADP has no package: with `--adp` the
 models of a clone of neulab/agent-data-protocol are used; the link rules are checked by ours in any case. Traces are drawn by the tests' strategies:
