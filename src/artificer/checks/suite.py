@@ -13,6 +13,7 @@ from artificer.checks.grammar import Grammar
 from artificer.checks.grounded import Grounded
 from artificer.checks.leaks import Leaks
 from artificer.checks.redundancy import Redundancy
+from artificer.checks.tau2 import Tau2
 from artificer.checks.told import Told
 from artificer.checks.upstream import Upstream
 from artificer.core.errors import ArtificerError
@@ -30,7 +31,7 @@ def by_name(names: Iterable[str]) -> tuple[Check, ...]:
     Raises:
         ArtificerError: there is no check of a name.
     """
-    known = {check.name: check for check in (*standard(), Answered(), Upstream())}
+    known = {check.name: check for check in (*standard(), Answered(), Tau2(), Upstream())}
     wanted = list(names)
     for name in wanted:
         if name not in known:
