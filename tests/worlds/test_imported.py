@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from artificer.agents.gold import GoldAgent
 from artificer.checks.grammar import Grammar
 from artificer.checks.suite import by_name
+from artificer.checks.tau2 import in_mode
 from artificer.core.errors import MissingExtra, SourceError
 from artificer.core.messages import ToolCall
 from artificer.core.tasks import Start
@@ -36,6 +37,7 @@ from artificer.worlds.imported.literals import call_of
 from artificer.worlds.imported.rooms import Room
 from artificer.worlds.imported.shelves import Shelf
 from artificer.worlds.imported.standins import SortedSet
+from artificer.worlds.imported.tau2_reward import MODES
 
 PUBLISHED = Path(__file__).parent / "published"
 SITE, CLONE = PUBLISHED / "site", PUBLISHED / "clone"
@@ -82,7 +84,7 @@ def test_gold_calls_reach_the_goal_in_any_session(source):
         for call in task.gold or ():
             session.perform(call, "gold")
         assert session.effects(mark) == task.goal.effects, task.id
-        assert task.checks == ("upstream",)
+        assert task.checks == ("tau2" if source.startswith("tau2") else "upstream",)
 
 
 @pytest.mark.usefixtures("site")
@@ -423,13 +425,12 @@ def test_tau2_tasks_and_judgement():
     assert tasks["2"].lineage["wrong_gold"] == "there is no tool 'fly_away'"
     assert [task.lineage["id"] for task in World.of("tau2:retail", split="train").tasks()] == ["1"]
     gold = gold_of(tasks["0"])
-    assert world.judge(tasks["0"], gold, ["It costs 1,234 in all"]).numbers == {
-        "DB": 1.0,
-        "COMMUNICATE": 0.0,
-    }  # code-mode: commas go from what is said alone
-    assert world.judge(tasks["0"], gold[:1], []).evidence == ("DB: orders differs from gold's", "COMMUNICATE: 1,234")
-    assert world.judge(tasks["1"], [], []).passed
-    assert world.judge(tasks["2"], [], []).evidence == ("there is no gold to compare with: there is no tool 'fly_away'",)
+    found = world.judge(tasks["0"], gold, ["It costs 1,234 in all"])
+    assert (found.numbers["DB"], found.numbers["COMMUNICATE"]) == (1.0, 0.0)  # code-mode: commas go from what is said alone
+    assert world.judge(tasks["0"], gold[:1], []).evidence == ("DB: orders differs from gold's", "COMMUNICATE: '1,234' was not said")
+    for mode in MODES:
+        found = world.judge(in_mode(tasks["2"], mode), [], [])
+        assert found.evidence == ("there is no gold to compare with: there is no tool 'fly_away'",)
 
 
 @pytest.mark.usefixtures("site")
@@ -466,7 +467,10 @@ def test_telecoms_assertions_and_actions_decide():
     agent, phone = task.gold
     both = [Played(0, agent), Played(0, phone, "user")]
     assert world.judge(task, both, []).passed
-    assert world.judge(task, both[:1], []).evidence == ("ENV_ASSERTION: assert_airplane", "ACTION: toggle_airplane_mode")
+    assert world.judge(task, both[:1], []).evidence == (
+        "ENV_ASSERTION: assert_airplane(expected=False) does not hold",
+        "ACTION: toggle_airplane_mode was not called as in 'u0'",
+    )
     assert not world.judge(task, [both[0], Played(0, phone)], []).passed  # the agent has no such tool
 
 

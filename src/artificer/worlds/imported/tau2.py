@@ -144,7 +144,8 @@ class Tau2:
         """Upstream's reward: the product of the parts that the task names, in the mode that it states (see `tau2_reward`).
 
         In `code` the calls are run as the evaluator runs them; else the state is the session's own. NL_ASSERTION needs
-        a judge: it is undecided here.
+        a judge: it is undecided here. A task whose gold names a tool that there is not is never passed, in any mode: the
+        evaluator would take the state before it for gold's.
         """
         assert isinstance(before, Desk)
         assert isinstance(after, Desk)
@@ -153,7 +154,7 @@ class Tau2:
         if stated is None:
             return CheckResult("upstream", 1.0, True, ("the task states no criteria",), mode=mode)
         criteria = msgspec.convert(stated, Criteria)
-        if mode == "strict" and "wrong_gold" in task.lineage and {"DB", "ACTION"} & set(criteria.reward_basis):
+        if "wrong_gold" in task.lineage and {"DB", "ACTION"} & set(criteria.reward_basis):
             return CheckResult("upstream", 0.0, False, (f"there is no gold to compare with: {task.lineage['wrong_gold']}",), mode=mode)
         state = self._state_as_evaluated(criteria, before, played) if mode == "code" else self._state(criteria, before, after)
         parts = [
@@ -170,7 +171,7 @@ class Tau2:
             return [Part("DB", 1.0), Part("ENV_ASSERTION", 1.0)]
         try:
             desk = gold.copy()
-            desk.evaluated([one for one in played if not one.failed])
+            desk.evaluated(played)
             for action in criteria.actions or ():
                 gold.raw(action.requestor, action.name, action.arguments, "gold")
             wrong = desk.unlike(gold)
@@ -202,9 +203,8 @@ def _database(wrong: Sequence[str]) -> Part:
 
 
 def _named(assertion: Assertion) -> str:
-    return (
-        assertion.message or f"{assertion.func_name}({', '.join(f'{name}={value!r}' for name, value in assertion.arguments.items())}) does not hold"
-    )
+    given = ", ".join(f"{name}={value!r}" for name, value in assertion.arguments.items())
+    return assertion.message or f"{assertion.func_name}({given}) does not hold"
 
 
 def _scenario(record: Record) -> tuple[str, str]:
@@ -258,12 +258,22 @@ class Desk:
             STREAM.reset(token)
 
     def evaluated(self, played: Sequence[Played]) -> None:
-        """Runs calls as `Environment.set_state` does: those of known tools that write, and no others."""
+        """Runs calls as `Environment.set_state` does: those of known tools that write, and no others.
+
+        A call that the session refused and the tools would take (its arguments fit no schema, a fault was played) has
+        changed nothing, and is undone; upstream raises when a call comes out otherwise than it was recorded.
+        """
         for one in played:
-            if one.call.name in self._sides and one.call.name not in self._reads:
-                side = "user" if one.actor == "user" else "assistant"
-                if self.raw(side, one.call.name, one.call.arguments, "replay"):
-                    self._couple()
+            if one.call.name not in self._sides or one.call.name in self._reads:
+                continue
+            side = "user" if one.actor == "user" else "assistant"
+            backup = self.copy() if one.failed else None
+            if not self.raw(side, one.call.name, one.call.arguments, "replay"):
+                continue
+            if backup is not None:
+                self.kits = backup.kits
+                continue
+            self._couple()
         self._kit.sync(self.kits)
 
     def raw(self, side: str, name: str, arguments: dict[str, Json], what: str) -> bool:

@@ -56,7 +56,8 @@ class Part(Struct, frozen=True):
 def mode_of(task: Task) -> Mode:
     """The mode that a task states; `code` when it states none, or one that there is not."""
     stated = next((one.arguments.get("mode") for one in task.constraints if one.name == CONSTRAINT), None)
-    return cast("Mode", stated) if stated in MODES else "code"
+    known: dict[object, Mode] = {mode: mode for mode in MODES}
+    return known.get(stated, "code") if isinstance(stated, str) else "code"
 
 
 def found(name: str, wrong: Iterable[str], kind: ErrorKind) -> Part:
