@@ -249,7 +249,7 @@ def compare(domain, asked, theirs):
     agree = Counter()
     passes = Counter()
     parts = Counter()
-    differ, ms, verdicts = [], [], []
+    differ, ms = [], []
     for (name, variant, question), their in zip(asked, theirs, strict=True):
         mine, took = quickest(lambda name=name, question=question: ours(domain, name, question))
         kind = variant.rstrip("0123456789").rstrip("_")
@@ -261,7 +261,6 @@ def compare(domain, asked, theirs):
             parts[part, value] += value is not None
         differ += [f"{domain.name} {name} {variant}: {text}" for text in wrong]
         ms.append(took)
-        verdicts.append(mine)
     took = [their["ms"] for their in theirs if their.get("ms")]
     print(f"{domain.name}: {sum(agree.values())} of {len(asked)} agree", flush=True)
     for line in differ[:20]:
@@ -277,7 +276,23 @@ def compare(domain, asked, theirs):
         "upstream_cpu_ms_a_verdict": round(sum(took) / max(1, len(took)), 2),
         "times_faster": round(sum(took) / max(1, len(took)) / (sum(ms) / len(ms)), 1),
         "differences": differ,
-    }, verdicts
+    }
+
+
+def recorded_of(domain, asked, theirs):
+    """A few questions of each sort and outcome, with what the original says: small enough to stand in a test."""
+    kept, seen = [], Counter()
+    for (name, variant, question), their in zip(asked, theirs, strict=True):
+        criteria = domain.criteria(name)
+        sort = (variant.rstrip("0123456789").rstrip("_"), tuple(their["parts"].items()), their["reward"])
+        size = len(json.dumps([question, criteria["actions"]]))
+        if their["raised"] is not None or not their["parts"] or seen[sort] or size > 2500:
+            continue
+        seen[sort] += 1
+        made = {"domain": domain.name, "task": name, "variant": variant, "basis": criteria["reward_basis"], **question}
+        made |= {key: criteria.get(key) or [] for key in ("actions", "communicate_info", "nl_assertions")}
+        kept.append(made | {"parts": {part: their["parts"][part] for part in their["parts"]}, "reward": their["reward"]})
+    return kept[:40]
 
 
 def main():
@@ -286,6 +301,7 @@ def main():
     parser.add_argument("--site", type=Path, help="a folder that has the packages already")
     parser.add_argument("--tau2-root", type=Path, help="a clone of sierra-research/tau2-bench: compare with the official evaluator")
     parser.add_argument("--domain", nargs="*", choices=DOMAINS, default=DOMAINS)
+    parser.add_argument("--record", type=Path, help="also write some of the original's verdicts here, for tests")
     parser.add_argument("--random", type=int, default=RANDOM, help="random sequences over the three domains")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="artificer-parity-") as place:
@@ -293,11 +309,13 @@ def main():
         if arguments.site is None:
             install(site)
         sys.path.insert(0, str(site))
-        found = {}
+        found, recorded = {}, []
         for name in arguments.domain:
             domain = Domain(name, arguments.tau2_root)
             asked = asked_of(domain, range(DOMAINS.index(name), arguments.random, len(DOMAINS)))
-            found[name], _ = compare(domain, asked, original(domain, asked, site, arguments.tau2_root))
+            theirs = original(domain, asked, site, arguments.tau2_root)
+            found[name] = compare(domain, asked, theirs)
+            recorded += recorded_of(domain, asked, theirs)
     told = {
         "original": "evaluate_simulation of a clone of sierra-research/tau2-bench"
         if arguments.tau2_root
@@ -310,6 +328,9 @@ def main():
     print(f"original: {told['original']}")
     if arguments.json:
         arguments.json.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    if arguments.record and arguments.tau2_root:
+        about = "Verdicts of tau2-bench's own evaluator; see tau2_verdicts.LICENSE. Made by benchmarks/parity_tau2.py --record."
+        arguments.record.write_text(json.dumps({"about": about, "cases": recorded}, ensure_ascii=False, indent=1) + "\n", "utf-8")
     return 1 if any(one["differences"] for one in found.values()) else 0
 
 

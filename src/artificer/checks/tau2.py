@@ -14,6 +14,7 @@ Source: sierra-research/tau2-bench v1.0.1, `evaluator.py`, `evaluator_nl_asserti
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import cast
 
@@ -22,7 +23,6 @@ import msgspec
 from artificer.checks.base import Episode
 from artificer.checks.judges.base import Judge, Question
 from artificer.checks.upstream import heard
-from artificer.core.canon import canonical
 from artificer.core.tasks import Constraint, Task
 from artificer.core.trace import Node
 from artificer.core.verdicts import CheckResult, ErrorKind, StopReason
@@ -114,8 +114,11 @@ def conversation(nodes: Sequence[Node]) -> str:
         if message.result is not None:
             told = message.result.detail if message.result.error is not None else _json(message.result.content)
             lines.append(f"tool: {told}")
-    return "\n".join(lines)
+    return "\n".join(lines).encode("utf-8", "replace").decode()
 
 
 def _json(value: object) -> str:
-    return canonical(value).decode("utf-8", "replace")
+    try:
+        return json.dumps(value, sort_keys=True)
+    except (ValueError, TypeError, RecursionError):
+        return "(cannot be written)"

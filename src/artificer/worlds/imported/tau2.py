@@ -36,6 +36,7 @@ from artificer.worlds.imported.tau2_data import DOMAINS, INSTALL, Assertion, Cal
 from artificer.worlds.imported.tau2_kits import Kit, Toolkits, official, packaged
 from artificer.worlds.imported.tau2_reward import Part, acted, communicated, found, mode_of, product, unjudged
 from artificer.worlds.observe import Tables, state_digest
+from artificer.worlds.python import explain
 
 _OPTIONS = ("root", "split", "policy")
 ROOT = "TAU2_ROOT"
@@ -67,7 +68,17 @@ def open_world(rest: str, **options: str) -> ImportedWorld:
     root = Path(named).expanduser().resolve() if named else None
     kit = official(rest, root) if root is not None else packaged(rest, installed("inspect_evals", INSTALL, where))
     source = Tau2(rest, kit, Data(rest, places(root)), options.get("split", "base"))
-    return ImportedWorld(where, source, kit.tools["assistant"], user_tools=kit.tools.get("user", ()), policy=source.policy(manual))
+    return Tau2World(where, source, kit.tools["assistant"], user_tools=kit.tools.get("user", ()), policy=source.policy(manual))
+
+
+class Tau2World(ImportedWorld):
+    """A domain as a world. In `code`, calls are run as the evaluator runs them, and not in a session as well."""
+
+    def judge(self, task: Task, played: Sequence[Played], says: Sequence[str]) -> CheckResult:
+        if mode_of(task) != "code":
+            return super().judge(task, played, says)
+        begun = self.source.begin(next((call.arguments for call in task.start.setup), None))
+        return self.source.judge(task, begun, begun, played, says)
 
 
 class Tau2:
@@ -177,7 +188,7 @@ class Tau2:
             wrong = desk.unlike(gold)
             broken = [_named(one) for one in criteria.env_assertions or () if not desk.holds(one)]
         except Exception as error:  # the boundary: foreign code on what a model made of its state
-            failed = f"upstream's evaluator fails here: {type(error).__name__}: {str(error)[:200]}"
+            failed = f"upstream's evaluator fails here: {type(error).__name__}: {explain(error)}"
             return [Part(name, 0.0, (failed,), ErrorKind.wrong_value) for name in ("DB", "ENV_ASSERTION")]
         return [_database(wrong), found("ENV_ASSERTION", broken, ErrorKind.missing_effect)]
 
@@ -192,7 +203,7 @@ class Tau2:
             try:
                 holds = after.holds(one)
             except Exception as error:  # the boundary, as above
-                broken.append(f"{_named(one)} cannot be decided: {type(error).__name__}: {str(error)[:200]}")
+                broken.append(f"{_named(one)} cannot be decided: {type(error).__name__}: {explain(error)}")
             else:
                 broken += [] if holds else [_named(one)]
         return [_database(wrong), found("ENV_ASSERTION", broken, ErrorKind.missing_effect)]

@@ -32,8 +32,8 @@ MODES: tuple[Mode, ...] = ("paper", "code", "strict")
 CONSTRAINT = "tau2"
 """The constraint of a task that names the mode: `Constraint("tau2", {"mode": "strict"})`."""
 _SHOWN = 20
-_NUMBER = re.compile(r"(?<![\w.])\d+(?:,\d{3})*(?:\.\d+)?")
-_WHOLE_NUMBER = re.compile(r"-?\d+(?:,\d{3})*(?:\.\d+)?")
+_NUMBER = re.compile(r"(?<![\w.,])[0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?(?!\w)")
+_WHOLE_NUMBER = re.compile(r"-?[0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?")
 _SPACE = re.compile(r"\s+")
 
 
@@ -93,18 +93,8 @@ def _told(info: str, text: str) -> bool:
         minus = wanted.startswith("-")
         return any(_value(hit[0]) == value and (not minus or text[: hit.start()].endswith("-")) for hit in _NUMBER.finditer(text))
     shown = _SPACE.sub(" ", text.casefold())
-    at = shown.find(wanted)
-    while at >= 0:
-        end = at + len(wanted)
-        if not (_joins(shown[at - 1 : at], wanted[:1]) or _joins(wanted[-1:], shown[end : end + 1])):
-            return True
-        at = shown.find(wanted, at + 1)
-    return False
-
-
-def _joins(left: str, right: str) -> bool:
-    """Whether two neighbouring characters belong to one word."""
-    return left.isalnum() and right.isalnum()
+    left, right = (r"(?<!\w)" if wanted[:1].isalnum() else ""), (r"(?!\w)" if wanted[-1:].isalnum() else "")
+    return re.search(f"{left}{re.escape(wanted)}{right}", shown) is not None
 
 
 def _value(number: str) -> tuple[str, str]:
@@ -154,16 +144,26 @@ def _equal(left: Json, right: Json) -> bool:
 
 
 def same(left: Json, right: Json) -> bool:
-    """Equal by type and value: 1 is 1.0, but neither true nor "1". Goes no deeper than both do."""
-    if isinstance(left, bool) or isinstance(right, bool):
-        return left is right
-    if isinstance(left, dict) and isinstance(right, dict):
-        mine, other = cast("dict[str, Json]", left), cast("dict[str, Json]", right)
-        return mine.keys() == other.keys() and all(same(mine[key], other[key]) for key in mine)
-    if isinstance(left, list) and isinstance(right, list):
-        mine, other = cast("list[Json]", left), cast("list[Json]", right)
-        return len(mine) == len(other) and all(same(one, two) for one, two in zip(mine, other, strict=True))
-    return bool(left == right)
+    """Equal by type and value: 1 is 1.0, but neither true nor "1"."""
+    waiting: list[tuple[Json, Json]] = [(left, right)]
+    while waiting:
+        one, two = waiting.pop()
+        if isinstance(one, bool) or isinstance(two, bool):
+            if one is not two:
+                return False
+        elif isinstance(one, dict) and isinstance(two, dict):
+            mine, other = cast("dict[str, Json]", one), cast("dict[str, Json]", two)
+            if mine.keys() != other.keys():
+                return False
+            waiting += [(mine[key], other[key]) for key in mine]
+        elif isinstance(one, list) and isinstance(two, list):
+            items, others = cast("list[Json]", one), cast("list[Json]", two)
+            if len(items) != len(others):
+                return False
+            waiting += zip(items, others, strict=True)
+        elif one != two:
+            return False
+    return True
 
 
 def _unserved(actions: Sequence[Action], played: Sequence[Played]) -> list[Action]:
