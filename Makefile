@@ -1,6 +1,6 @@
 # make demo    the whole loop on shipped inputs, offline      make test    all tests
 # make lint    style, types, import directions                make bench   the benchmarks
-# make parity  imported worlds against the packages they come from (installs these into a temporary folder)
+# make parity  imported worlds and their verdicts against the packages they come from (installs these into temporary folders)
 # make env     the development environment in .venv           make clean   removes .venv and caches
 # make postgres  PostgreSQL's programs, which tests need: installed when they are missing and one is root
 #
@@ -32,10 +32,12 @@ lint: $(VENV)/.dev
 	$(BIN)/pyright
 
 bench: $(VENV)/.dev
-	for file in $(filter-out benchmarks/imported.py,$(wildcard benchmarks/*.py)); do $(BIN)/python $$file || exit 1; done
+	for file in $(filter-out benchmarks/imported.py $(wildcard benchmarks/parity_*.py),$(wildcard benchmarks/*.py)); do $(BIN)/python $$file || exit 1; done
 
 parity: $(VENV)/.dev
 	$(BIN)/python benchmarks/imported.py $(FLAGS)
+	$(BIN)/python benchmarks/parity_tau2.py $(TAU2)
+	$(BIN)/python benchmarks/parity_agentdojo.py
 
 env: $(VENV)/.dev
 
