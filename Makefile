@@ -36,7 +36,7 @@ bench: $(VENV)/.dev
 
 parity: $(VENV)/.dev
 	$(BIN)/python benchmarks/imported.py $(FLAGS)
-	$(BIN)/python benchmarks/parity_tau2.py $(TAU2)
+	$(BIN)/python benchmarks/parity_tau2.py $(filter --tau2-root=%,$(FLAGS))
 	$(BIN)/python benchmarks/parity_agentdojo.py
 
 env: $(VENV)/.dev

@@ -5,7 +5,7 @@
 For every task of airline, retail and telecom: gold, gold without each of its calls, gold and a read more, gold and a write
 more; and 1,000 random sequences of calls over the three, drawn by seed from gold, mutated and invented calls, with
 things said, ends, and what a judging model says drawn too. The mode is `code`. Each part and the reward must be equal, or
-the difference is one that `docs/fidelity.md` proves (then it is counted under its name).
+the difference is one that `docs/fidelity.md` proves. Where the mode `strict` says otherwise is counted beside it.
 
 With `--tau2-root` (a clone of sierra-research/tau2-bench) the original is its `evaluate_simulation`; without, the
 toolkits of inspect-evals' port, which decide DB and ENV_ASSERTION alone. What a clone lacks of data is taken from the
@@ -244,11 +244,17 @@ def quickest(work):
     return found, min(times)
 
 
+def stricter(domain, name, question, mine):
+    """The parts on which `strict` says otherwise than `code`: what the quirks of the code decide."""
+    from artificer.checks.tau2 import in_mode
+
+    found = domain.world.judge(in_mode(domain.tasks[name], "strict"), played_of(question["calls"]), question["says"])
+    numbers, code = parts_of(found), parts_of(mine)
+    return [f"{part}: {'passes' if value else 'fails'} in strict alone" for part, value in numbers.items() if code.get(part, value) != value]
+
+
 def compare(domain, asked, theirs):
-    kinds = Counter()
-    agree = Counter()
-    passes = Counter()
-    parts = Counter()
+    kinds, agree, passes, parts, strict, gold = (Counter() for _ in range(6))
     differ, ms = [], []
     for (name, variant, question), their in zip(asked, theirs, strict=True):
         mine, took = quickest(lambda name=name, question=question: ours(domain, name, question))
@@ -257,6 +263,10 @@ def compare(domain, asked, theirs):
         kinds[kind] += 1
         agree[kind] += not wrong
         passes[kind] += their["reward"] == 1.0
+        if their["parts"]:
+            other = stricter(domain, name, question, mine)
+            strict.update(other)
+            gold.update(other if kind == "gold" else ())
         for part, value in their["parts"].items():
             parts[part, value] += value is not None
         differ += [f"{domain.name} {name} {variant}: {text}" for text in wrong]
@@ -272,6 +282,8 @@ def compare(domain, asked, theirs):
         "upstream_passes": dict(passes),
         "parts": {part: {"0": parts[part, 0.0], "1": parts[part, 1.0]} for part in ("DB", "ENV_ASSERTION", "ACTION", "COMMUNICATE", "NL_ASSERTION")},
         "upstream_raised": sum(their["raised"] is not None for their in theirs),
+        "strict_differs": dict(sorted(strict.items())),
+        "strict_differs_on_gold": dict(sorted(gold.items())),
         "cpu_ms_a_verdict": round(sum(ms) / len(ms), 3),
         "upstream_cpu_ms_a_verdict": round(sum(took) / max(1, len(took)), 2),
         "times_faster": round(sum(took) / max(1, len(took)) / (sum(ms) / len(ms)), 1),
@@ -289,7 +301,7 @@ def recorded_of(domain, asked, theirs):
         if their["raised"] is not None or not their["parts"] or seen[sort] or size > 2500:
             continue
         seen[sort] += 1
-        made = {"domain": domain.name, "task": name, "variant": variant, "basis": criteria["reward_basis"], **question}
+        made = {"domain": domain.name, "task": name, "variant": variant, "basis": criteria.get("reward_basis") or ["DB", "COMMUNICATE"], **question}
         made |= {key: criteria.get(key) or [] for key in ("actions", "communicate_info", "nl_assertions")}
         kept.append(made | {"parts": {part: their["parts"][part] for part in their["parts"]}, "reward": their["reward"]})
     return kept[:40]
