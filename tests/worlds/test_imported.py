@@ -559,6 +559,36 @@ def test_agentdojo_state_effects_and_injections():
 
 
 @pytest.mark.usefixtures("site")
+def test_agentdojo_judges_calls_as_it_would_have_run_them(monkeypatch):
+    """Upstream converts arguments and passes over surplus ones; a session refuses both, and what it refused was not done."""
+    world = World.of("agentdojo:banking")
+    bill, _ = world.tasks()
+
+    def judged_on(failed, name="pay", **arguments):
+        given = ToolCall("x", name, {"to": "baker"} | arguments)
+        return world.judge(bill, [Played(0, ToolCall("y", "fly", {})), Played(0, given, failed=failed)], [""])
+
+    assert judged_on(None, amount="1").passed
+    assert judged_on(None, amount=1, surplus=2).passed
+    assert judged_on(False, amount=1).passed
+    assert not judged_on(True, amount="1").passed
+    assert not judged_on(None, amount="one").passed
+    assert not judged_on(None, amount=10**6).passed
+    kept: list[str] = []
+    call = ToolCall("x", "pay", {"to": "baker", "amount": 1, "more": kept})
+    assert world.judge(bill, [Played(0, call)], [""]).passed
+    assert call.arguments["more"] is kept
+
+    def fails(*_, **__):
+        raise RuntimeError("\ud800 no")
+
+    monkeypatch.setattr(type(world.source._all()["user_task_0"]), "utility", fails)
+    broken = judged_on(None, amount=1)
+    assert not broken.passed
+    assert broken.evidence == ("user_task_0: the task's own check fails here: RuntimeError: ? no",)
+
+
+@pytest.mark.usefixtures("site")
 def test_agentdojo_attackers_tasks():
     world = World.of("agentdojo:banking", tasks="injection")
     first, second = world.tasks()
