@@ -292,17 +292,18 @@ def compare(domain, asked, theirs):
 
 
 def recorded_of(domain, asked, theirs):
-    """A few questions of each sort and outcome, with what the original says: small enough to stand in a test."""
+    """A question of each outcome, with what the original says: small enough to stand in a test."""
     kept, seen = [], Counter()
     for (name, variant, question), their in zip(asked, theirs, strict=True):
         criteria = domain.criteria(name)
-        sort = (variant.rstrip("0123456789").rstrip("_"), tuple(their["parts"].items()), their["reward"])
+        sort = (tuple(their["parts"].items()), their["reward"])
         size = len(json.dumps([question, criteria["actions"]]))
         if their["raised"] is not None or not their["parts"] or seen[sort] or size > 2500:
             continue
         seen[sort] += 1
         made = {"domain": domain.name, "task": name, "variant": variant, "basis": criteria.get("reward_basis") or ["DB", "COMMUNICATE"], **question}
-        made |= {key: criteria.get(key) or [] for key in ("actions", "communicate_info", "nl_assertions")}
+        made |= {key: criteria.get(key) or [] for key in ("communicate_info", "nl_assertions")}
+        made["actions"] = [{key: value for key, value in one.items() if key != "info"} for one in criteria["actions"] or []]
         kept.append(made | {"parts": {part: their["parts"][part] for part in their["parts"]}, "reward": their["reward"]})
     return kept[:40]
 
@@ -342,7 +343,7 @@ def main():
         arguments.json.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", "utf-8")
     if arguments.record and arguments.tau2_root:
         about = "Verdicts of tau2-bench's own evaluator; see tau2_verdicts.LICENSE. Made by benchmarks/parity_tau2.py --record."
-        arguments.record.write_text(json.dumps({"about": about, "cases": recorded}, ensure_ascii=False, indent=1) + "\n", "utf-8")
+        arguments.record.write_text(json.dumps({"about": about, "cases": recorded}, ensure_ascii=False) + "\n", "utf-8")
     return 1 if any(one["differences"] for one in found.values()) else 0
 
 
