@@ -38,6 +38,8 @@ parity: $(VENV)/.dev
 	$(BIN)/python benchmarks/imported.py $(FLAGS)
 	$(BIN)/python benchmarks/parity_bfcl.py
 	$(BIN)/python benchmarks/parity_formats.py
+	$(BIN)/python benchmarks/parity_tau2.py $(filter --tau2-root=%,$(FLAGS))
+	$(BIN)/python benchmarks/parity_agentdojo.py
 
 env: $(VENV)/.dev
 

@@ -100,9 +100,9 @@ class Audit:
 
     def judged(self, task, played, says):
         cpu = time.process_time()
-        passed = self.world.judge(task, played, says).passed
+        found = self.world.judge(task, played, says)
         self.judge_ms += (time.process_time() - cpu) * 1000
-        return passed
+        return found.passed or found.numbers.get("decided") == 1.0  # without what only a judging model decides
 
     def compare(self, task, variant, mine, theirs):
         tally = self.agreed.setdefault(variant, [0, 0, 0])

@@ -6,7 +6,7 @@ Installs bfcl-eval (and the few libraries its checkers need) into a temporary fo
 case is answered with its reference, and with twenty and more answers made from it by a seed (`benchmarks/bfcl/answers.py`);
 each multi-turn entry with its gold and variants of it. Upstream's checker, in a process of its own, and ours must agree
 on right or wrong and on the name of the error. `--fixture` writes a few hundred cases with upstream's verdicts, for the
-tests. Exits 1 when anything differs that docs/fidelity-bfcl.md does not describe.
+tests. Exits 1 when anything differs that docs/fidelity.md does not describe.
 """
 
 import argparse
@@ -95,7 +95,7 @@ def mine(case, answer):
 
 
 def known(theirs, ours):
-    """Why a difference is one: see docs/fidelity-bfcl.md."""
+    """Why a difference is one: see docs/fidelity.md."""
     if theirs is not None and theirs.startswith("raises:") and ours is not None:
         return "upstream raises"
     return None

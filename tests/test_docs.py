@@ -26,6 +26,7 @@ RUNNABLE = (
     "docs/checks-constraints.md",
     "docs/checks-rewards.md",
     "docs/checks-state.md",
+    "docs/checks-tau2.md",
     "docs/search.md",
     "docs/dialects.md",
     "docs/formats.md",

@@ -109,8 +109,9 @@ def outcomes(case: Case, found: Sequence[Fault]) -> list[Fault]:
     faults: list[Fault] = []
     if case.failed(("reached",)):
         faults += _missing(case)
-    if "told" in case.parts or ("upstream" in case.parts and ErrorKind.not_told in case.parts["upstream"].kinds):
-        part = case.parts.get("told") or case.parts["upstream"]
+    own = next((case.parts[name] for name in ("tau2", "upstream") if name in case.parts), None)
+    part = case.parts.get("told") or (own if own is not None and ErrorKind.not_told in own.kinds else None)
+    if part is not None:
         faults += [Fault("agent", "not_told", text) for text in part.evidence[:3]]
     part = case.parts.get("redundancy")
     if part is not None and part.numbers.get("red"):

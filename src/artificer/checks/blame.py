@@ -65,4 +65,4 @@ class Case(Struct, frozen=True):
 
     def failed(self, names: Collection[str]) -> bool:
         """Whether one of these checks failed, or the world's own judgement, which says not why."""
-        return bool(self.parts.keys() & {*names, "upstream"})
+        return bool(self.parts.keys() & {*names, "tau2", "upstream"})

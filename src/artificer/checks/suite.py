@@ -19,6 +19,7 @@ from artificer.checks.state.attributes import Attributes
 from artificer.checks.state.kept import Kept
 from artificer.checks.state.reached import Milestones
 from artificer.checks.state.sql import SqlHolds
+from artificer.checks.tau2 import Tau2
 from artificer.checks.told import Told
 from artificer.checks.upstream import Upstream
 from artificer.core.errors import ArtificerError
@@ -39,6 +40,7 @@ def _stated() -> tuple[Check, ...]:
         Kept(),
         Milestones(),
         SqlHolds(),
+        Tau2(),
         Ticked(),
         Upstream(),
     )

@@ -41,5 +41,5 @@ def heard(nodes: Sequence[Node]) -> tuple[list[Played], list[str]]:
         if message.role == "assistant" and message.text:
             says.append(message.text)
         if message.result is not None and (call := waiting.pop(message.result.call_id, None)) is not None:
-            played.append(Played(max(turn, 0), call, "user" if call.id in own else "agent"))
+            played.append(Played(max(turn, 0), call, "user" if call.id in own else "agent", message.result.error is not None))
     return played, says

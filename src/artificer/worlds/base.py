@@ -72,11 +72,13 @@ class Played(Struct, frozen=True):
     Args:
         turn: how many user messages came before it, less one.
         actor: `"agent"` or `"user"`.
+        failed: whether the session refused it, so that it changed nothing; None when that is not known.
     """
 
     turn: int
     call: ToolCall
     actor: str = "agent"
+    failed: bool | None = None
 
 
 class Session(Protocol):

@@ -10,6 +10,7 @@ Source: ethz-spylab/agentdojo, `default_suites`, `task_suite`.
 
 from __future__ import annotations
 
+import copy
 import datetime
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -29,6 +30,7 @@ from artificer.worlds.imported.schemas import arguments_schema, declared, withou
 from artificer.worlds.imported.session import ImportedWorld, State
 from artificer.worlds.imported.standins import SortedSet, clock, module, package, yaml
 from artificer.worlds.observe import Tables, state_digest
+from artificer.worlds.python import explain
 
 SUITES = ("workspace", "banking", "slack", "travel")
 INSTALL = "pip install --no-deps agentdojo"
@@ -65,7 +67,7 @@ def open_world(rest: str, **options: str) -> ImportedWorld:
     if version not in versions or rest not in versions[version]:
         raise SourceError(f"there is no version {version!r} of {where}", where=str(folder), remedy=f"use one of {', '.join(versions)}")
     source = AgentDojo(rest, versions[version][rest], room, folder, kind, version)
-    return ImportedWorld(where, source, source.tools)
+    return AgentDojoWorld(where, source, source.tools)
 
 
 def _order(version: str) -> tuple[int, ...]:
@@ -90,6 +92,14 @@ def room_of(folder: Path) -> Room:
         "yaml": texts,
     }
     return Room("agentdojo", folder, instead=instead, builtins={"set": SortedSet, "eval": arithmetic})
+
+
+class AgentDojoWorld(ImportedWorld):
+    """A suite as a world. For a judgement its calls are run as upstream runs them, and not in a session as well."""
+
+    def judge(self, task: Task, played: Sequence[Played], says: Sequence[str]) -> CheckResult:
+        begun = self.source.begin(next((call.arguments for call in task.start.setup), None))
+        return self.source.judge(task, begun, begun, played, says)
 
 
 class AgentDojo:
@@ -172,16 +182,21 @@ class AgentDojo:
 
     def judge(self, task: Task, before: State, after: State, played: Sequence[Played], says: Sequence[str]) -> CheckResult:
         """Upstream's utility of a user's task, or whether an attacker's was done: from the calls if the task looks at
-        them, else from the environments and the last answer.
+        them, else from the environments and the last answer. The calls are run again as upstream runs them.
         """
         assert isinstance(before, Environment)
-        assert isinstance(after, Environment)
+        left = before.copy()
+        left.evaluated(played)
         found = self._all()[cast("str", task.lineage["id"])]
         output = says[-1] if says else ""
         traces = [self._call(function=one.call.name, args=one.call.arguments) for one in played]
         by_calls, by_state = (found.utility_from_traces, found.utility) if self.kind == "user" else (found.security_from_traces, found.security)
-        verdict = by_calls(output, before.environment, after.environment, traces)
-        passed = bool(by_state(output, before.environment, after.environment) if verdict is None else verdict)
+        try:
+            verdict = by_calls(output, before.environment, left.environment, traces)
+            passed = bool(by_state(output, before.environment, left.environment) if verdict is None else verdict)
+        except Exception as error:  # the boundary: foreign code on what a model made of its state
+            why = f"{task.lineage['id']}: the task's own check fails here: {type(error).__name__}: {explain(error)}"
+            return CheckResult("upstream", 0.0, False, (why,), (ErrorKind.missing_effect,), mode="code")
         evidence = () if passed else (f"{task.lineage['id']}: the task's own check says no",)
         return CheckResult("upstream", float(passed), passed, evidence, () if passed else (ErrorKind.missing_effect,), mode="code")
 
@@ -196,6 +211,21 @@ class Environment:
     def run(self, name: str, arguments: dict[str, Json], reads: bool) -> object:
         result, _ = self._runtime.run_function(self.environment, name, arguments, raise_on_error=True)
         return result
+
+    def evaluated(self, played: Sequence[Played]) -> None:
+        """Runs calls as upstream's pipeline does.
+
+        # code-mode: upstream converts arguments ("6" is 6) and passes over those that a tool has not. A call that the
+        session refused and upstream would take has changed nothing, and is undone.
+        """
+        for one in played:
+            backup = self.environment.model_copy(deep=True) if one.failed else None
+            try:
+                _, error = self._runtime.run_function(self.environment, one.call.name, copy.deepcopy(one.call.arguments))
+            except Exception:  # the boundary: whatever foreign code raises is the call's failure
+                continue
+            if backup is not None and error is None:
+                self.environment = backup
 
     def tables(self) -> Tables:
         shown = cast("dict[str, Json]", self.environment.model_dump(mode="json"))

@@ -55,6 +55,12 @@ class Shelf(dict[Any, Any]):
         self.seen()
         return self._marks
 
+    def unlike(self, other: Shelf, same: Callable[[Any, Any], bool]) -> list[Any]:
+        """The keys of which the other shelf has none, or another entry. Entries that neither has touched are not looked at."""
+        mine, theirs = dict(super().items()), dict(super(Shelf, other).items())
+        found = list(mine.keys() ^ theirs.keys())
+        return found + [key for key in mine.keys() & theirs.keys() if mine[key] is not theirs[key] and not same(mine[key], theirs[key])]
+
     def _touch(self, key: Any) -> Any:
         value = super().__getitem__(key)
         if key not in self._own:

@@ -11,15 +11,17 @@ Source: sierra-research/tau2-bench, `src/tau2/domains`, `src/tau2/evaluator`.
 from __future__ import annotations
 
 import copy
+import json
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from inspect import isfunction
 from pathlib import Path
 from typing import Any, cast
 
 import msgspec
 
-from artificer.core.canon import Json, digest
+from artificer.core.canon import Json, digest, rng
 from artificer.core.errors import SourceError
 from artificer.core.messages import ToolCall
 from artificer.core.tasks import Goal, Start, Task, Want
@@ -29,9 +31,12 @@ from artificer.worlds.base import Played
 from artificer.worlds.imported.rooms import installed
 from artificer.worlds.imported.session import ImportedWorld, State
 from artificer.worlds.imported.shelves import Shelf
+from artificer.worlds.imported.standins import STREAM
 from artificer.worlds.imported.tau2_data import DOMAINS, INSTALL, Assertion, Call, Criteria, Data, InitialData, Record, places
 from artificer.worlds.imported.tau2_kits import Kit, Toolkits, official, packaged
+from artificer.worlds.imported.tau2_reward import Part, acted, communicated, found, mode_of, product, unjudged
 from artificer.worlds.observe import Tables, state_digest
+from artificer.worlds.python import explain
 
 _OPTIONS = ("root", "split", "policy")
 ROOT = "TAU2_ROOT"
@@ -63,7 +68,17 @@ def open_world(rest: str, **options: str) -> ImportedWorld:
     root = Path(named).expanduser().resolve() if named else None
     kit = official(rest, root) if root is not None else packaged(rest, installed("inspect_evals", INSTALL, where))
     source = Tau2(rest, kit, Data(rest, places(root)), options.get("split", "base"))
-    return ImportedWorld(where, source, kit.tools["assistant"], user_tools=kit.tools.get("user", ()), policy=source.policy(manual))
+    return Tau2World(where, source, kit.tools["assistant"], user_tools=kit.tools.get("user", ()), policy=source.policy(manual))
+
+
+class Tau2World(ImportedWorld):
+    """A domain as a world. In `code`, calls are run as the evaluator runs them, and not in a session as well."""
+
+    def judge(self, task: Task, played: Sequence[Played], says: Sequence[str]) -> CheckResult:
+        if mode_of(task) != "code":
+            return super().judge(task, played, says)
+        begun = self.source.begin(next((call.arguments for call in task.start.setup), None))
+        return self.source.judge(task, begun, begun, played, says)
 
 
 class Tau2:
@@ -112,7 +127,7 @@ class Tau2:
     def _task(self, record: Record) -> Task:
         criteria = record.evaluation_criteria or Criteria()
         initial = record.initial_state
-        lineage: dict[str, Json] = {"source": "tau2-bench", "id": record.id, "criteria": msgspec.to_builtins(criteria)}
+        lineage: dict[str, Json] = {"source": "tau2-bench", "id": record.id, "criteria": msgspec.to_builtins(record.evaluation_criteria)}
         actions = criteria.actions or []
         known = {tool.name for tools in self.kit.tools.values() for tool in tools}
         strange = sorted({action.name for action in actions} - known)
@@ -129,7 +144,7 @@ class Tau2:
             start=Start(setup=(ToolCall("start", self.setup.name, _start(record)),)),
             prompt=opening,
             goal=Goal((Want("scenario", tell=told, gold=gold or ()),), (), (), {"open:0": opening, "scenario": told_user}),
-            checks=("upstream",),
+            checks=("tau2",),
             gold=gold,
             difficulty={"calls": float(len(actions))},
             tags=("tau2", self.domain),
@@ -137,52 +152,70 @@ class Tau2:
         )
 
     def judge(self, task: Task, before: State, after: State, played: Sequence[Played], says: Sequence[str]) -> CheckResult:
-        """Upstream's reward: the product of the components that the task names (see `_COMPONENTS`).
+        """Upstream's reward: the product of the parts that the task names, in the mode that it states (see `tau2_reward`).
 
-        NL_ASSERTION needs a judging model and is left to it: the evidence says so.
+        In `code` the calls are run as the evaluator runs them; else the state is the session's own. NL_ASSERTION needs
+        a judge: it is undecided here. A task whose gold names a tool that there is not is never passed, in any mode: the
+        evaluator would take the state before it for gold's.
         """
-        criteria = msgspec.convert(task.lineage["criteria"], Criteria)
         assert isinstance(before, Desk)
         assert isinstance(after, Desk)
-        evidence: list[str] = []
-        kinds: list[ErrorKind] = []
-        numbers: dict[str, int | float] = {}
+        mode = mode_of(task)
+        stated = task.lineage["criteria"]
+        if stated is None:
+            return CheckResult("upstream", 1.0, True, ("the task states no criteria",), mode=mode)
+        criteria = msgspec.convert(stated, Criteria)
         if "wrong_gold" in task.lineage and {"DB", "ACTION"} & set(criteria.reward_basis):
-            return CheckResult("upstream", 0.0, False, (f"there is no gold to compare with: {task.lineage['wrong_gold']}",), mode="code")
-        if "DB" in criteria.reward_basis:
+            return CheckResult("upstream", 0.0, False, (f"there is no gold to compare with: {task.lineage['wrong_gold']}",), mode=mode)
+        state = self._state_as_evaluated(criteria, before, played) if mode == "code" else self._state(criteria, before, after)
+        parts = [
+            *state,
+            acted(criteria.actions or (), played, mode),
+            communicated(criteria.communicate_info or (), says, mode),
+            unjudged(criteria.nl_assertions or ()),
+        ]
+        return product("upstream", parts, criteria.reward_basis, mode)
+
+    def _state_as_evaluated(self, criteria: Criteria, gold: Desk, played: Sequence[Played]) -> list[Part]:
+        """DB and ENV_ASSERTION as `EnvironmentEvaluator` has them, what raises there included: then there is no reward."""
+        if criteria.actions is None and criteria.env_assertions is None:  # code-mode: whatever was done
+            return [Part("DB", 1.0), Part("ENV_ASSERTION", 1.0)]
+        try:
+            desk = gold.copy()
+            desk.evaluated(played)
             for action in criteria.actions or ():
-                before.attempt(action.name, action.arguments)
-            left, right = after.tables(), before.tables()
-            wrong = sorted(name for name in {*left, *right} if left.get(name) != right.get(name))
-            _note("DB", [f"{name} differs from gold's" for name in wrong], ErrorKind.wrong_value, evidence, kinds, numbers)
-        if "ENV_ASSERTION" in criteria.reward_basis:
-            broken = [one.message or one.func_name for one in criteria.env_assertions or () if not after.holds(one)]
-            _note("ENV_ASSERTION", broken, ErrorKind.missing_effect, evidence, kinds, numbers)
-        if "ACTION" in criteria.reward_basis:
-            missing = [action.name for action in criteria.actions or () if not any(_matches(action, one) for one in played)]
-            _note("ACTION", missing, ErrorKind.missing_effect, evidence, kinds, numbers)
-        if "COMMUNICATE" in criteria.reward_basis:
-            heard = [text.lower().replace(",", "") for text in says]
-            untold = [text for text in criteria.communicate_info or () if not any(text.lower() in text_heard for text_heard in heard)]
-            _note("COMMUNICATE", untold, ErrorKind.not_told, evidence, kinds, numbers)
-        if "NL_ASSERTION" in criteria.reward_basis and criteria.nl_assertions:
-            numbers["nl_assertions_not_judged"] = len(criteria.nl_assertions)
-        return CheckResult("upstream", float(not kinds), not kinds, tuple(evidence[:20]), tuple(kinds), numbers, "code")
+                gold.raw(action.requestor, action.name, action.arguments, "gold")
+            wrong = desk.unlike(gold)
+            broken = [_named(one) for one in criteria.env_assertions or () if not desk.holds(one)]
+        except Exception as error:  # the boundary: foreign code on what a model made of its state
+            failed = f"upstream's evaluator fails here: {type(error).__name__}: {explain(error)}"
+            return [Part(name, 0.0, (failed,), ErrorKind.wrong_value) for name in ("DB", "ENV_ASSERTION")]
+        return [_database(wrong), found("ENV_ASSERTION", broken, ErrorKind.missing_effect)]
+
+    def _state(self, criteria: Criteria, gold: Desk, after: Desk) -> list[Part]:
+        """The two as they are meant: gold's calls are coupled as everybody's, and one that fails changes nothing."""
+        for action in criteria.actions or ():
+            gold.attempt(action.name, action.arguments)
+        left, right = after.tables(), gold.tables()
+        wrong = sorted(name for name in {*left, *right} if left.get(name) != right.get(name))
+        broken: list[str] = []
+        for one in criteria.env_assertions or ():
+            try:
+                holds = after.holds(one)
+            except Exception as error:  # the boundary, as above
+                broken.append(f"{_named(one)} cannot be decided: {type(error).__name__}: {explain(error)}")
+            else:
+                broken += [] if holds else [_named(one)]
+        return [_database(wrong), found("ENV_ASSERTION", broken, ErrorKind.missing_effect)]
 
 
-def _note(component: str, wrong: list[str], kind: ErrorKind, evidence: list[str], kinds: list[ErrorKind], numbers: dict[str, int | float]) -> None:
-    numbers[component] = float(not wrong)
-    evidence += [f"{component}: {text}" for text in wrong]
-    if wrong and kind not in kinds:
-        kinds.append(kind)
+def _database(wrong: Sequence[str]) -> Part:
+    return found("DB", (f"{name} differs from gold's" for name in wrong), ErrorKind.wrong_value)
 
 
-def _matches(action: Any, one: Played) -> bool:
-    """Upstream's comparison. # code-mode: without `compare_args`, only the keys of the call that was made are compared."""
-    if one.call.name != action.name or (one.actor == "user") != (action.requestor == "user"):
-        return False
-    keys = one.call.arguments.keys() if action.compare_args is None else action.compare_args
-    return all(one.call.arguments.get(key) == action.arguments.get(key) for key in keys)
+def _named(assertion: Assertion) -> str:
+    given = ", ".join(f"{name}={value!r}" for name, value in assertion.arguments.items())
+    return assertion.message or f"{assertion.func_name}({given}) does not hold"
 
 
 def _scenario(record: Record) -> tuple[str, str]:
@@ -227,10 +260,67 @@ class Desk:
     def attempt(self, name: str, arguments: dict[str, Json]) -> None:
         """A gold call, which upstream lets fail; as in a session, one that fails changes nothing."""
         backup = self.copy()
+        token = STREAM.set(rng("tau2", "gold", name))
         try:
             self.run(name, arguments, name in self._reads)
         except Exception:  # the boundary, as upstream has it
             self.kits = backup.kits
+        finally:
+            STREAM.reset(token)
+
+    def evaluated(self, played: Sequence[Played]) -> None:
+        """Runs calls as `Environment.set_state` does: those of known tools that write, and no others.
+
+        A call that the session refused and the tools would take (its arguments fit no schema, a fault was played) has
+        changed nothing, and is undone; upstream raises when a call comes out otherwise than it was recorded.
+        """
+        for one in played:
+            if one.call.name not in self._sides or one.call.name in self._reads:
+                continue
+            side = "user" if one.actor == "user" else "assistant"
+            backup = self.copy() if one.failed else None
+            if not self.raw(side, one.call.name, one.call.arguments, "replay"):
+                continue
+            if backup is not None:
+                self.kits = backup.kits
+                continue
+            self._couple()
+        self._kit.sync(self.kits)
+
+    def raw(self, side: str, name: str, arguments: dict[str, Json], what: str) -> bool:
+        """Runs a call as the evaluator does; whether it went through.
+
+        # code-mode: arguments are not validated, what a failing call has changed stays, and nothing is coupled: gold is
+        never coupled at all. New ids are drawn anew for gold, so that two states that hold some are never equal.
+        """
+        if name in self._reads:
+            return True  # it changes nothing, which the evaluator takes for granted too
+        token = STREAM.set(rng("tau2", what, name))
+        try:
+            self._kit.use(self.kits, side, name, copy.deepcopy(arguments))
+        except Exception:  # the boundary, as upstream has it
+            return False
+        finally:
+            STREAM.reset(token)
+        return True
+
+    def _couple(self) -> None:
+        with suppress(Exception):  # the boundary, as upstream has it: what fails here is the call's failure
+            self._kit.sync(self.kits)
+
+    def unlike(self, other: Desk) -> list[str]:
+        """The tables of which upstream's hash differs: that of `json.dumps(model_dump(), sort_keys=True, default=str)`."""
+        found: list[str] = []
+        for side, kit in self.kits.items():
+            mine, theirs = _fields(kit.db), _fields(other.kits[side].db)
+            for name, value in mine.items():
+                their = theirs[name]
+                if isinstance(value, Shelf) and isinstance(their, Shelf):
+                    differ = bool(value.unlike(their, lambda left, right: _hashed(left) == _hashed(right)))
+                else:
+                    differ = _hashed(kit.db, name) != _hashed(other.kits[side].db, name)
+                found += [f"user.{name}" if side == "user" else name] if differ else []
+        return sorted(found)
 
     def function(self, call: Call) -> object:
         """Runs a function of a toolkit that need not be a tool: only those its own class defines.
@@ -247,8 +337,15 @@ class Desk:
         return result
 
     def holds(self, assertion: Assertion) -> bool:
-        """Whether what must hold at the end does."""
-        return self.function(assertion) is assertion.assert_value
+        """Whether what must hold at the end does.
+
+        Raises:
+            ValueError: what the function says is neither true nor false.
+        """
+        said = self.function(assertion)
+        if not isinstance(said, bool):
+            raise ValueError(f"{assertion.func_name} says {type(said).__name__}")
+        return said is assertion.assert_value
 
     def merge(self, side: str, data: dict[str, Json]) -> None:
         """Merges data into a side's database, deeply."""
@@ -279,6 +376,12 @@ class Desk:
 def _fields(instance: object) -> dict[str, Any]:
     """The attributes of an object, by reference."""
     return vars(instance)
+
+
+def _hashed(model: Any, *names: str) -> str:
+    """What upstream hashes of an object, or of some of its fields: 1 and 1.0 differ, dates and keys do not matter."""
+    shown = model.model_dump(warnings=False, **({"include": set(names)} if names else {}))
+    return json.dumps(shown, sort_keys=True, default=str)
 
 
 def _copied(kit: Any) -> Any:
