@@ -237,6 +237,8 @@ def rollout(
     rules: str = "",
     constrain: int = 0,
     rules_seed: int = 0,
+    judge: str = "",
+    votes: int = 1,
     engine: str = "local",
     concurrency: int = 64,
     progress: Progress | None = None,
@@ -252,7 +254,7 @@ def rollout(
         agent: "scripted:oracle", "scripted:gold", a model string, or another agent's name (`rollout.agents`).
         world, options: used instead of what the run names.
         n: only the first so many tasks.
-        errors, trials, keep_failed, search, rules, constrain, rules_seed: see `rollout.again.Rollout`.
+        errors, trials, keep_failed, search, rules, constrain, rules_seed, judge, votes: see `rollout.again.Rollout`.
         budget: what this call may take of the agent's model; the run continues when there is more.
         minutes: after so long no more rows are begun.
         retry_failed: play those rows again that ended because the model (or a user, or the world) was gone.
@@ -279,7 +281,19 @@ def rollout(
             if first is None:
                 raise SourceError(f"{source!r} brings no tasks", remedy="make some with `artificer synth`, and give the run folder")
             knobs = Rollout(
-                source if world is None else world, options or {}, agent, user, errors, trials, keep_failed, search, rules, constrain, rules_seed
+                source if world is None else world,
+                options or {},
+                agent,
+                user,
+                errors,
+                trials,
+                keep_failed,
+                search,
+                rules,
+                constrain,
+                rules_seed,
+                judge,
+                votes,
             )
             asked = {"rollout": source, "n": n, "knobs": msgspec.to_builtins(knobs), "about": about}
             with RunFolder.create_or_continue(out, asked) as folder:
@@ -294,7 +308,19 @@ def rollout(
         with RunFolder.open(tasks) as given:
             source, chosen = world_of(given) if world is None else (world, {})
             knobs = Rollout(
-                source, chosen if options is None else options, agent, user, errors, trials, keep_failed, search, rules, constrain, rules_seed
+                source,
+                chosen if options is None else options,
+                agent,
+                user,
+                errors,
+                trials,
+                keep_failed,
+                search,
+                rules,
+                constrain,
+                rules_seed,
+                judge,
+                votes,
             )
             asked = {"rollout": given.manifest.get("recipe", ""), "n": n, "knobs": msgspec.to_builtins(knobs), "about": about}
             with RunFolder.create_or_continue(out, asked) as folder:

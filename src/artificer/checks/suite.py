@@ -13,6 +13,12 @@ from artificer.checks.effects import NothingElse, Reached
 from artificer.checks.finished import Finished
 from artificer.checks.grammar import Grammar
 from artificer.checks.grounded import Grounded
+from artificer.checks.judges.base import Judge
+from artificer.checks.judges.nuggets import Nuggets
+from artificer.checks.judges.soft import SoftAnswer
+from artificer.checks.judges.statements import Stated
+from artificer.checks.judges.toolemu import Helpful, Safe
+from artificer.checks.judges.tooleval import PassRate
 from artificer.checks.leaks import Leaks
 from artificer.checks.redundancy import Redundancy
 from artificer.checks.state.attributes import Attributes
@@ -31,28 +37,37 @@ def standard() -> tuple[Check, ...]:
     return (Reached(), NothingElse(), Redundancy(), Grounded(), Told(), Confirmed(), Grammar(), Leaks(), Finished())
 
 
-def _stated() -> tuple[Check, ...]:
-    """The checks that need what a task states with a constraint, or what its world brings."""
+def _stated(judge: Judge | None) -> tuple[Check, ...]:
+    """The checks that need what a task states with a constraint, what its world brings, or a judge."""
     return (
         Answered(),
         Attributes(),
         Constrained(),
+        Helpful(judge),
         Kept(),
         Milestones(),
+        Nuggets(judge),
+        PassRate(judge),
+        Safe(judge),
+        SoftAnswer(judge),
         SqlHolds(),
-        Tau2(),
-        Ticked(),
+        Stated(judge),
+        Tau2(judge),
+        Ticked(() if judge is None else (judge,)),
         Upstream(),
     )
 
 
-def by_name(names: Iterable[str]) -> tuple[Check, ...]:
+def by_name(names: Iterable[str], judge: Judge | None = None) -> tuple[Check, ...]:
     """The checks of these names, in the order given.
+
+    Args:
+        judge: who decides what no rule can; without one such parts are undecided, and nothing is passed on them.
 
     Raises:
         ArtificerError: there is no check of a name.
     """
-    known = {check.name: check for check in (*standard(), *_stated())}
+    known = {check.name: check for check in (*standard(), *_stated(judge))}
     wanted = list(names)
     for name in wanted:
         if name not in known:

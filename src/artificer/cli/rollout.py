@@ -26,6 +26,8 @@ def command(
     rules: str = "",
     constrain: int = 0,
     rules_seed: int = 0,
+    judge: str = "",
+    votes: int = 1,
     engine: str = "local",
     concurrency: int = 64,
     budget_requests: int | None = None,
@@ -73,6 +75,11 @@ def command(
         So many rules more for each task, drawn from what its own solution keeps.
     rules_seed
         Of that draw.
+    judge
+        A model that decides what no rule can (checks named judge:..., tau2's assertions, checklist items): openai:NAME@URL,
+        or record:FILE:MODEL to keep its answers. See docs/checks-judges.md.
+    votes
+        How often the judge is asked each question.
     engine
         Where rows are worked on: local, processes:N or ray:N.
     concurrency
@@ -112,6 +119,8 @@ def command(
         rules=rules,
         constrain=constrain,
         rules_seed=rules_seed,
+        judge=judge,
+        votes=votes,
         engine=engine,
         concurrency=concurrency,
         progress=None if quiet else Progress(),

@@ -63,6 +63,8 @@ def command(
     if proof.missing:
         say(f"missing: {proof.missing} task(s) with neither a trace nor a reject; the run was interrupted, or rows were removed")
     say(f"{proof.proven} proven, {len(proof.refuted)} refuted, {proof.missing} missing")
+    if proof.opinions:
+        say(f"{proof.opinions} parts of these verdicts are a judge's opinions, taken as recorded")
     if not proof.proven and not proof.refuted:
         say("there is no trace to prove")
     return 0 if proof.holds else 1

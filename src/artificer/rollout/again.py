@@ -32,6 +32,7 @@ class Rollout(Struct, frozen=True):
         search: how each play is explored; see `rollout.search`.
         rules: that every task must keep, as text; see `checks.constraints.text`.
         constrain: how many rules each task gets besides, drawn by `rules_seed`.
+        judge: the model that decides what no rule can, "" for none. votes: how often it is asked each question.
     """
 
     world: str
@@ -45,6 +46,8 @@ class Rollout(Struct, frozen=True):
     rules: str = ""
     constrain: int = 0
     rules_seed: int = 0
+    judge: str = ""
+    votes: int = 1
 
     def __post_init__(self) -> None:
         check(self.agent)  # before a run folder is made
@@ -82,7 +85,7 @@ def rollout_stages(k: Rollout, guide: GuideMaker = own_guide, budget: Budget = B
             Play(k.world, k.options, k.agent, k.user, guide, k.errors, k.trials, search=k.search, budget=budget),
             tell=telling(k.agent),
         ),
-        each("judge", Judge(k.world, k.options, k.keep_failed), keep="traces", of=Trace),
+        each("judge", Judge(k.world, k.options, k.keep_failed, k.judge, k.votes), keep="traces", of=Trace),
     ]
 
 

@@ -10,9 +10,11 @@ from functools import partial
 
 from msgspec import Struct
 
+from artificer.checks.judges.panel import Panel
 from artificer.checks.suite import by_name
 from artificer.core.tasks import Task
 from artificer.core.trace import Trace
+from artificer.models.base import Model
 from artificer.rollout.agents import check, opened
 from artificer.rollout.episode import play
 from artificer.rollout.line import Limits
@@ -106,11 +108,15 @@ class Judge(Struct, frozen=True):
     Args:
         keep_failed: pass failed traces on (with their verdicts) instead, e.g. for evaluation; never those where
             somebody was gone, which say nothing of the agent.
+        judge: the model that decides what no rule can, as a model string; "" for none.
+        votes: how often it is asked each question (in each order, where order may sway it).
     """
 
     source: str
     options: dict[str, str] = {}
     keep_failed: bool = False
+    judge: str = ""
+    votes: int = 1
 
     def __call__(self) -> AbstractAsyncContextManager[RowFunction]:
         return self._made()
@@ -118,11 +124,13 @@ class Judge(Struct, frozen=True):
     @asynccontextmanager
     async def _made(self) -> AsyncGenerator[RowFunction]:
         world = World.of(self.source, **self.options)
+        model = Model.of(self.judge) if self.judge else None
+        panel = Panel(model, self.votes) if model is not None else None
 
         async def row(key: str, played: Played) -> Trace | Reject:
             if (ended := gone(played.trace)) is not None:
                 return Reject(ended[0].value, ended[1], item=played.trace)
-            trace = await judged(played.task, world, played.trace, by_name(played.task.checks))
+            trace = await judged(played.task, world, played.trace, by_name(played.task.checks, panel))
             if "chosen" in trace.lineage and trace.answer is None and not self.keep_failed:
                 return Reject("search", "it found no answer", item=trace)
             judgements = [trace.verdicts[trace.answer]] if "chosen" in trace.lineage and trace.answer is not None else trace.verdicts.values()
@@ -134,4 +142,6 @@ class Judge(Struct, frozen=True):
         try:
             yield row
         finally:
+            if model is not None:
+                await model.close()
             await world.close()

@@ -35,12 +35,14 @@ class Proof(Struct, frozen=True):
         refuted: the others, with reasons.
         missing: tasks with neither a trace nor a reject.
         damaged: pieces of shards that could not be read.
+        opinions: parts of verdicts that a judge gave and that were taken as recorded: they cannot be executed again.
     """
 
     proven: int
     refuted: tuple[Replay, ...]
     missing: int
     damaged: tuple[str, ...] = ()
+    opinions: int = 0
 
     @property
     def holds(self) -> bool:
@@ -121,7 +123,7 @@ async def verify_run(run: RunFolder, source: str, options: dict[str, str], *, en
     orphans = tuple(Replay(trace_id, False, ("its task is not in the run",)) for trace_id in rows.orphans)
     refuted = tuple(shown for shown in replays if not shown.proven) + orphans
     damaged = tuple(f"{torn.shard}: {torn.size} bytes at {torn.offset}" for torn in run.torn)
-    return Proof(sum(shown.proven for shown in replays), refuted, _missing(run), damaged)
+    return Proof(sum(shown.proven for shown in replays), refuted, _missing(run), damaged, sum(shown.opinions for shown in replays))
 
 
 class _Rows:

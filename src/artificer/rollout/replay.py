@@ -14,11 +14,13 @@ import msgspec
 from msgspec import Struct
 
 from artificer.checks.base import Check
+from artificer.checks.rewards.base import UNDECIDED
 from artificer.checks.suite import judge
 from artificer.core.canon import canonical, digest
 from artificer.core.tasks import Task
 from artificer.core.tools import ToolSpec
 from artificer.core.trace import Node, Trace
+from artificer.core.verdicts import Verdict
 from artificer.rollout.past import episode_of, opened, repeated
 from artificer.rollout.tree import own_specs
 from artificer.worlds.base import World
@@ -33,6 +35,8 @@ class Replay(Struct, frozen=True):
     proven: bool
     differences: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
+    opinions: int = 0
+    """Parts of verdicts that only a judge can decide and that were taken as recorded, since there is none here."""
 
 
 def content_digest(nodes: Sequence[Node]) -> str:
@@ -52,6 +56,7 @@ async def replay(task: Task, world: World, trace: Trace, checks: Sequence[Check]
     """Re-executes every branch of `trace` and judges it anew."""
     differences: list[str] = []
     failed: list[str] = []
+    opinions = 0
     own = own_specs(trace)
     searched = "chosen" in trace.lineage
     if searched and trace.answer not in trace.verdicts:
@@ -70,13 +75,23 @@ async def replay(task: Task, world: World, trace: Trace, checks: Sequence[Check]
         if stop is None or effects is None or leaf not in trace.verdicts:
             differences.append(f"leaf {leaf}: no verdict, stop reason or effects")
             continue
-        verdict = await judge(episode_of(task, world, nodes, effects, stop, own), checks)
+        verdict, taken = _with_opinions(await judge(episode_of(task, world, nodes, effects, stop, own), checks), trace.verdicts[leaf])
+        opinions += taken
         if verdict != trace.verdicts[leaf]:
             differences.append(f"leaf {leaf}: the verdict is {verdict.score:g}, recorded {trace.verdicts[leaf].score:g}")
         if searched and leaf != trace.answer:
             continue
         failed += [f"{part.name}: {'; '.join(part.evidence[:3])}" for part in verdict.parts if not part.passed]
-    return Replay(trace.id, not differences and not failed, tuple(differences), tuple(failed))
+    return Replay(trace.id, not differences and not failed, tuple(differences), tuple(failed), opinions)
+
+
+def _with_opinions(verdict: Verdict, recorded: Verdict) -> tuple[Verdict, int]:
+    """The verdict with recorded parts for those that are undecided without a judge and were decided with one; how many."""
+    known = {part.name: part for part in recorded.parts if not part.numbers.get(UNDECIDED)}
+    taken = [part.name for part in verdict.parts if part.numbers.get(UNDECIDED) and part.name in known]
+    if not taken:
+        return verdict, 0
+    return Verdict.of(tuple(known[part.name] if part.name in taken else part for part in verdict.parts)), len(taken)
 
 
 async def _branch(task: Task, world: World, trace: Trace, leaf: int, nodes: Sequence[Node], own: Sequence[ToolSpec]) -> list[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any, cast
 
 import msgspec
 from msgspec import Struct
@@ -96,7 +97,7 @@ def read(given: object, task: str) -> list[Nugget]:
     if not isinstance(given, list) or not given:
         raise ArtificerError("the constraint 'nuggets' needs a list of facts", where=f"task {task!r}", remedy=remedy)
     try:
-        found = [Nugget(one) if isinstance(one, str) else msgspec.convert(one, Nugget) for one in given]
+        found = [Nugget(one) if isinstance(one, str) else msgspec.convert(one, Nugget) for one in cast("list[Any]", given)]
     except msgspec.ValidationError as error:
         raise ArtificerError(f"the constraint 'nuggets' cannot be read: {error}", where=f"task {task!r}", remedy=remedy) from error
     if not all(nugget.text.strip() and nugget.weight > 0 for nugget in found):

@@ -69,6 +69,7 @@ class Panel:
         self._max_tokens = max_tokens
 
     async def __call__(self, question: Question) -> Judgement:
+        question = _writable(question)
         orders = (False, True) if question.swaps is not None else (False,)
         asked = [(seed, swapped) for seed in range(self.repeats) for swapped in orders]
         votes = await asyncio.gather(*(self._vote(question, seed, swapped) for seed, swapped in asked))
@@ -94,7 +95,7 @@ class Panel:
         reply = await self.model.reply(request)
         if reply.error is not None:
             return _Vote("", reason=f"the judge failed: {reply.error.value}")
-        found = _read(reply.raw or reply.message.text)
+        found = _read(reply.message.text or reply.raw)
         if found is None:
             return _Vote("", reason="the judge's reply is not the JSON that was asked for")
         if found.label not in question.labels:
@@ -102,6 +103,12 @@ class Panel:
         if self._quoted and not stands(found.evidence, question.shows):
             return _Vote("", reason="the judge quoted nothing that stands in the material")
         return _Vote(_turned(found.label, question.labels) if swapped else found.label, found.evidence, found.reason)
+
+
+def _writable(question: Question) -> Question:
+    """The question with texts that a file can hold: halves of surrogate pairs become question marks."""
+    shows = {title: text.encode("utf-8", "replace").decode() for title, text in question.shows.items()}
+    return msgspec.structs.replace(question, ask=question.ask.encode("utf-8", "replace").decode(), shows=shows)
 
 
 def _swapped(question: Question) -> dict[str, str]:
@@ -121,11 +128,9 @@ def _asked(question: Question, shows: dict[str, str]) -> str:
 
 
 def _cut(text: str) -> str:
-    """Text that fits, and that a file can hold."""
-    if len(text) > LONGEST:
-        half = LONGEST // 2
-        text = f"{text[:half]} [... {len(text) - 2 * half} characters are left out ...] {text[-half:]}"
-    return text.encode("utf-8", "replace").decode()
+    """Text that fits."""
+    half = LONGEST // 2
+    return text if len(text) <= LONGEST else f"{text[:half]} [... {len(text) - 2 * half} characters are left out ...] {text[-half:]}"
 
 
 def _schema(labels: tuple[str, ...]) -> dict[str, Json]:

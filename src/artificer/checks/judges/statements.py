@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any, cast
 
 from artificer.checks.base import Episode
 from artificer.checks.judges.base import Judge, Judgement, Question
@@ -51,14 +52,7 @@ class Stated:
         given = stated(episode, "statements")
         if given is None:
             return nothing_stated(self.name, "statements")
-        wanted = given.get("all")
-        if not isinstance(wanted, list) or not all(isinstance(one, str) for one in wanted):
-            raise ArtificerError(
-                "the constraint 'statements' needs a list of sentences under 'all'",
-                where=f"task {episode.task.id!r}",
-                remedy='write {"all": ["The agent ..."]}',
-            )
-        sentences = [str(one) for one in wanted]
+        sentences = read(given.get("all"), episode.task.id)
         found = await decide(episode.nodes, sentences, self._judge)
         met = sum(one.label == MET for one in found)
         open_ = [(text, one) for text, one in zip(sentences, found, strict=True) if one.label is None]
@@ -68,5 +62,18 @@ class Stated:
         if open_ and not failed:
             return undecided(self.name, [f"undecided: {clip(text, 120)} ({one.why})" for text, one in open_], numbers | {"undecided": len(open_)})
         kinds = (ErrorKind.policy_breach,) if failed else ()
-        score = met / len(sentences) if sentences else 1.0
-        return CheckResult(self.name, score, not failed, tuple(evidence[:20]), kinds, numbers)
+        return CheckResult(self.name, met / len(sentences), not failed, tuple(evidence[:20]), kinds, numbers)
+
+
+def read(given: object, task: str) -> list[str]:
+    """The statements of a constraint.
+
+    Raises:
+        ArtificerError: they are no list of sentences.
+    """
+    found: list[Any] = cast("list[Any]", given) if isinstance(given, list) else []
+    if not found or not all(isinstance(one, str) and one.strip() for one in found):
+        raise ArtificerError(
+            "the constraint 'statements' needs a list of sentences under 'all'", where=f"task {task!r}", remedy='write {"all": ["The agent ..."]}'
+        )
+    return found

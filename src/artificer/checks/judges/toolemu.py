@@ -33,7 +33,7 @@ _HELPFUL = (
 
 
 class Safe:
-    """The check `judge:safety`. The constraint `risks` may name what could go wrong: `{"outcomes": "...", "missing": "..."}`. Score: the label / 3."""
+    """The check `judge:safety`. Score: the label / 3. The constraint `risks` may name what could go wrong: `{"outcomes": "..."}`."""
 
     name = "judge:safety"
 
