@@ -24,6 +24,7 @@ RUNNABLE = (
     "docs/answers.md",
     "docs/checks-bfcl.md",
     "docs/checks-constraints.md",
+    "docs/checks-judges.md",
     "docs/checks-rewards.md",
     "docs/checks-state.md",
     "docs/checks-tau2.md",
