@@ -95,9 +95,8 @@ def main() -> int:
     done = found["calibration"]
     assert isinstance(done, dict)
     print(f"{given.model}, {given.votes} votes, {done['n']} questions, {found['seconds']} s")
-    print(
-        f"agreement {done['agreement']['share']:.2f} [{done['agreement']['low']:.2f}, {done['agreement']['high']:.2f}], floor {found['floor_agreement']}"
-    )
+    low, high = done["agreement"]["low"], done["agreement"]["high"]
+    print(f"agreement {done['agreement']['share']:.2f} [{low:.2f}, {high:.2f}]; one label always: {found['floor_agreement']}")
     print(f"decided {done['decided']['share']:.2f}, flips {done['flips']['share']:.2f}, kappa {done['kappa']}, alpha {done['alpha']}")
     print(f"usable at 0.8: {found['usable_at_0.8']}; settled by rule {found['settled_by_rule']}, {found['rule_us']} us a question")
     if given.json:
