@@ -415,9 +415,9 @@ async def test_a_judge_decides_assertions_and_its_failure_decides_nothing(teleco
     assert ("decided" in result.numbers) == (score is None)
     assert (ErrorKind.policy_breach in result.kinds) == (score == 0.0)
     assert [question.labels for question in asked] == [("met", "not_met")] * 2
-    assert [question.ask.rpartition("? ")[2] for question in asked] == ["is kind", "is brief"]
-    assert 'assistant calls enable_roaming {"line_id": "L1"}' in asked[0].shows["conversation"]
-    assert "assistant: Done." in asked[0].shows["conversation"]
+    assert [question.shows["statement"] for question in asked] == ["is kind", "is brief"]
+    assert '"calls":[{"name":"enable_roaming","arguments":{"line_id":"L1"}}]' in asked[0].shows["conversation"]
+    assert '{"assistant":"Done."}' in asked[0].shows["conversation"]
 
 
 async def test_without_a_judge_nothing_is_passed_and_the_verdict_says_so(telecom):
@@ -490,7 +490,7 @@ async def test_hostile_calls_and_words_are_judged(telecom, value):
 
 def test_a_conversation_leaves_system_messages_out():
     nodes = [Node(None, Message("system", "secret")), Node(None, Message("user", "Hi"))]
-    assert conversation(nodes) == "user: Hi"
+    assert conversation(nodes) == '0 {"user":"Hi"}'
 
 
 def test_a_task_from_elsewhere_has_no_assertions():

@@ -14,14 +14,15 @@ Source: sierra-research/tau2-bench v1.0.1, `evaluator.py`, `evaluator_nl_asserti
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import cast
 
 import msgspec
 
 from artificer.checks.base import Episode
-from artificer.checks.judges.base import Judge, Question
+from artificer.checks.judges.base import Judge
+from artificer.checks.judges.statements import MET, NOT_MET, decide
+from artificer.checks.judges.told import conversation_text
 from artificer.checks.upstream import heard
 from artificer.core.tasks import Constraint, Task
 from artificer.core.trace import Node
@@ -30,7 +31,6 @@ from artificer.worlds.imported.tau2_reward import CONSTRAINT, Mode, Part, mode_o
 
 FINISHED = frozenset({StopReason.agent_done, StopReason.user_done})
 """The ends that upstream calls `agent_stop` and `user_stop`; after any other there is no reward."""
-MET, NOT_MET = "met", "not_met"
 
 
 class Tau2:
@@ -87,11 +87,7 @@ async def judged(judge: Judge, assertions: Sequence[str], conversation: str) -> 
     """NL_ASSERTION: r = prod_j 1[assertion j is met]. One that is not met decides; else one without a label leaves it open."""
     unmet: list[str] = []
     unclear: list[str] = []
-    for text in assertions:
-        asked = Question(
-            "nl_assertion", (MET, NOT_MET), f"Does what the agent said and did meet this expectation? {text}", {"conversation": conversation}
-        )
-        said = await judge(asked)
+    for text, said in zip(assertions, await decide(conversation, assertions, judge), strict=True):
         if said.label == NOT_MET:
             unmet.append(f"not met, says {said.by}: {text}" + (f" ({said.evidence})" if said.evidence else ""))
         elif said.label != MET:
@@ -102,23 +98,5 @@ async def judged(judge: Judge, assertions: Sequence[str], conversation: str) -> 
 
 
 def conversation(nodes: Sequence[Node]) -> str:
-    """What a judge is shown: who said what, in order, calls and results included; system messages left out."""
-    lines: list[str] = []
-    for node in nodes:
-        message = node.message
-        if message.role == "system":
-            continue
-        if message.text:
-            lines.append(f"{message.role}: {message.text}")
-        lines += [f"{message.role} calls {call.name} {_json(call.arguments)}" for call in message.calls]
-        if message.result is not None:
-            told = message.result.detail if message.result.error is not None else _json(message.result.content)
-            lines.append(f"tool: {told}")
-    return "\n".join(lines).encode("utf-8", "replace").decode()
-
-
-def _json(value: object) -> str:
-    try:
-        return json.dumps(value, sort_keys=True)
-    except (ValueError, TypeError, RecursionError):
-        return "(cannot be written)"
+    """What a judge is shown: who said and did what, in order; system messages left out."""
+    return conversation_text([node for node in nodes if node.message.role != "system"])

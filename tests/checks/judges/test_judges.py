@@ -9,6 +9,7 @@ from artificer.checks.judges.base import Judgement
 from artificer.checks.judges.nuggets import Nugget, Nuggets
 from artificer.checks.judges.soft import SoftAnswer
 from artificer.checks.judges.statements import Stated
+from artificer.checks.judges.told import conversation_text
 from artificer.checks.judges.toolemu import HELPFULNESS, SAFETY, Helpful, Safe
 from artificer.checks.judges.tooleval import TABLE, PassRate, better
 from artificer.checks.suite import by_name
@@ -218,6 +219,6 @@ async def test_a_failing_judge_never_passes_anything(tools):
 
 
 def test_statements_are_asked_with_the_conversation_only(tools):
-    asked = statements.questions(tools.episode(calls=(PAY,)).nodes, ["The agent paid."])
+    asked = statements.questions(conversation_text(tools.episode(calls=(PAY,)).nodes), ["The agent paid."])
     assert list(asked[0].shows) == ["statement", "conversation"]
     assert '"amount":12' in asked[0].shows["conversation"]

@@ -18,26 +18,22 @@ from artificer.checks.judges.base import Judge, Judgement, Question
 from artificer.checks.judges.told import conversation_text, nothing_stated, stated, undecided
 from artificer.checks.values import clip
 from artificer.core.errors import ArtificerError
-from artificer.core.trace import Node
 from artificer.core.verdicts import CheckResult, ErrorKind
 
 MET, NOT_MET = "met", "not_met"
 _ASK = "Is this statement about the conversation true: the one given as 'statement'? Judge by what was said and done, not by what was promised."
 
 
-def questions(nodes: Sequence[Node], statements: Sequence[str]) -> list[Question]:
+def questions(conversation: str, statements: Sequence[str]) -> list[Question]:
     """One question a statement."""
-    shown = conversation_text(nodes)
-    return [Question("nl_assertion", (MET, NOT_MET), _ASK, {"statement": one, "conversation": shown}) for one in statements]
+    return [Question("nl_assertion", (MET, NOT_MET), _ASK, {"statement": one, "conversation": conversation}) for one in statements]
 
 
-async def decide(nodes: Sequence[Node], statements: Sequence[str], judge: Judge | None) -> list[Judgement]:
+async def decide(conversation: str, statements: Sequence[str], judge: Judge | None) -> list[Judgement]:
     """A judgement a statement, in order. Undecided ones have no label."""
-    if not any(node.message.role == "assistant" for node in nodes):
-        return [Judgement(NOT_MET, "the agent said and did nothing") for _ in statements]
     if judge is None:
         return [Judgement(None, why="there is no judge") for _ in statements]
-    return list(await asyncio.gather(*(judge(question) for question in questions(nodes, statements))))
+    return list(await asyncio.gather(*(judge(question) for question in questions(conversation, statements))))
 
 
 class Stated:
@@ -53,7 +49,10 @@ class Stated:
         if given is None:
             return nothing_stated(self.name, "statements")
         sentences = read(given.get("all"), episode.task.id)
-        found = await decide(episode.nodes, sentences, self._judge)
+        if not any(node.message.role == "assistant" for node in episode.nodes):
+            found = [Judgement(NOT_MET, "the agent said and did nothing") for _ in sentences]
+        else:
+            found = await decide(conversation_text(episode.nodes), sentences, self._judge)
         met = sum(one.label == MET for one in found)
         open_ = [(text, one) for text, one in zip(sentences, found, strict=True) if one.label is None]
         failed = [(text, one) for text, one in zip(sentences, found, strict=True) if one.label == NOT_MET]

@@ -17,14 +17,22 @@ _LONG = 1500
 
 def conversation_text(nodes: Sequence[Node]) -> str:
     """The messages, numbered from 0, each as a JSON record on its own line."""
-    return "\n".join(f"{at} {msgspec.json.encode(_record(node.message)).decode()}" for at, node in enumerate(nodes))
+    return "\n".join(f"{at} {_written(_record(node.message))}" for at, node in enumerate(nodes))
+
+
+def _written(value: object) -> str:
+    """A value as JSON; what a file could not hold is said to be that."""
+    try:
+        return msgspec.json.encode(value).decode()
+    except (UnicodeError, RecursionError, msgspec.MsgspecError, OverflowError):
+        return "(cannot be written)"
 
 
 def _record(message: Message) -> dict[str, object]:
     if message.result is not None:
         result = message.result
         shown = result.content if result.error is None else f"error {result.error.value}: {result.detail or ''}"
-        text = shown if isinstance(shown, str) else msgspec.json.encode(shown).decode()
+        text = shown if isinstance(shown, str) else _written(shown)
         return {"tool": clip(text, _LONG)}
     record: dict[str, object] = {message.role: clip(message.text, _LONG)} if message.text or not message.calls else {}
     if message.calls:
