@@ -25,6 +25,9 @@ _QUESTION = re.compile(r"[^.!?\n]*\?")
 _ELSE = re.compile(r"\b(anything|something|what) else\b|\bhelp (you )?(with anything|further)\b", re.IGNORECASE)
 _CONTENT = re.compile(r"[a-z0-9]{4,}")
 _CLAIMS = re.compile(r"\"([^\"\n]{2,80})\"|([\w.+-]+@[\w-]+\.[\w.]+)|(\d{4}-\d{2}-\d{2})|\b(?=\w*\d)([A-Za-z]*\d[\w-]+)\b|\b(\d+[.,]\d+|\d{2,})\b")
+_REFUSES = re.compile(
+    r"\b(can ?not|can'?t|could not|couldn'?t|unable|not (possible|allowed)|have not (done|changed)|don'?t know how)\b", re.IGNORECASE
+)
 CORRECTS = re.compile(
     r"\b(sorry|wrong|misspoke|i meant?|changed my mind|on second thought|no, wait|actually|instead|rather|correction|differently after all)\b",
     re.IGNORECASE,
@@ -173,6 +176,11 @@ def _forms(value: Json) -> list[Json]:
 def want_of(fact: Fact) -> int:
     """The want that a fact is about."""
     return int(fact.path.partition(".")[0])
+
+
+def refuses(text: str) -> bool:
+    """Whether an agent's words say that something cannot be done."""
+    return _REFUSES.search(text.replace("\u2019", "'")) is not None
 
 
 def names(question: str, fact: Fact) -> bool:
