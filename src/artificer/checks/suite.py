@@ -8,6 +8,7 @@ from artificer.checks.answered import Answered
 from artificer.checks.base import Check, Episode
 from artificer.checks.confirmed import Confirmed
 from artificer.checks.effects import NothingElse, Reached
+from artificer.checks.errors import Errors
 from artificer.checks.finished import Finished
 from artificer.checks.grammar import Grammar
 from artificer.checks.grounded import Grounded
@@ -30,7 +31,7 @@ def by_name(names: Iterable[str]) -> tuple[Check, ...]:
     Raises:
         ArtificerError: there is no check of a name.
     """
-    known = {check.name: check for check in (*standard(), Answered(), Upstream())}
+    known = {check.name: check for check in (*standard(), Answered(), Errors(), Upstream())}
     wanted = list(names)
     for name in wanted:
         if name not in known:
