@@ -16,13 +16,11 @@ from msgspec import Struct
 from artificer.core.errors import RunError
 from artificer.core.tasks import Task
 from artificer.core.trace import Trace
-from artificer.core.verdicts import ErrorKind, StopReason
+from artificer.core.verdicts import ErrorKind
 from artificer.evaluation.decisions import Prediction
-from artificer.rollout.telling import GONE
+from artificer.rollout.mistakes import INFRASTRUCTURE
 from artificer.run.store import RunFolder
 
-INFRASTRUCTURE = GONE | {StopReason.cancelled}
-"""Stop reasons that no skill of an agent could have changed."""
 PLAYED = frozenset({"play", "judge"})
 """Stages whose rejects are rows of tasks that exist."""
 
