@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from math import floor, isfinite, log2
+from math import floor, inf, isfinite, isnan, log2, nan
 
 from msgspec import Struct
 
@@ -28,6 +28,8 @@ INFRASTRUCTURE = GONE | {StopReason.cancelled}
 """Stop reasons that no skill of an agent could have changed."""
 REST = "(others)"
 _TOOLS, _TURNS, _KNOBS = 500, 50, 50
+_TINY, _HUGE = -10, 40
+"""Powers of two at which bins end."""
 
 
 class Tally(Struct, frozen=True):
@@ -219,16 +221,18 @@ def bin_of(value: float) -> str:
     if 0 < value < 1:
         low = floor(value * 10 + 1e-9) / 10
         return f"{low:.1f} to {low + 0.1:.1f}"
-    power = floor(log2(abs(value)))
-    low, high = 2.0**power, 2.0 ** (power + 1)
+    power = min(floor(log2(abs(value))), _HUGE)
+    low = 2.0**power if power > _TINY else 0.0
+    high = 2.0 ** (max(power, _TINY) + 1) if power < _HUGE else inf
     return f"{low:g} to {high:g}" if value > 0 else f"{-high:g} to {-low:g}"
 
 
 def _by_value(name: str) -> tuple[bool, float, str]:
     try:
-        return False, float(name.partition(" to ")[0]), name
+        value = float(name.partition(" to ")[0])
     except ValueError:
-        return True, 0.0, name
+        value = nan
+    return isnan(value), 0.0 if isnan(value) else value, name
 
 
 def played(run: RunFolder) -> Iterator[Played]:
