@@ -24,7 +24,9 @@ from artificer.core.tasks import Fact
 _QUESTION = re.compile(r"[^.!?\n]*\?")
 _ELSE = re.compile(r"\b(anything|something|what) else\b|\bhelp (you )?(with anything|further)\b", re.IGNORECASE)
 _CONTENT = re.compile(r"[a-z0-9]{4,}")
-_CLAIMS = re.compile(r"\"([^\"\n]{2,80})\"|([\w.+-]+@[\w-]+\.[\w.]+)|(\d{4}-\d{2}-\d{2})|\b(?=\w*\d)([A-Za-z]*\d[\w-]+)\b|\b(\d+[.,]\d+|\d{2,})\b")
+_CLAIMS = re.compile(
+    r"\"([^\"\n]{2,80})\"|((?<![\w.+-])[\w.+-]++@[\w-]++\.[\w.]+)|(\d{4}-\d{2}-\d{2})|\b(?=\w*\d)([A-Za-z]*\d[\w-]+)\b|\b(\d+[.,]\d+|\d{2,})\b"
+)
 _REFUSES = re.compile(
     r"\b(can ?not|can'?t|could not|couldn'?t|unable|not (possible|allowed)|have not (done|changed)|don'?t know how)\b", re.IGNORECASE
 )
@@ -222,7 +224,7 @@ def slots(fact: Fact) -> Iterator[tuple[str, str, str]]:
         if isinstance(value, str):
             forms = (fold(value), *written_dates(value))
         elif isinstance(value, (int, float)) and not isinstance(value, bool):
-            forms = (f"{value:.2f}", f"{value:,}", f"{value}")
+            forms = (f"{value:.2f}", f"{value:,}", f"{value}") if abs(value) < 1e15 else ()  # no phrase writes larger ones
         for form in forms:
             at = phrase.find(form) if form else -1
             if at >= 0:

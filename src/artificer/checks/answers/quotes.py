@@ -8,11 +8,13 @@ all quotations together take no more than `most` of the context, so that copying
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Sequence
 
 from msgspec import Struct
 
-_TAGGED = re.compile(r"<reference>(.{0,20000}?)</reference>", re.DOTALL | re.IGNORECASE)
+_TAG = re.compile(r"<(/?)reference>", re.IGNORECASE)
+_PIECE = 20_000
 _SPACES = re.compile(r"\s+")
 LONGEST = 1_000_000
 
@@ -35,7 +37,19 @@ class Quoted(Struct, frozen=True):
 
 def references(text: str) -> list[str]:
     """What stands between `<reference>` tags, at most 64 pieces."""
-    return [piece.strip() for piece in _TAGGED.findall(text[:LONGEST])[:64] if piece.strip()]
+    text = text[:LONGEST]
+    pieces: list[str] = []
+    opened: deque[int] = deque()  # ends of opening tags since the last piece
+    for tag in _TAG.finditer(text):
+        if not tag[1]:
+            opened.append(tag.end())
+            continue
+        while opened and tag.start() - opened[0] > _PIECE:
+            opened.popleft()
+        if opened:
+            pieces.append(text[opened[0] : tag.start()].strip())
+            opened.clear()
+    return [piece for piece in pieces[:64] if piece]
 
 
 def quoted(quotes: Sequence[str], context: str, wanted: Sequence[str], *, most: float = 0.3) -> Quoted:
