@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from itertools import islice
 
 from artificer.checks.base import Episode
 from artificer.checks.confirmed import asks
@@ -21,7 +22,9 @@ from artificer.checks.values import fold, occurs, scalars, written_dates
 from artificer.core.canon import Json
 from artificer.core.tasks import Fact
 
-_QUESTION = re.compile(r"[^.!?\n]*\?")
+_READ, _CLAIMED = 200_000, 500
+"""How much of a message is searched for what it claims, and how many claims of it are looked at."""
+_QUESTION = re.compile(r"(?<![^.!?\n])[^.!?\n]*+\?")
 _ELSE = re.compile(r"\b(anything|something|what) else\b|\bhelp (you )?(with anything|further)\b", re.IGNORECASE)
 _CONTENT = re.compile(r"[a-z0-9]{4,}")
 _CLAIMS = re.compile(
@@ -42,6 +45,7 @@ class Talk:
     def __init__(self, episode: Episode) -> None:
         self.episode = episode
         self.facts = episode.task.goal.facts
+        self._learnt_by: dict[int, Known] = {}
         self.user = [(at, node.message.text) for at, node in enumerate(episode.nodes) if node.message.role == "user" and not node.message.calls]
         self.agent = [(at, node.message.text) for at, node in enumerate(episode.nodes) if node.message.role == "assistant" and node.message.text]
 
@@ -118,7 +122,9 @@ class Talk:
 
     def _learnt(self, at: int) -> Known:
         """What the user heard from the agent, and saw on devices of their own, before message `at`."""
-        known = Known("", {})
+        if at in self._learnt_by:
+            return self._learnt_by[at]
+        known = self._learnt_by[at] = Known("", {})
         for place, text in self.agent:
             if place < at:
                 known.hear(text)
@@ -136,10 +142,8 @@ class Talk:
         `taken_back`."""
         found: list[tuple[int, str]] = []
         for at, text in self.user:
-            for groups in _CLAIMS.findall(text):
-                value = next(group for group in groups if group)
-                if not self._may_state(value, at):
-                    found.append((at, value))
+            claims = dict.fromkeys(next(group for group in claim.groups() if group) for claim in islice(_CLAIMS.finditer(text[:_READ]), _CLAIMED))
+            found += [(at, value) for value in claims if not self._may_state(value, at)]
         return found
 
     def user_said(self, value: Json) -> list[int]:
