@@ -22,6 +22,7 @@ RUNNABLE = (
     "docs/evaluate.md",
     "docs/models.md",
     "docs/answers.md",
+    "docs/checks-errors.md",
     "docs/search.md",
     "docs/dialects.md",
     "docs/recipes/cove.md",

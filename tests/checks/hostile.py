@@ -64,7 +64,7 @@ VALUES: dict[str, Any] = {
     "huger": 10**5000,  # more digits than Python writes
     "deep": deep(10_000),
     "rather deep": deep(500),
-    "wide": list(range(5_000)),
+    "wide": list(range(2_000)),
     "keys": {f"k{n}": n for n in range(2_000)},
     "odd keys": {"": 1, "\ud800": 2, "\x00": 3, "__class__": 4, "a.b[0]": 5},
     "mixed": [math.nan, None, 10**400, {"\ud800": [math.inf, "\ud800"]}, True, ""],
@@ -72,12 +72,12 @@ VALUES: dict[str, Any] = {
 TEXTS: dict[str, str] = {
     "empty": "",
     "long": "a" * MEGA,
-    "words": "a " * 200_000,
+    "words": "a " * 100_000,
     "digits": "1" * 200_000,
     "numbers": "1,1.1 " * 50_000,
     "dashes": "- " * 100_000,
     "minuses": "-" * 50_000 + "1",
-    "questions": "? " * 50_000,
+    "questions": "? " * 20_000,
     "lines": "\n" * 50_000,
     "quotes": "'\"" * 50_000,
     "brackets": "[" * 10_000 + "]" * 10_000,

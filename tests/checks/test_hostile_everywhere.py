@@ -154,12 +154,15 @@ def test_functions(name: str, tmp_path, monkeypatch) -> None:
 
 
 def _all_of(function: Any, makers: Any) -> None:
+    """Helpers of a whole episode read no text of 10 MB, for time: the checks and the classifier do."""
     assert isinstance(makers, dict), makers
     texts = all(maker is MAKERS[str] for maker in makers.values())
+    whole = any(maker is MAKERS[str] for maker in makers.values()) or function.__name__ == "errors"
     with within_cpu(CPU_S), nothing_runs():
         for value in NASTY.values():
             if texts and not isinstance(value, str):
                 continue
+            value = value if whole or not isinstance(value, str) else value[:200_000]
             arguments = {name: maker(value) for name, maker in makers.items()}
             try:
                 finish(function(**arguments))
