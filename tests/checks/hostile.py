@@ -7,7 +7,9 @@ the function an excuse.
 
 from __future__ import annotations
 
+import collections.abc
 import contextlib
+import enum
 import importlib
 import inspect
 import math
@@ -19,6 +21,8 @@ import types
 import typing
 from collections.abc import Callable, Iterator
 from typing import Any
+
+import msgspec
 
 import artificer.checks
 from artificer.checks.audit import Case
@@ -248,8 +252,16 @@ def _name(hint: Any) -> str:
     return re.sub(r"\b(?:\w+\.)+(?=\w)", "", text)
 
 
+class TakesCode(Exception):
+    """A type whose values are code of ours (a callable, a session, a judge): nothing that comes from a model."""
+
+
+class Unknown(Exception):
+    """A type that nothing here can make."""
+
+
 def maker(hint: Any) -> Callable[[Any], Any] | None:
-    """How to make a hostile argument of a type; None when nothing here knows."""
+    """How to make a hostile argument of a type of data that comes from models or servers; None when it is no such type."""
     if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
         return next((found for part in typing.get_args(hint) if part is not type(None) and (found := maker(part))), None)
     try:
@@ -258,6 +270,69 @@ def maker(hint: Any) -> Callable[[Any], Any] | None:
     except TypeError:
         pass
     return MAKERS.get(_name(hint))
+
+
+_PLAIN: dict[Any, Any] = {str: "t", int: 1, float: 0.5, bool: True, bytes: b"t", typing.Any: "x", object: "x", type: str, type(None): None}
+
+
+def harmless(hint: Any, depth: int = 0) -> Any:
+    """A value of a type that a task's author or a caller gives: a small one, made from the type alone.
+
+    Raises:
+        TakesCode, Unknown: there is none.
+    """
+    origin, parts = typing.get_origin(hint), typing.get_args(hint)
+    if depth > 20:
+        raise Unknown(_name(hint))
+    if isinstance(hint, collections.abc.Hashable) and hint in _PLAIN:
+        return _PLAIN[hint]
+    if origin is typing.Literal:
+        return parts[0]
+    if isinstance(hint, types.UnionType) or origin is typing.Union:
+        return _first(parts, depth)
+    if origin is collections.abc.Callable or getattr(hint, "_is_protocol", False) or inspect.isabstract(hint):
+        raise TakesCode(_name(hint))
+    if origin is not None:
+        return _filled(origin, parts, depth + 1)
+    if isinstance(hint, type) and issubclass(hint, enum.Enum):
+        return next(iter(hint))
+    found = maker(hint)
+    if found is not None:
+        return found("x")
+    if not isinstance(hint, type) or not hint.__module__.startswith("artificer."):
+        raise Unknown(_name(hint))
+    return _built(hint, depth + 1)
+
+
+def _filled(origin: Any, parts: tuple[Any, ...], depth: int) -> Any:
+    if origin in (dict, collections.abc.Mapping):
+        return {harmless(parts[0], depth): harmless(parts[1], depth)}
+    if origin is tuple:
+        return (harmless(parts[0], depth),) if parts[-1:] == (...,) else tuple(harmless(part, depth) for part in parts)
+    if origin in (set, frozenset):
+        return origin({harmless(parts[0], depth)})
+    if origin in (list, collections.abc.Sequence, collections.abc.Iterable, collections.abc.Collection, collections.abc.Iterator):
+        return [harmless(parts[0], depth)]
+    raise Unknown(str(origin))
+
+
+def _built(cls: type, depth: int = 0) -> Any:
+    """An object of one of our classes, with what it needs and nothing else."""
+    hints = typing.get_type_hints(cls if issubclass(cls, msgspec.Struct) else cls.__init__)
+    needed = [name for name, parameter in inspect.signature(cls).parameters.items() if parameter.default is parameter.empty]
+    return cls(**{name: harmless(hints[name], depth) for name in needed})
+
+
+def _first(parts: tuple[Any, ...], depth: int) -> Any:
+    problem: Exception = Unknown("a union of nothing")
+    for part in parts:
+        if part is type(None):
+            continue
+        try:
+            return harmless(part, depth)
+        except (TakesCode, Unknown) as found:
+            problem = found
+    raise problem
 
 
 def modules() -> Iterator[Any]:
@@ -290,19 +365,32 @@ def callables() -> dict[str, type]:
     }
 
 
-def plan(function: Callable[..., Any]) -> dict[str, Callable[[Any], Any]] | str:
-    """A maker for every parameter of a function that one is known for; the name of the first that it needs and none makes."""
+HOSTILE = (int, float, bool, ToolSpec)
+"""Types of `MAKERS` that alone make no function one over hostile data."""
+
+
+def plan(function: Callable[..., Any]) -> dict[str, Callable[[Any], Any]] | None:
+    """A maker for every parameter of a function; None for one that takes nothing that could come from a model.
+
+    Raises:
+        TakesCode, Unknown: a parameter that it needs cannot be made.
+    """
     hints = typing.get_type_hints(function)
     makers: dict[str, Callable[[Any], Any]] = {}
+    hostile = False
     for name, parameter in inspect.signature(function).parameters.items():
-        if name == "self":
+        hint = hints.get(name, typing.Any)
+        if name == "self" or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
-        found = maker(hints.get(name, inspect.Parameter.empty))
-        if found is not None and not (parameter.default is not inspect.Parameter.empty and hints.get(name) in (int, float, bool)):
+        found = maker(hint)
+        mine = found is not None and hint not in HOSTILE
+        if mine and found is not None:
             makers[name] = found
-        elif parameter.default is inspect.Parameter.empty:
-            return f"{name}: {_name(hints.get(name))}"
-    return makers
+            hostile = True
+        elif parameter.default is parameter.empty:
+            made = harmless(hint) if found is None else found(None)
+            makers[name] = lambda value, made=made: made
+    return makers if hostile else None
 
 
 class OutOfTime(AssertionError):

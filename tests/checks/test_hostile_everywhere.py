@@ -21,9 +21,12 @@ from tests.checks.hostile import (
     NASTY,
     STATED,
     OutOfTime,
+    TakesCode,
+    Unknown,
     callables,
     episode_of,
     functions,
+    harmless,
     long_episode,
     nothing_runs,
     plan,
@@ -48,14 +51,6 @@ EXCUSED: dict[str, str] = {
 }
 FUNCTIONS = functions()
 CALLABLES = callables()
-
-
-def is_check(made: Any) -> bool:
-    return "episode" in inspect.signature(type(made).__call__).parameters
-
-
-def made_of(cls: type) -> Any:
-    return cls()
 
 
 CHECKS = [name for name, cls in CALLABLES.items() if "episode" in inspect.signature(cls.__call__).parameters]
@@ -88,10 +83,28 @@ def episodes() -> dict[str, Episode]:
     return {name: episode_of(value) for name, value in NASTY.items()}
 
 
-def test_all_that_is_there_can_be_called_or_is_excused() -> None:
+def plans() -> dict[str, Any]:
+    """How to call each function that takes hostile data; those that take code of ours are left out, and those excused."""
+    found: dict[str, Any] = {}
     for name, function in FUNCTIONS.items():
-        found = plan(function)
-        assert isinstance(found, dict) or name in EXCUSED, f"{name} needs {found}: add a maker to MAKERS, or an excuse to EXCUSED"
+        try:
+            makers = plan(function) if name not in EXCUSED else None
+        except TakesCode:
+            continue
+        except Unknown as unknown:
+            found[name] = str(unknown)
+            continue
+        if makers is not None:
+            found[name] = makers
+    return found
+
+
+PLANS = plans()
+
+
+def test_all_that_takes_hostile_data_can_be_called_or_is_excused() -> None:
+    for name, makers in PLANS.items():
+        assert isinstance(makers, dict), f"{name} needs a {makers}: add a maker to MAKERS, or an excuse to EXCUSED"
     assert {name for name in EXCUSED if name not in FUNCTIONS and name not in CALLABLES} == set()
 
 
@@ -109,7 +122,7 @@ def test_checks(name: str, episodes: dict[str, Episode], tmp_path, monkeypatch) 
     monkeypatch.chdir(tmp_path)
     if name in EXCUSED:
         pytest.skip(EXCUSED[name])
-    check = CALLABLES[name]()
+    check = harmless(CALLABLES[name])
     with within_cpu(CPU_S), nothing_runs():
         for nasty, episode in episodes.items():
             found = asyncio.run(check(episode))
@@ -122,7 +135,7 @@ def test_checks(name: str, episodes: dict[str, Episode], tmp_path, monkeypatch) 
 def test_checks_of_thousands_of_calls(name: str) -> None:
     if name in EXCUSED:
         pytest.skip(EXCUSED[name])
-    check = CALLABLES[name]()
+    check = harmless(CALLABLES[name])
     with within_cpu(CPU_S):
         sound(asyncio.run(check(long_episode(3_000))))
         short = _seconds(check, 750)
@@ -141,15 +154,19 @@ def test_other_things_that_are_called(name: str, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     if name in EXCUSED:
         pytest.skip(EXCUSED[name])
-    made = CALLABLES[name]()
-    _all_of(made, plan(type(made).__call__))
+    try:
+        made, makers = harmless(CALLABLES[name]), plan(CALLABLES[name].__call__)
+    except TakesCode as code:
+        pytest.skip(f"takes code of ours: {code}")
+    if makers is not None:
+        _all_of(made, makers)
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", [name for name in FUNCTIONS if name not in EXCUSED])
+@pytest.mark.parametrize("name", PLANS)
 def test_functions(name: str, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    _all_of(FUNCTIONS[name], plan(FUNCTIONS[name]))
+    _all_of(FUNCTIONS[name], PLANS[name])
     assert list(tmp_path.iterdir()) == []
 
 
@@ -157,7 +174,7 @@ def _all_of(function: Any, makers: Any) -> None:
     """Helpers of a whole episode read no text of 10 MB, for time: the checks and the classifier do."""
     assert isinstance(makers, dict), makers
     texts = all(maker is MAKERS[str] for maker in makers.values())
-    whole = any(maker is MAKERS[str] for maker in makers.values()) or function.__name__ == "errors"
+    whole = any(maker is MAKERS[str] for maker in makers.values()) or getattr(function, "__name__", "") == "errors"
     with within_cpu(CPU_S), nothing_runs():
         for value in NASTY.values():
             if texts and not isinstance(value, str):
