@@ -113,7 +113,21 @@ TOOLS = (OPEN, READ)
 # What a task says to the checks that decide by it: of each, by the constraint's name, arguments that make the check work.
 STATED: dict[str, Callable[[Any], dict[str, Any]]] = {
     "answer": lambda value: {"gold": value if isinstance(value, str | int | float | list) else "7 kg", "rel": 0.1},
+    "attributes": lambda value: {"classes": {"Shop": {"open": value}}},
+    "calls": lambda value: {"expected": [{"name": "t", "arguments": {"x": [value]}}]},
+    "checklist": lambda value: {"turns": [[_item(value)], [_item(value)]]},
+    "constraints": lambda value: {"rules": [{"rule": "calls", "most": 1}, {"rule": "parallel", "most": 1}, {"rule": "values"}]},
+    "kept": lambda value: {"free": ["t"]},
+    "milestones": lambda value: {
+        "milestones": [{"constraints": [{"table": "@messages", "rows": [{"sender": "agent", "content": text_of(value)[:1000]}]}]}]
+    },
+    "sql": lambda value: {"query": "SELECT 1", "expected_value": 1},
 }
+
+
+def _item(value: Any) -> dict[str, Any]:
+    rule = {"kind": "said", "any": [text_of(value)[:100] or "x"]}
+    return {"id": "a", "question": "did it say so?", "focus": "assistant.content.user_visible_reply", "weight": 1.0, "rule": rule}
 
 
 def text_of(value: Any) -> str:
@@ -414,17 +428,26 @@ def within_cpu(seconds: float) -> Iterator[None]:
 
 
 _watching: list[list[str]] = []
-_WATCHED = frozenset({"compile", "exec", "os.system", "os.exec", "os.posix_spawn", "subprocess.Popen", "open", "import", "eval"})
+_WATCHED = frozenset({"exec", "os.system", "os.exec", "os.posix_spawn", "subprocess.Popen", "open", "import"})
+"""Reading source (`ast.parse`) is no running."""
 
 
 def _watch(event: str, arguments: tuple[Any, ...]) -> None:
-    if _watching and event in _WATCHED and CANARY in repr(arguments)[:10_000]:
+    if _watching and event in _WATCHED and any(CANARY in text for argument in arguments for text in _texts(argument)):
         _watching[-1].append(event)
+
+
+def _texts(argument: Any) -> Iterator[str]:
+    if isinstance(argument, types.CodeType):
+        for const in argument.co_consts:
+            yield from _texts(const)
+    else:
+        yield repr(argument)[:10_000]
 
 
 @contextlib.contextmanager
 def nothing_runs() -> Iterator[None]:
-    """Fails when something hostile was compiled, run, opened or imported meanwhile (Python's own audit events)."""
+    """Fails when something hostile was run, opened or imported meanwhile (Python's own audit events)."""
     if not _installed:
         sys.addaudithook(_watch)
         _installed.append(True)
