@@ -3,7 +3,7 @@
 The oracle plays a shop and a database with one of 13 faults planted in it (those of `benchmarks/audit.py`). Of each conversation in
 which the fault came up: does the classifier name it, in one of the kinds that mean it? The oracle without faults says how often it
 names something where nothing is wrong. CPU is of this process alone (best of three): the classifier and the nine standard checks on
-the same episodes, and `artificer stats` on a run, with its peak memory at two sizes.
+the same episodes, and `artificer stats` on a run, with its peak memory at three sizes.
 
     python benchmarks/errors.py --json benchmarks/results/errors.json
 """
@@ -28,9 +28,9 @@ from artificer.checks import judge, standard
 from artificer.checks.errors import errors
 from artificer.core.kinds import ErrorGroup
 from artificer.core.kinds import ErrorKind as K
-from artificer.rollout.parties import agent_maker
 from artificer.rollout.audit import Offered, episode_of, leaf_of
 from artificer.rollout.mistakes import count_mistakes
+from artificer.rollout.parties import agent_maker
 from artificer.run.store import RunFolder
 from artificer.worlds.base import World
 
@@ -41,7 +41,7 @@ MEANT = {
     "WritesAgain": {K.extra_effect, K.wrong_value, K.redundant_write},
     "TellsNothing": {K.not_told, K.ignored_result},
     "GivesUp": {K.false_refusal},
-    "NeverAsks": {K.missing_effect, K.no_call},
+    "NeverAsks": {K.missing_effect, K.no_call, K.not_told, K.missed_refusal},
     "Loops": {K.repetition},
     "SaysNothing": {K.bad_grammar},
     "Breaks": {K.transport},
@@ -49,7 +49,11 @@ MEANT = {
     "Stammers": {K.unparsable_call},
     "WrongRow": {K.extra_effect, K.wrong_value, K.ungrounded_argument, K.not_found, K.forbidden, K.constraint, K.repetition},
 }
-"""The kinds that name each planted fault. A write to another row may be refused by the world before it does harm."""
+"""The kinds that name each planted fault. A write to another row may be refused by the world before it does harm; who never asks leaves a
+change undone, an answer unsaid, or what cannot be done unrefused. Who gives up on what cannot be done is right to refuse, and fails by
+not saying why."""
+CANNOT = {"GivesUp": {K.not_told}, "TellsNothing": {K.missed_refusal, K.not_told}}
+"""The same for tasks that cannot be served."""
 
 
 async def lane(source, n, seed, place, rows):
@@ -71,9 +75,13 @@ def named(rows):
     found = {}
     for name, kinds in MEANT.items():
         mine = [(episode, verdict) for _, kind, outcome, episode, verdict in rows if kind == name and outcome == "failed"]
-        said = [{error.kind for error in errors(episode, verdict)} for episode, verdict in mine]
-        missed = Counter(kind.value for one in said if not one & kinds for kind in one) or None
-        found[name] = {"failed": len(mine), "named": sum(bool(one & kinds) for one in said)} | ({"said_instead": dict(missed)} if missed else {})
+        said: list[tuple[bool, set[K]]] = []
+        for episode, verdict in mine:
+            cannot = all(want.outcome in ("refused", "unclear") for want in episode.task.goal.wants)
+            kinds_said = {error.kind for error in errors(episode, verdict)}
+            said.append((bool(kinds_said & (CANNOT.get(name, kinds) if cannot else kinds)), kinds_said))
+        missed = Counter(kind.value for right, one in said if not right for kind in one)
+        found[name] = {"failed": len(mine), "named": sum(right for right, _ in said)} | ({"said_instead": dict(missed)} if missed else {})
     return found
 
 
@@ -88,9 +96,9 @@ def cpu_ms(rows, work):
 
 
 def stats_cost(place):
-    """CPU a row of `count_mistakes`, and its peak of memory, for a run and one four times as large."""
+    """CPU a row of `count_mistakes`, and its peak of memory, for runs of three sizes."""
     found = {}
-    for n in (100, 400):
+    for n in (100, 400, 1600):
         artificer.synth("cove", world="domain:retail", n=n, seed=3, out=f"{place}/{n}")
         with RunFolder.open(f"{place}/{n}") as run:
             count_mistakes(run)

@@ -23,6 +23,8 @@ from artificer.core.verdicts import CheckResult, StopReason, Verdict
 
 _GONE = frozenset({StopReason.agent_error, StopReason.user_error, StopReason.world_error, StopReason.cancelled, StopReason.pruned})
 """Ends after which nothing can be said of what was left undone."""
+_READ = frozenset({"told", "reached", "nothing_else", "redundancy", "grounded", "confirmed", "grammar", "errors"})
+"""Checks whose findings are given steps here, by the same functions: nothing is left of them to add."""
 _MOST = 10_000
 """Errors of one episode that are listed at most."""
 
@@ -47,6 +49,8 @@ def errors(episode: Episode, verdict: Verdict | None = None) -> tuple[StepError,
         found += ended(steps)
     seen = {error.kind for error in found}
     for part in verdict.parts if verdict is not None else ():
+        if part.name in _READ:
+            continue
         why = f"{clip(part.name)}: {clip(part.evidence[0], 300)}" if part.evidence else f"found by {clip(part.name)}"
         found += [StepError(steps.last, kind, why) for kind in part.kinds if kind not in seen and not part.passed]
         seen.update(part.kinds)
