@@ -13,7 +13,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from artificer.api import results_in
-from artificer.evaluation.decisions import compare
+from artificer.evaluation.comparison import compare
+from artificer.evaluation.outcomes import examined
 from artificer.learn import shown_name
 
 
@@ -39,7 +40,7 @@ def main() -> None:
     gains = {
         f"{shown_name(first)} to {shown_name(names[-1])}": {
             kind: {"points": round(gain.points, 1), "low": round(gain.low, 1), "high": round(gain.high, 1), "p": gain.p, "n": gain.n}
-            for kind, gain in compare(results[first].predictions, results[names[-1]].predictions).items()
+            for kind, gain in compare(examined(results[first].predictions), examined(results[names[-1]].predictions)).gains.items()
         }
         for first in names[:-1]
     }

@@ -28,6 +28,7 @@ RUNNABLE = (
     "docs/checks-rewards.md",
     "docs/checks-state.md",
     "docs/checks-tau2.md",
+    "docs/checks-errors.md",
     "docs/search.md",
     "docs/dialects.md",
     "docs/formats.md",

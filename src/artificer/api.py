@@ -54,11 +54,12 @@ if TYPE_CHECKING:
     from artificer.learn import evaluate as evaluate
     from artificer.learn import learned as learned
     from artificer.learn import results_in as results_in
+    from artificer.learn import standing as standing
     from artificer.learn import train as train
 
 T = TypeVar("T")
 
-_LEARNING = ("compare", "curate", "evaluate", "learned", "results_in", "train")
+_LEARNING = ("compare", "curate", "evaluate", "learned", "results_in", "standing", "train")
 
 PAYS = 300
 """Traces from which on verifying in two processes is quicker than in one."""

@@ -26,7 +26,8 @@ from artificer.synthesis.discovered import observing
 from artificer.worlds.base import World
 
 if TYPE_CHECKING:
-    from artificer.evaluation.comparison import Comparison
+    from artificer.evaluation.axes import Axes
+    from artificer.evaluation.comparison import Comparison, Side
     from artificer.evaluation.decisions import Examination
     from artificer.evaluation.outcomes import Outcomes
     from artificer.training.sft import Settings, Step, Trained
@@ -197,19 +198,44 @@ def results_in(folder: str | Path) -> dict[str, Examination]:
     return {name: load(Path(folder), name) for name in names}
 
 
-def compare(before: str | Path, after: str | Path, *, reached: bool = False) -> Comparison:
+def compare(before: str | Path, after: str | Path, *, reached: bool = False, axes: str | Path | None = None) -> Comparison:
     """Compares two runs, or two examinations, on the tasks or decisions that both have.
 
     Args:
         before, after: run folders, or examinations as FOLDER/NAME (what `evaluate` wrote).
         reached: of examinations, count calls with the same effect, not only exact ones.
+        axes: what to put tasks together by: a preset (`mmau`) or a TOML or JSON file (see `evaluation.axes`); tags by default.
 
     Raises:
-        ArtificerError: one is neither, or they have nothing in common.
+        ArtificerError: one is neither, they have nothing in common, or there are no such axes.
     """
     from artificer.evaluation.comparison import compare as compared
 
-    return compared(_outcomes(before, reached), _outcomes(after, reached))
+    return compared(_outcomes(before, reached), _outcomes(after, reached), axes=_axes(axes))
+
+
+def standing(at: str | Path, *, reached: bool = False, axes: str | Path | None = None) -> Side:
+    """How one run or examination does by itself: success rate, pass@k, pass^k and axes, with intervals; what the infrastructure
+    ended apart. Arguments and errors as `compare`.
+    """
+    from artificer.evaluation.comparison import standing as stood
+
+    return stood(_outcomes(at, reached), axes=_axes(axes))
+
+
+def _axes(named: str | Path | None) -> Axes | None:
+    import tomllib
+
+    from artificer.evaluation.axes import PRESETS, axes_in
+
+    if named is None or named in PRESETS:
+        return None if named is None else PRESETS[str(named)]
+    try:
+        text = Path(named).read_text("utf-8")
+        return axes_in(msgspec.json.decode(text) if str(named).endswith(".json") else tomllib.loads(text), str(named))
+    except (OSError, ValueError) as error:
+        remedy = f"use one of {', '.join(PRESETS)}, or a TOML or JSON file of axes"
+        raise ArtificerError(f"these axes cannot be read: {error}", where=str(named), remedy=remedy) from error
 
 
 def _outcomes(at: str | Path, reached: bool) -> dict[str, Outcomes]:

@@ -37,32 +37,20 @@ SPLIT = ToolSpec(
 )
 """A schema whose parts would double at every level."""
 NASTY: dict[str, Any] = {
-    "long": "a" * MEGA,
-    "spaced": "a " * 1_000_000,
-    "digits": "1" * 1_000_000,
-    "many numbers": "1,1.1 " * 200_000,
-    "dashes": "- " * 1_000_000,
-    "surrogate": "\ud800 lone",
-    "nan": math.nan,
-    "infinity": math.inf,
-    "huge integer": 10**400,
     "deep": deep(1000),
     "very deep": deep(20_000),
-    "regex": "(a+)+$ .* [[[ \\Q \\",
-    "braces": "{0} %s {x.__class__}",
-    "newlines": "\n" * 100_000,
-    "questions": "?" * 100_000,
-    "null": "\x00",
     "wide": list(range(20_000)),
     "keys": {f"k{n}": n for n in range(5_000)},
-    "script": "<script>alert(1)</script>'; DROP TABLE track;--",
 }
 
 
 @pytest.mark.parametrize(
-    ("name", "tool"), [*((name, OPEN) for name in NASTY), ("deep", LOOP), ("very deep", LOOP), ("keys", LOOP), ("very deep", SPLIT)]
+    ("name", "tool"), [("very deep", OPEN), ("wide", OPEN), ("deep", LOOP), ("very deep", LOOP), ("keys", LOOP), ("very deep", SPLIT)]
 )
 async def test_nothing_crashes_or_hangs(shop, name: str, tool: ToolSpec) -> None:
+    """All standard checks over one episode, with tools whose schemas are odd. Every check by itself, against everything:
+    `test_hostile_everywhere.py`.
+    """
     value = NASTY[name]
     text = value if isinstance(value, str) else "hello"
     key = value if not isinstance(value, list | dict) else 1

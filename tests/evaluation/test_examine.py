@@ -11,7 +11,9 @@ from artificer.core.messages import Message, ToolCall
 from artificer.core.tasks import Start
 from artificer.core.verdicts import ErrorKind
 from artificer.curation.decisions import Decision
-from artificer.evaluation.decisions import compare, examine, load, save
+from artificer.evaluation.comparison import compare
+from artificer.evaluation.decisions import examine, load, save
+from artificer.evaluation.outcomes import examined
 from artificer.models.base import Request
 from artificer.models.scripted import Scripted
 from artificer.worlds.base import World
@@ -105,7 +107,7 @@ async def test_summary_comparison_and_files(world: World, tmp_path: Path) -> Non
     near = after.summary.kinds["near"]
     assert (near.exact.hits, near.exact.n, near.errors) == (6, 8, {"not_found": 2})
     assert after.summary.kinds["all"].exact.n == 9
-    gains = compare(before.predictions, after.predictions)
+    gains = compare(examined(before.predictions), examined(after.predictions)).gains
     assert (gains["near"].gained, gains["near"].lost, gains["near"].points) == (6, 0, 75.0)
     assert gains["near"].low > 0
     save(after, tmp_path / "eval", "after")

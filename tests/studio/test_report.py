@@ -145,3 +145,13 @@ def test_bars_stay_within_their_track():
     drawn = str(bars([("t", [Bar("a", 1.7, "170%", low=-0.2, high=2.0), Bar("b", -1.0, "-")])]))
     assert [float(x) for x in re.findall(r'(?:width|x1|x2)="([\d.]+)%"', drawn) if float(x) > 100] == []
     assert "2 others" in ranking({str(n): 9 - n for n in range(5)}, most=3)
+
+
+def test_errors_stand_on_the_page_as_a_tree(tmp_path):
+    artificer.synth("cove", world="domain:retail | faults:rate=0.3", n=12, seed=5, errors=0.8, out=tmp_path / "run")
+    found = artificer.stats(tmp_path / "run").mistakes
+    page = artificer.report([tmp_path / "run"]).read_text("utf-8")
+    assert Tags(page).open == []
+    assert f"What went wrong: {found.tree[0].errors} errors in {found.rows.wrong} of {found.rows.n} conversations" in page
+    assert all(one.place in page for one in found.tree[1:])
+    assert f"stand apart: {next(iter(found.infrastructure))}" in page

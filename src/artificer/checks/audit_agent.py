@@ -4,22 +4,18 @@ which is its fault only where nothing else explains it.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from artificer.checks.audit_user import told_to
 from artificer.checks.blame import BROKEN, Case, Fault
 from artificer.checks.effects import describe, where
-from artificer.checks.talk import names
+from artificer.checks.talk import names, refuses
 from artificer.checks.values import clip, fold, freeze, same, scalars
 from artificer.core.messages import ToolResult
 from artificer.core.tasks import Effect
 from artificer.core.verdicts import ErrorKind, StopReason
 
-_REFUSES = re.compile(
-    r"\b(can ?not|can'?t|could not|couldn'?t|unable|not (possible|allowed)|have not (done|changed)|don'?t know how)\b", re.IGNORECASE
-)
 _ALIKE = 3
 _LIMITS = (StopReason.max_turns, StopReason.max_calls, StopReason.max_tokens, StopReason.too_many_errors)
 
@@ -69,7 +65,7 @@ def _written(case: Case, asked: int | None) -> Iterator[Fault]:
         return
     outcome = case.talk.outcome
     for effect in outcome.extra:
-        writes = [one for one in case.talk.calls if _touches(one.effects, effect)]
+        writes = [one for one in case.talk.calls if touches(one.effects, effect)]
         if not writes or writes[-1].actor == "user":
             continue
         misled = [value for value in scalars(writes[-1].call.arguments) if any(not case.talk.taken_back(at) for at in case.talk.user_said(value))]
@@ -80,7 +76,8 @@ def _written(case: Case, asked: int | None) -> Iterator[Fault]:
         yield Fault("agent", kind, f"the agent made a change that is not wanted: {describe(effect)}", writes[-1].at)
 
 
-def _touches(effects: Sequence[Effect], other: Effect) -> bool:
+def touches(effects: Sequence[Effect], other: Effect) -> bool:
+    """Whether one of these effects is on the other's row."""
     return any(effect.table == other.table and freeze(list(effect.key)) == freeze(list(other.key)) for effect in effects)
 
 
@@ -131,7 +128,7 @@ def _missing(case: Case) -> Iterator[Fault]:
     for effect in case.talk.outcome.missing[:3]:
         asked = [question for _, question in case.talk.questions()]
         unasked = [fact for fact in case.talk.unsaid if not any(names(question, fact) for question in asked)]
-        refused = next((text for _, text in case.talk.agent if _REFUSES.search(text)), None)
+        refused = next((text for _, text in case.talk.agent if refuses(text)), None)
         if unasked and not refused:
             yield Fault("agent", "never_asked", f"the agent never asked for {clip(unasked[0].path.partition('.')[2])!r}; missing: {where(effect)}")
         elif refused:

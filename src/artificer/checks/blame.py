@@ -9,13 +9,14 @@ from msgspec import Struct
 
 from artificer.checks.base import Episode
 from artificer.checks.talk import Talk
+from artificer.core.kinds import ErrorGroup
 from artificer.core.trace import Node
 from artificer.core.verdicts import CheckResult, ErrorKind
 
 Side = Literal["user", "agent", "world"]
 Label = Literal["user", "agent", "both", "world", "undecided"]
 LABELS: tuple[Label, ...] = ("user", "agent", "both", "world", "undecided")
-BROKEN = frozenset({ErrorKind.timeout, ErrorKind.transport, ErrorKind.internal, ErrorKind.bad_output})
+BROKEN = frozenset(kind for kind in ErrorKind if kind.side is ErrorGroup.world)
 """Errors of the world's own."""
 
 

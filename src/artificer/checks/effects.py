@@ -59,7 +59,7 @@ class NothingElse(Struct, frozen=True):
         evidence: list[str] = []
         kinds: set[ErrorKind] = set()
         for effect in outcome.extra:
-            near = _nearest(effect, outcome.missing)
+            near = nearest(effect, outcome.missing)
             kinds.add(ErrorKind.extra_effect if near is None else ErrorKind.wrong_value)
             evidence.append(f"not wanted: {describe(effect)}" if near is None else _difference(near, effect))
         passed = not outcome.extra
@@ -77,13 +77,13 @@ def _missing(outcome: Match) -> tuple[list[str], list[ErrorKind]]:
     evidence: list[str] = []
     kinds: list[ErrorKind] = []
     for effect in outcome.missing:
-        near = _nearest(effect, outcome.extra)
+        near = nearest(effect, outcome.extra)
         kinds.append(ErrorKind.missing_effect if near is None else ErrorKind.wrong_value)
         evidence.append(f"missing: {describe(effect)}" if near is None else _difference(effect, near))
     return sorted(evidence), kinds
 
 
-def _nearest(effect: Effect, others: Sequence[Effect]) -> Effect | None:
+def nearest(effect: Effect, others: Sequence[Effect]) -> Effect | None:
     """The effect on the same row; for rows whose key the world chose, the inserted row that agrees on most columns,
     if on half of them.
     """

@@ -6,6 +6,7 @@ all episodes of a world).
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, cast
 
@@ -53,23 +54,22 @@ def made(nodes: Sequence[Node]) -> list[Made]:
     for at, node in enumerate(nodes):
         if not node.message.calls:
             continue
+        results: dict[str, deque[int]] = {}
         end = at + 1
         while end < len(nodes) and nodes[end].message.role == "tool":
+            result = nodes[end].message.result
+            if result is not None:
+                results.setdefault(result.call_id, deque()).append(end)
             end += 1
-        taken: set[int] = set()
+        actor: Actor = "user" if node.message.role == "user" else "agent"
         for call in node.message.calls:
-            calls.append(_match(nodes, at, end, call, taken))
+            left = results.get(call.id)
+            position = left.popleft() if left else None
+            if position is None:
+                calls.append(Made(at, call, None, None, (), actor))
+            else:
+                calls.append(Made(at, call, position, nodes[position].message.result, nodes[position].effects, actor))
     return calls
-
-
-def _match(nodes: Sequence[Node], at: int, end: int, call: ToolCall, taken: set[int]) -> Made:
-    actor: Actor = "user" if nodes[at].message.role == "user" else "agent"
-    for position in range(at + 1, end):
-        result = nodes[position].message.result
-        if position not in taken and result is not None and result.call_id == call.id:
-            taken.add(position)
-            return Made(at, call, position, result, nodes[position].effects, actor)
-    return Made(at, call, None, None, (), actor)
 
 
 def tools_by_name(episode: Episode) -> dict[str, ToolSpec]:

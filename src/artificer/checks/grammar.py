@@ -38,7 +38,8 @@ class Grammar(Struct, frozen=True):
         if episode.stop in _ENDED and (last is None or last.role != "assistant" or last.calls):
             faults.append((ErrorKind.bad_grammar, "a finished conversation must end with the assistant's words"))
         calls = made(episode.nodes)
-        faults += _calls(calls, {"agent": tools_by_name(episode), "user": {tool.name: tool for tool in episode.user_tools}})
+        faults += _ids(calls)
+        faults += [(kind, text) for _, kind, text in accepted_wrongly(episode, calls)]
         return CheckResult(
             name=self.name,
             score=float(not faults),
@@ -89,24 +90,32 @@ _FOLLOWS: dict[str, tuple[str, ...]] = {
 }
 
 
-def _calls(calls: Sequence[Made], tools: dict[Actor, dict[str, ToolSpec]]) -> list[tuple[ErrorKind, str]]:
+def _ids(calls: Sequence[Made]) -> list[tuple[ErrorKind, str]]:
     faults: list[tuple[ErrorKind, str]] = []
     seen: set[str] = set()
     for one in calls:
+        if one.call.id in seen or not one.call.id:
+            faults.append((ErrorKind.bad_grammar, f"call id {clip(one.call.id)!r} is empty or not unique"))
+        seen.add(one.call.id)
+    return faults
+
+
+def accepted_wrongly(episode: Episode, calls: Sequence[Made]) -> list[tuple[Made, ErrorKind, str]]:
+    """Calls that the world accepted though there is no such tool or their arguments break its schema, and why."""
+    tools: dict[Actor, dict[str, ToolSpec]] = {"agent": tools_by_name(episode), "user": {tool.name: tool for tool in episode.user_tools}}
+    faults: list[tuple[Made, ErrorKind, str]] = []
+    for one in calls:
         call = one.call
-        if call.id in seen or not call.id:
-            faults.append((ErrorKind.bad_grammar, f"call id {clip(call.id)!r} is empty or not unique"))
-        seen.add(call.id)
         if not one.accepted:
             continue
         tool = tools[one.actor].get(call.name)
         if tool is None:
-            faults.append((ErrorKind.unknown_tool, f"a call to {clip(call.name)!r}, which is not among the {one.actor}'s tools, was accepted"))
+            faults.append((one, ErrorKind.unknown_tool, f"a call to {clip(call.name)!r}, which is not among the {one.actor}'s tools, was accepted"))
             continue
         validator = _VALIDATORS.of(tool)
         error = validate_arguments(validator, call.arguments) if validator is not None else None
         if error is not None:
-            faults.append((error.kind, f"{clip(call.name)}{clip(error.path)}: {clip(error.detail, 200)}, yet the call was accepted"))
+            faults.append((one, error.kind, f"{clip(call.name)}{clip(error.path)}: {clip(error.detail, 200)}, yet the call was accepted"))
     return faults
 
 

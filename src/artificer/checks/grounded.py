@@ -9,8 +9,10 @@ the user alone.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from functools import lru_cache
+
+from msgspec import Struct
 
 from artificer.checks.base import Episode
 from artificer.checks.episodes import LIBRARY, Knowledge, Path, Rule, at_path, leaves, tools_by_name
@@ -35,27 +37,12 @@ class Grounded:
         self.name = name
 
     async def __call__(self, episode: Episode) -> CheckResult:
-        tools = tools_by_name(episode)
-        known = Known(episode.policy, tools)
         evidence: list[str] = []
         counted = wrong = 0
-        nodes = [episode.nodes[index] for index in agent_side(episode.nodes)]
-        for at, node in enumerate(nodes):
-            message = node.message
-            if message.calls:
-                accepted = _accepted(nodes, at)
-                for call in message.calls:
-                    if call.id in accepted and call.name in tools:
-                        count, found = _ungrounded(call, LIBRARY.of(tools[call.name]), known)
-                        counted += count
-                        wrong += len(found)
-                        evidence += found[: _SHOWN - len(evidence)]
-                known.learn_calls(message.calls)
-            elif message.role == "tool":
-                if message.result is not None:
-                    known.learn_result(message.result)
-            elif message.role != "assistant":
-                known.hear(message.text)
+        for looked in look(episode):
+            counted += looked.values
+            wrong += len(looked.ungrounded)
+            evidence += looked.ungrounded[: _SHOWN - len(evidence)]
         return CheckResult(
             name=self.name,
             score=float(not wrong),
@@ -64,6 +51,38 @@ class Grounded:
             kinds=(ErrorKind.ungrounded_argument,) if wrong else (),
             numbers={"values": counted, "ungrounded": wrong},
         )
+
+
+class Looked(Struct, frozen=True):
+    """One accepted call: the message it stands in and its place there, how many values had to be grounded, and a sentence
+    for each that was not.
+    """
+
+    at: int
+    call: int
+    values: int
+    ungrounded: list[str]
+
+
+def look(episode: Episode) -> Iterator[Looked]:
+    """Every accepted call of the agent, looked at for values that come from nowhere."""
+    tools = tools_by_name(episode)
+    known = Known(episode.policy, tools)
+    places = agent_side(episode.nodes)
+    nodes = [episode.nodes[index] for index in places]
+    for at, node in enumerate(nodes):
+        message = node.message
+        if message.calls:
+            accepted = _accepted(nodes, at)
+            for place, call in enumerate(message.calls):
+                if call.id in accepted and call.name in tools:
+                    yield Looked(places[at], place, *_ungrounded(call, LIBRARY.of(tools[call.name]), known))
+            known.learn_calls(message.calls)
+        elif message.role == "tool":
+            if message.result is not None:
+                known.learn_result(message.result)
+        elif message.role != "assistant":
+            known.hear(message.text)
 
 
 def _accepted(nodes: Sequence[Node], at: int) -> set[str]:
@@ -208,4 +227,4 @@ def _numbers(folded: str) -> frozenset[float]:
     return frozenset(numbers(folded))
 
 
-__all__ = ["Grounded", "Known"]
+__all__ = ["Grounded", "Known", "Looked", "look"]

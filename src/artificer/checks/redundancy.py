@@ -9,7 +9,7 @@ from msgspec import Struct
 from artificer.checks.base import Episode
 from artificer.checks.effects import describe, where
 from artificer.checks.episodes import Made, made
-from artificer.checks.matching import match
+from artificer.checks.matching import Match, match
 from artificer.checks.values import clip, freeze, scalars
 from artificer.core.tasks import Effect
 from artificer.core.verdicts import CheckResult, ErrorKind
@@ -44,7 +44,7 @@ class Redundancy(Struct, frozen=True):
     async def __call__(self, episode: Episode) -> CheckResult:
         goal = episode.task.goal.effects
         outcome = match(goal, episode.effects, episode.tools)
-        writes = [call for call in made(episode.nodes) if call.accepted and call.effects]
+        writes = _writes(episode)
         sat = 1.0 - len(outcome.missing) / len(goal) if goal else 1.0
         if not outcome.tied:
             sat = 0.0
@@ -62,6 +62,18 @@ class Redundancy(Struct, frozen=True):
             kinds=(ErrorKind.redundant_write,) if red else (),
             numbers={"sat": sat, "red": red, "writes": len(writes), "S": score},
         )
+
+
+def redundant(episode: Episode, outcome: Match) -> list[Made]:
+    """The writes of the agent that left nothing of the goal behind; `outcome` is `match` of the goal's effects with the
+    episode's.
+    """
+    writes = _writes(episode)
+    return _useless(writes, episode.task.goal.effects, outcome.matched) if writes else []
+
+
+def _writes(episode: Episode) -> list[Made]:
+    return [call for call in made(episode.nodes) if call.accepted and call.effects]
 
 
 def _useless(writes: list[Made], goal: tuple[Effect, ...], matched: tuple[Effect, ...]) -> list[Made]:

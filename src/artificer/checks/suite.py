@@ -10,6 +10,7 @@ from artificer.checks.checklists.check import Ticked
 from artificer.checks.confirmed import Confirmed
 from artificer.checks.constraints.check import Constrained
 from artificer.checks.effects import NothingElse, Reached
+from artificer.checks.errors import Errors
 from artificer.checks.finished import Finished
 from artificer.checks.grammar import Grammar
 from artificer.checks.grounded import Grounded
@@ -43,6 +44,7 @@ def _stated(judge: Judge | None) -> tuple[Check, ...]:
         Answered(),
         Attributes(),
         Constrained(),
+        Errors(),
         Helpful(judge),
         Kept(),
         Milestones(),

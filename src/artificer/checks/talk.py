@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from itertools import islice
 
 from artificer.checks.base import Episode
 from artificer.checks.confirmed import asks
@@ -22,10 +23,17 @@ from artificer.checks.values import fold, occurs, scalars, written_dates
 from artificer.core.canon import Json
 from artificer.core.tasks import Fact
 
-_QUESTION = re.compile(r"[^.!?\n]*\?")
+_READ, _CLAIMED = 200_000, 500
+"""How much of a message is searched for what it claims, and how many claims of it are looked at."""
+_QUESTION = re.compile(r"(?<![^.!?\n])[^.!?\n]*+\?")
 _ELSE = re.compile(r"\b(anything|something|what) else\b|\bhelp (you )?(with anything|further)\b", re.IGNORECASE)
 _CONTENT = re.compile(r"[a-z0-9]{4,}")
-_CLAIMS = re.compile(r"\"([^\"\n]{2,80})\"|([\w.+-]+@[\w-]+\.[\w.]+)|(\d{4}-\d{2}-\d{2})|\b(?=\w*\d)([A-Za-z]*\d[\w-]+)\b|\b(\d+[.,]\d+|\d{2,})\b")
+_CLAIMS = re.compile(
+    r"\"([^\"\n]{2,80})\"|((?<![\w.+-])[\w.+-]++@[\w-]++\.[\w.]+)|(\d{4}-\d{2}-\d{2})|\b(?=\w*\d)([A-Za-z]*\d[\w-]+)\b|\b(\d+[.,]\d+|\d{2,})\b"
+)
+_REFUSES = re.compile(
+    r"\b(can ?not|can'?t|could not|couldn'?t|unable|not (possible|allowed)|have not (done|changed)|don'?t know how)\b", re.IGNORECASE
+)
 CORRECTS = re.compile(
     r"\b(sorry|wrong|misspoke|i meant?|changed my mind|on second thought|no, wait|actually|instead|rather|correction|differently after all)\b",
     re.IGNORECASE,
@@ -38,6 +46,7 @@ class Talk:
     def __init__(self, episode: Episode) -> None:
         self.episode = episode
         self.facts = episode.task.goal.facts
+        self._learnt_by: dict[int, Known] = {}
         said = [(at, node.message) for at, node in enumerate(episode.nodes) if node.message.role == "user" and not node.message.calls]
         self.user = [(at, message.text) for at, message in said if message.author != AUTHOR]  # who gives an answer back is no user
         self.agent = [(at, node.message.text) for at, node in enumerate(episode.nodes) if node.message.role == "assistant" and node.message.text]
@@ -115,7 +124,9 @@ class Talk:
 
     def _learnt(self, at: int) -> Known:
         """What the user heard from the agent, and saw on devices of their own, before message `at`."""
-        known = Known("", {})
+        if at in self._learnt_by:
+            return self._learnt_by[at]
+        known = self._learnt_by[at] = Known("", {})
         for place, text in self.agent:
             if place < at:
                 known.hear(text)
@@ -133,10 +144,8 @@ class Talk:
         `taken_back`."""
         found: list[tuple[int, str]] = []
         for at, text in self.user:
-            for groups in _CLAIMS.findall(text):
-                value = next(group for group in groups if group)
-                if not self._may_state(value, at):
-                    found.append((at, value))
+            claims = dict.fromkeys(next(group for group in claim.groups() if group) for claim in islice(_CLAIMS.finditer(text[:_READ]), _CLAIMED))
+            found += [(at, value) for value in claims if not self._may_state(value, at)]
         return found
 
     def user_said(self, value: Json) -> list[int]:
@@ -175,6 +184,11 @@ def _forms(value: Json) -> list[Json]:
 def want_of(fact: Fact) -> int:
     """The want that a fact is about."""
     return int(fact.path.partition(".")[0])
+
+
+def refuses(text: str) -> bool:
+    """Whether an agent's words say that something cannot be done."""
+    return _REFUSES.search(text.replace("\u2019", "'")) is not None
 
 
 def names(question: str, fact: Fact) -> bool:
@@ -216,7 +230,7 @@ def slots(fact: Fact) -> Iterator[tuple[str, str, str]]:
         if isinstance(value, str):
             forms = (fold(value), *written_dates(value))
         elif isinstance(value, (int, float)) and not isinstance(value, bool):
-            forms = (f"{value:.2f}", f"{value:,}", f"{value}")
+            forms = (f"{value:.2f}", f"{value:,}", f"{value}") if abs(value) < 1e15 else ()  # no phrase writes larger ones
         for form in forms:
             at = phrase.find(form) if form else -1
             if at >= 0:

@@ -29,26 +29,32 @@ class Told(Struct, frozen=True):
     name: str = "told"
 
     async def __call__(self, episode: Episode) -> CheckResult:
-        entries = [(index, entry) for index, want in enumerate(episode.task.goal.wants) for entry in want.tell]
-        texts: list[str] = []
-        begun = False
-        for node in episode.nodes:
-            begun = begun or node.message.role == "user"
-            if begun and node.message.role == "assistant" and node.message.content:
-                texts.append(fold(node.message.text))
-        missing = [(index, entry) for index, entry in entries if not tells(texts, entry)]
-        told = len(entries) - len(missing)
+        entries = sum(len(want.tell) for want in episode.task.goal.wants)
+        missing = untold(episode)
+        told = entries - len(missing)
         return CheckResult(
             name=self.name,
-            score=told / len(entries) if entries else 1.0,
+            score=told / entries if entries else 1.0,
             passed=not missing,
             evidence=tuple(
                 f"want {index}: nothing the assistant said tells {' or '.join(repr(clip(option)) for option in entry[:4])}"
                 for index, entry in missing[:20]
             ),
             kinds=(ErrorKind.not_told,) if missing else (),
-            numbers={"facts": len(entries), "told": told},
+            numbers={"facts": entries, "told": told},
         )
+
+
+def untold(episode: Episode) -> list[tuple[int, tuple[str, ...]]]:
+    """The wants, by index, and the entries of theirs that nothing the assistant said tells."""
+    entries = [(index, entry) for index, want in enumerate(episode.task.goal.wants) for entry in want.tell]
+    texts: list[str] = []
+    begun = False
+    for node in episode.nodes if entries else ():
+        begun = begun or node.message.role == "user"
+        if begun and node.message.role == "assistant" and node.message.content:
+            texts.append(fold(node.message.text))
+    return [(index, entry) for index, entry in entries if not tells(texts, entry)]
 
 
 def tells(folded: Sequence[str], alternatives: Sequence[str]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
@@ -10,7 +11,7 @@ from cyclopts import Parameter
 from artificer.cli.show import counts, say, table
 
 if TYPE_CHECKING:
-    from artificer.evaluation.comparison import Comparison, Side
+    from artificer.evaluation.comparison import Comparison, Gain, Side
 
 
 def command(
@@ -21,6 +22,7 @@ def command(
     require: Literal["not-worse", "better"] = "not-worse",
     margin: float = 0.0,
     reached: Annotated[bool, Parameter(negative=())] = False,
+    axes: str | None = None,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """Compare two runs, or two examinations, on the tasks that both have: effect, 95% interval, and a verdict that a build can depend on.
@@ -41,12 +43,15 @@ def command(
         Points by which the second may be worse, or must be better.
     reached
         Of examinations: count calls with the same effect, not only exact ones.
+    axes
+        What to put tasks together by, besides the kind of their first request: mmau, or a TOML or JSON file with
+        NAME = ["tag", ...]. By default the tasks' tags.
     json
         Print as JSON.
     """
     from artificer.api import compare
 
-    found = compare(before, after, reached=reached)
+    found = compare(before, after, reached=reached, axes=axes)
     holds = found.holds(margin) if require == "not-worse" else found.gains["all"].low > margin
     if json:
         record = msgspec.to_builtins(found) | {"ruling": found.gains["all"].ruling, "holds": holds}
@@ -59,22 +64,34 @@ def command(
 
 def show(found: Comparison, before: str, after: str) -> None:
     """Prints both sides, the gains and the errors."""
-    say(
-        table(
-            [_line(before, found.before), _line(after, found.after)], ("", "tasks", "tries", "passed", "95% interval", "pass@k", "pass^k", "broken")
-        )
-    )
-    gains = [
-        (group, gain.n, f"{gain.points:+.1f}", f"[{gain.low:+.1f}, {gain.high:+.1f}]", "" if gain.p is None else f"{gain.p:.2g}", gain.ruling)
-        for group, gain in sorted(found.gains.items(), key=lambda entry: (entry[0] != "all", entry[0]))
-    ]
+    say(sides({before: found.before, after: found.after}))
+    for name, side in ((before, found.before), (after, found.after)):
+        if max(side.pass_at) > 1:
+            say(f"\n{name}")
+            say(reliability(side))
     say()
-    say(table(gains, ("tasks", "n", "points", "95% interval", "p", "verdict")))
+    say(table(_gains(found.gains), ("tasks", "n", "points", "95% interval", "p", "verdict")))
+    if found.axes:
+        say()
+        say(table(_gains(found.axes), ("axis", "n", "points", "95% interval", "p", "verdict")))
     for name, side in ((before, found.before), (after, found.after)):
         if side.kinds:
             say(f"  what went wrong, {name}: {counts(side.kinds)}")
     if found.only_before or found.only_after:
         say(f"  left out: {found.only_before} tasks that only {before} has, {found.only_after} that only {after} has")
+
+
+def _gains(found: Mapping[str, Gain]) -> list[tuple[object, ...]]:
+    return [
+        (group, gain.n, f"{gain.points:+.1f}", f"[{gain.low:+.1f}, {gain.high:+.1f}]", "" if gain.p is None else f"{gain.p:.2g}", gain.ruling)
+        for group, gain in sorted(found.items(), key=lambda entry: (entry[0] != "all", entry[0]))
+    ]
+
+
+def sides(found: Mapping[str, Side]) -> str:
+    """A line for each run; what the infrastructure ended ("broken") is in none of the other figures."""
+    head = ("", "tasks", "tries", "passed", "95% interval", "pass@k", "pass^k", "broken")
+    return table([_line(name, side) for name, side in found.items()], head)
 
 
 def _line(name: str, side: Side) -> tuple[object, ...]:
@@ -90,3 +107,25 @@ def _line(name: str, side: Side) -> tuple[object, ...]:
         f"{100 * side.pass_hat[most]:.1f}% (k = {most})",
         side.broken,
     )
+
+
+def reliability(side: Side) -> str:
+    """pass@k and pass^k for every k, with 95% bootstrap intervals over tasks."""
+    rows = [
+        (k, f"{100 * side.pass_at[k]:.1f}%", _range(side.pass_at_range.get(k)), f"{100 * side.pass_hat[k]:.1f}%", _range(side.pass_hat_range.get(k)))
+        for k in side.pass_at
+    ]
+    return table(rows, ("k", "pass@k", "95% interval", "pass^k", "95% interval"))
+
+
+def _range(found: tuple[float, float] | None) -> str:
+    return "" if found is None else f"[{100 * found[0]:.1f}, {100 * found[1]:.1f}]"
+
+
+def axes_table(side: Side) -> str:
+    """The scores by axis, with 95% intervals, and the parts of an axis that nothing was played of."""
+    rows = [
+        (name, one.tasks, f"{100 * one.score:.1f}%", f"[{100 * one.low:.1f}, {100 * one.high:.1f}]", ", ".join(one.absent) or "-")
+        for name, one in side.axes.items()
+    ]
+    return table(rows, ("axis", "tasks", "passed", "95% interval", "not played"))

@@ -88,7 +88,8 @@ def narrate(every_s: float = 10.0) -> Callable[[int], None]:
 
 def show(results: dict[str, Examination]) -> None:
     """Prints all examinations of a folder side by side, and what the last gained on the first."""
-    from artificer.evaluation.decisions import compare
+    from artificer.evaluation.comparison import compare
+    from artificer.evaluation.outcomes import examined
     from artificer.learn import shown_name
 
     rows = [
@@ -112,10 +113,11 @@ def show(results: dict[str, Examination]) -> None:
     names = list(results)
     if len(names) > 1:
         say()
-        for kind, gain in compare(results[names[0]].predictions, results[names[-1]].predictions).items():
+        gains = compare(examined(results[names[0]].predictions), examined(results[names[-1]].predictions)).gains
+        for kind, gain in sorted(gains.items(), key=lambda entry: (entry[0] == "all", entry[0])):
             say(
                 f"  {shown_name(names[0])} to {shown_name(names[-1])}, {kind}: {gain.points:+.1f} points of exact calls "
-                f"[{gain.low:+.1f}, {gain.high:+.1f}], n = {gain.n}, p = {gain.p:.2g}"
+                f"[{gain.low:+.1f}, {gain.high:+.1f}], n = {gain.n}" + ("" if gain.p is None else f", p = {gain.p:.2g}")
             )
 
 

@@ -1,17 +1,32 @@
-"""`artificer stats`: what a run holds and what it dropped."""
+"""`artificer stats`: what a run holds, what it dropped, and what went wrong in it."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from cyclopts import Parameter
 
 from artificer.cli.show import counts, say, table
 
+if TYPE_CHECKING:
+    from artificer.evaluation.comparison import Side
+    from artificer.rollout.mistakes import Mistakes, Tally
+    from artificer.rollout.stats import RunStats
 
-def command(run: str, /, *, json: Annotated[bool, Parameter(negative=())] = False, judge: str | None = None, faults: int = 0) -> int:
-    """Count what a run holds and what it dropped, and whose fault it was where a conversation failed.
+_SHOWN = 12
+
+
+def command(
+    run: str,
+    /,
+    *,
+    json: Annotated[bool, Parameter(negative=())] = False,
+    judge: str | None = None,
+    faults: int = 0,
+    axes: str | None = None,
+) -> int:
+    """Count what a run holds and what it dropped, what went wrong at which steps, and whose fault it was where a conversation failed.
 
     Example: `artificer stats runs/shop`
 
@@ -25,6 +40,8 @@ def command(run: str, /, *, json: Annotated[bool, Parameter(negative=())] = Fals
         A model that settles whose fault a failed conversation was where rules leave it undecided.
     faults
         Show so many failed conversations with what went wrong in them.
+    axes
+        What to put tasks together by: mmau, or a TOML or JSON file with NAME = ["tag", ...]. By default the tasks' tags.
     """
     from artificer.api import audit, stats
     from artificer.rollout.audit import shares
@@ -33,9 +50,37 @@ def command(run: str, /, *, json: Annotated[bool, Parameter(negative=())] = Fals
     audited = audit(run, judge=judge) if judge is not None or faults else []
     if judge is not None:
         found = msgspec.structs.replace(found, blame=shares(audited))
+    side = _standing(run, axes)
     if json:
-        say(msgspec.json.format(msgspec.json.encode(found), indent=1).decode())
+        record: dict[str, Any] = msgspec.to_builtins(found)
+        say(msgspec.json.format(msgspec.json.encode(record | {"standing": side}), indent=1).decode())
         return 0
+    show(found, run)
+    if side is not None:
+        stand(side)
+    for one in audited[:faults]:
+        say(f"\n{one.key} ({one.trace_id}): {one.blame.label}, by {one.blame.by}")
+        for fault in one.blame.faults:
+            place = "" if fault.at is None else f" at message {fault.at}"
+            say(f"  {fault.side}: {fault.kind}{place}{'' if fault.cause else ' (no cause)'}: {fault.evidence}")
+    return 0
+
+
+def _standing(run: str, axes: str | None) -> Side | None:
+    """None for a run in which nothing was played to a judgement."""
+    from artificer.api import standing
+    from artificer.core.errors import ArtificerError
+
+    try:
+        return standing(run, axes=axes)
+    except ArtificerError:
+        if axes is not None:
+            raise
+        return None
+
+
+def show(found: RunStats, run: str) -> None:
+    """Prints all counts."""
     say(f"{run}: {found.tasks} tasks, {found.traces} traces, {found.passed} passed; {found.rejected} rows rejected")
     for stage, reasons in found.rejects.items():
         say(f"  {stage}: {counts(reasons)}")
@@ -45,17 +90,62 @@ def command(run: str, /, *, json: Annotated[bool, Parameter(negative=())] = Fals
         if part:
             say(f"\n{title}")
             say(table([(name, number) for name, number in list(part.items())[:20]]))
+    if found.mistakes is not None:
+        mistakes(found.mistakes)
     if found.blame.failed:
         say(f"\nwhose fault ({found.blame.failed} failed)")
         say(table([(label, number, f"{100 * number / found.blame.failed:.1f}%") for label, number in found.blame.labels.items()]))
         say("\ncauses")
         say(table([(kind, number) for kind, number in list(found.blame.kinds.items())[:20]]))
-    for one in audited[:faults]:
-        say(f"\n{one.key} ({one.trace_id}): {one.blame.label}, by {one.blame.by}")
-        for fault in one.blame.faults:
-            place = "" if fault.at is None else f" at message {fault.at}"
-            say(f"  {fault.side}: {fault.kind}{place}{'' if fault.cause else ' (no cause)'}: {fault.evidence}")
     if found.difficulty:
         say("\ndifficulty (mean over tasks)")
         say(table([(name, f"{value:.2f}") for name, value in found.difficulty.items()]))
-    return 0
+
+
+def mistakes(found: Mistakes) -> None:
+    """Prints the tree of errors with its sums, and the same errors by tool, by turn and by difficulty."""
+    if found.infrastructure or found.ended:
+        say("\ninfrastructure (in none of the figures below)")
+        ended = [(f"rows ended by {stop}", number) for stop, number in found.ended.items()]
+        say(table([*((f"tools: {kind}", number) for kind, number in found.infrastructure.items()), *ended]))
+    total = found.tree[0].errors if found.tree else 0
+    rows, steps = found.rows, found.steps
+    say(f"\nwhat went wrong: {total} errors in {rows.wrong} of {rows.n} rows, in {steps.wrong} of {steps.n} messages")
+    if not total:
+        return
+    say(table([("  " * (one.depth - 1) + one.place, one.errors, _percent(one.share), one.rows) for one in found.tree[1:]], _HEAD))
+    wrong = {name: tally for name, tally in found.tools.items() if tally.errors}
+    for title, what, tallies in (("by tool", "calls", wrong), ("by turn", "messages", found.turns)):
+        if any(tally.errors for tally in tallies.values()):
+            say(f"\n{title}")
+            say(_tallies(tallies, (title.removeprefix("by "), what)))
+    for knob, tallies in found.difficulty.items():
+        if len(tallies) > 1 and any(tally.errors for tally in tallies.values()):
+            say(f"\nby difficulty: {knob}")
+            say(_tallies(tallies, (knob, "rows")))
+
+
+_HEAD = ("error", "errors", "share", "rows")
+
+
+def _tallies(found: dict[str, Tally], head: tuple[str, str]) -> str:
+    rows = [(name, one.n, one.wrong, _percent(one.share), counts(dict(list(one.errors.items())[:3]))) for name, one in list(found.items())[:_SHOWN]]
+    return table(rows, (*head, "wrong", "share", "most often"))
+
+
+def stand(side: Side) -> None:
+    """Prints how a run does by itself."""
+    from artificer.cli.compare import axes_table, reliability, sides
+
+    say("\nsuccess, of rows kept and dropped")
+    say(sides({"": side}))
+    if max(side.pass_at) > 1:
+        say()
+        say(reliability(side))
+    if side.axes:
+        say()
+        say(axes_table(side))
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}%"

@@ -1,6 +1,6 @@
 """What happened, and how it is judged: error kinds, stop reasons, check results, verdicts.
 
-One taxonomy serves worlds (why a call was refused), checks (what an agent did wrong) and reports.
+One taxonomy (`core.kinds`) serves worlds (why a call was refused), checks (what an agent did wrong) and reports.
 """
 
 from __future__ import annotations
@@ -10,48 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
-
-class ErrorKind(StrEnum):
-    """Why a tool call failed, or what was wrong with it."""
-
-    # refused by the session: the call never changed anything
-    unknown_tool = "unknown_tool"
-    unparsable_call = "unparsable_call"
-    missing_argument = "missing_argument"
-    extra_argument = "extra_argument"
-    mistyped_argument = "mistyped_argument"
-    invalid_argument = "invalid_argument"  # right type, value outside what the schema allows
-    not_found = "not_found"
-    constraint = "constraint"  # a rule of the state: foreign key, UNIQUE, CHECK, NOT NULL
-    forbidden = "forbidden"  # the world's own rules say no
-    # failures of the world itself
-    timeout = "timeout"
-    transport = "transport"
-    bad_output = "bad_output"
-    internal = "internal"
-    # found by checks
-    wrong_tool = "wrong_tool"
-    wrong_value = "wrong_value"
-    ungrounded_argument = "ungrounded_argument"
-    redundant_write = "redundant_write"
-    missing_effect = "missing_effect"
-    extra_effect = "extra_effect"
-    not_told = "not_told"
-    policy_breach = "policy_breach"
-    leaked_id = "leaked_id"  # a user states a surrogate id that no tool had shown
-    bad_grammar = "bad_grammar"
-    no_call = "no_call"  # none was made where one was needed
-    needless_call = "needless_call"  # one was made where none was needed
-    missing_call = "missing_call"  # a call of the reference was not made
-    extra_call = "extra_call"  # a call that the reference does not hold
-    wrong_order = "wrong_order"
-    repetition = "repetition"  # the same call again, with nothing changed in between
-    ignored_result = "ignored_result"  # what a tool said was not used, or gone against
-    false_refusal = "false_refusal"  # refused what could be done
-    missed_refusal = "missed_refusal"  # did, or made up, what could not be done
-    premature_end = "premature_end"
-    unsafe_action = "unsafe_action"  # risked harm to what is not the agent's
-    unsupported_claim = "unsupported_claim"  # the agent says what no tool showed
+from artificer.core.kinds import ErrorKind as ErrorKind
 
 
 class StopReason(StrEnum):

@@ -22,7 +22,7 @@ from artificer.core.tasks import Effect
 from artificer.core.tools import ToolSpec
 from artificer.core.verdicts import ErrorKind
 from artificer.curation.decisions import Decision
-from artificer.evaluation.metrics import Difference, Share, difference, share
+from artificer.evaluation.metrics import Share, share
 from artificer.models.base import Model, Reply, Request, Sampling
 from artificer.models.prompt import FULL, Style
 from artificer.worlds.base import Session, World, begun
@@ -224,23 +224,6 @@ def figures(predictions: Sequence[Prediction]) -> Figures:
         parsed=share(sum(one.parsed for one in predictions), n),
         errors=dict(sorted(errors.items())),
     )
-
-
-def compare(before: Sequence[Prediction], after: Sequence[Prediction]) -> dict[str, Difference]:
-    """Gain in exact calls on the rows that both were examined on, for each kind and for all.
-
-    Raises:
-        ArtificerError: they have no row in common.
-    """
-    old = {(one.kind, one.id): one for one in before}
-    pairs = [(old[one.kind, one.id], one) for one in after if (one.kind, one.id) in old]
-    if not pairs:
-        raise ArtificerError("the two examinations have no row in common", remedy="examine both models on the same decisions")
-    gains: dict[str, Difference] = {}
-    for kind in [*sorted({one.kind for _, one in pairs}), "all"]:
-        some = [pair for pair in pairs if kind in ("all", pair[1].kind)]
-        gains[kind] = difference([first.exact for first, _ in some], [second.exact for _, second in some])
-    return gains
 
 
 def save(examination: Examination, folder: Path, name: str) -> None:

@@ -7,6 +7,7 @@ method 10), and the p-value is the exact McNemar test's.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from math import comb, fsum, inf, sqrt
 from random import Random
@@ -133,6 +134,41 @@ def pass_at_k(successes: Sequence[tuple[int, int]], k: int) -> float:
         ArtificerError: as `pass_k`.
     """
     return 1 - pass_k([(n - c, n) for c, n in successes], k)
+
+
+def pass_ranges(
+    successes: Sequence[tuple[int, int]], confidence: float = 0.95, seed: int = 0
+) -> tuple[dict[int, tuple[float, float]], dict[int, tuple[float, float]]]:
+    """Intervals of pass@k and of pass^k, for every k up to the least number of tries.
+
+    Where every task has 0 or 1 (always at the full number of tries) it is a share of tasks, with Wilson's interval; else the
+    interval is a percentile bootstrap over tasks, not over tries: the tries of one task are not independent. All k are read
+    off the same resamples.
+
+    Args:
+        successes: (c, n) a task: successes and tries.
+
+    Raises:
+        ArtificerError: as `pass_k` for k = 1.
+    """
+    least = min((n for _, n in successes), default=0)
+    pass_k(successes, 1)
+    kinds = Counter(successes)
+    at = {k: {pair: pass_at_k([pair], k) for pair in kinds} for k in range(1, least + 1)}
+    hat = {k: {pair: pass_k([pair], k) for pair in kinds} for k in range(1, least + 1)}
+    draw = Random(seed)
+    pairs, numbers = list(kinds), list(kinds.values())
+    drawn = [Counter(draw.choices(pairs, numbers, k=len(successes))) for _ in range(RESAMPLES)]
+
+    def limits(values: dict[tuple[int, int], float]) -> tuple[float, float]:
+        if {*values.values()} <= {0.0, 1.0}:
+            found = share(sum(number for pair, number in kinds.items() if values[pair]), len(successes), confidence)
+            return found.low, found.high
+        means = sorted(fsum(values[pair] * number for pair, number in one.items()) / len(successes) for one in drawn)
+        cut = (1 - confidence) / 2
+        return means[int(cut * RESAMPLES)], means[min(RESAMPLES - 1, int((1 - cut) * RESAMPLES))]
+
+    return {k: limits(values) for k, values in at.items()}, {k: limits(values) for k, values in hat.items()}
 
 
 class Mean(Struct, frozen=True):

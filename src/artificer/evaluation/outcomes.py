@@ -16,13 +16,11 @@ from msgspec import Struct
 from artificer.core.errors import RunError
 from artificer.core.tasks import Task
 from artificer.core.trace import Trace
-from artificer.core.verdicts import ErrorKind, StopReason
+from artificer.core.verdicts import ErrorKind
 from artificer.evaluation.decisions import Prediction
-from artificer.rollout.telling import GONE
+from artificer.rollout.mistakes import INFRASTRUCTURE
 from artificer.run.store import RunFolder
 
-INFRASTRUCTURE = GONE | {StopReason.cancelled}
-"""Stop reasons that no skill of an agent could have changed."""
 PLAYED = frozenset({"play", "judge"})
 """Stages whose rejects are rows of tasks that exist."""
 
@@ -35,6 +33,7 @@ class Outcomes(Struct, frozen=True):
         broken: tries that the infrastructure ended.
         kinds: errors that the checks of failed tries found.
         group: what the task is counted with, e.g. the kind of its first request.
+        tags: the task's own; what axes put together.
     """
 
     task: str
@@ -42,6 +41,7 @@ class Outcomes(Struct, frozen=True):
     passed: tuple[bool, ...] = ()
     broken: int = 0
     kinds: tuple[ErrorKind, ...] = ()
+    tags: tuple[str, ...] = ()
 
 
 def outcomes_of(run: RunFolder) -> dict[str, Outcomes]:
@@ -50,7 +50,7 @@ def outcomes_of(run: RunFolder) -> dict[str, Outcomes]:
     Raises:
         RunError: the run holds no task that was played.
     """
-    groups = {task.id: _group(task) for _, task in run.read("tasks", Task)}
+    groups = {task.id: (_group(task), task.tags) for _, task in run.read("tasks", Task)}
     tries: defaultdict[str, list[tuple[int, bool | None, tuple[ErrorKind, ...]]]] = defaultdict(list)
     for _, trace in run.read("traces", Trace):
         tries[trace.task_id].append(_try(trace))
@@ -66,13 +66,15 @@ def outcomes_of(run: RunFolder) -> dict[str, Outcomes]:
                 tries[task_id].append((-1, None, ()))
     if not tries:
         raise RunError("no task of this run was played", where=str(run.path), remedy="play them: artificer rollout RUN -o NEW")
-    return {task: _gathered(task, groups.get(task, "other"), found) for task, found in sorted(tries.items())}
+    return {task: _gathered(task, *groups.get(task, ("other", ())), found) for task, found in sorted(tries.items())}
 
 
 def examined(predictions: Sequence[Prediction], *, reached: bool = False) -> dict[str, Outcomes]:
-    """An examination as outcomes: a decision passes when its call is exact, or with `reached` when it has the same effect."""
+    """An examination as outcomes, by kind and id (one decision may stand in several kinds): a decision passes when its call is
+    exact, or with `reached` when it has the same effect.
+    """
     return {
-        one.id: Outcomes(one.id, one.kind, (one.reached if reached else one.exact,), 0, () if one.error is None else (one.error,))
+        f"{one.kind}/{one.id}": Outcomes(one.id, one.kind, (one.reached if reached else one.exact,), 0, () if one.error is None else (one.error,))
         for one in predictions
     }
 
@@ -91,7 +93,7 @@ def _try(trace: Trace) -> tuple[int, bool | None, tuple[ErrorKind, ...]]:
     return trace.seed, False, tuple(kind for verdict in trace.verdicts.values() for part in verdict.parts for kind in part.kinds)
 
 
-def _gathered(task: str, group: str, tries: list[tuple[int, bool | None, tuple[ErrorKind, ...]]]) -> Outcomes:
+def _gathered(task: str, group: str, tags: tuple[str, ...], tries: list[tuple[int, bool | None, tuple[ErrorKind, ...]]]) -> Outcomes:
     ordered = sorted(tries, key=lambda one: one[0])
     passed = tuple(ok for _, ok, _ in ordered if ok is not None)
-    return Outcomes(task, group, passed, len(ordered) - len(passed), tuple(kind for _, _, kinds in ordered for kind in kinds))
+    return Outcomes(task, group, passed, len(ordered) - len(passed), tuple(kind for _, _, kinds in ordered for kind in kinds), tags)

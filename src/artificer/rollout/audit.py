@@ -7,7 +7,7 @@ labels, and must point at messages that are there. `Audit` is the same as a stag
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from artificer.agents.users.llm import brief_of
 from artificer.checks.audit import audit
+from artificer.checks.base import Episode
 from artificer.checks.blame import LABELS, Blame, Fault, Label
 from artificer.core.canon import Json
 from artificer.core.messages import Message
@@ -29,7 +30,7 @@ from artificer.rollout.past import told_of
 from artificer.rollout.play import Played
 from artificer.rollout.proof import played_rows
 from artificer.run.stage import Reject, RowFunction
-from artificer.run.store import Rejected, RunFolder
+from artificer.run.store import RunFolder
 
 _LONG = 600
 _INSTRUCTIONS = """You are shown a conversation between a simulated user and an agent that uses tools, which failed, and what the user was told to
@@ -95,13 +96,18 @@ def audit_trace(task: Task, trace: Trace, world: Offered) -> Blame | None:
         sides: dict[StopReason, Label] = {StopReason.user_error: "user", StopReason.agent_error: "agent", StopReason.world_error: "world"}
         stop = next(iter(trace.stop.values()), StopReason.user_error)
         return Blame(sides.get(stop, "undecided"))
-    leaf = _leaf(trace)
+    leaf = leaf_of(trace)
+    return audit(episode_of(task, trace, world, leaf), trace.verdicts[leaf])
+
+
+def episode_of(task: Task, trace: Trace, world: Offered, leaf: int) -> Episode:
+    """A branch of a trace as checks read it."""
     nodes = trace.branch(leaf)
-    episode = told_of(task, world, nodes, trace.effects.get(leaf, ()), trace.stop.get(leaf, StopReason.cancelled))
-    return audit(episode, trace.verdicts[leaf])
+    return told_of(task, world, nodes, trace.effects.get(leaf, ()), trace.stop.get(leaf, StopReason.cancelled))
 
 
-def _leaf(trace: Trace) -> int:
+def leaf_of(trace: Trace) -> int:
+    """The branch that a trace is looked at by: the one that a search chose, else the best-scored, the last of them."""
     if "chosen" in trace.lineage and trace.answer in trace.verdicts:
         return trace.lineage["chosen"]
     return max(trace.verdicts, key=lambda at: (trace.verdicts[at].score, at), default=len(trace.nodes) - 1)
@@ -113,8 +119,7 @@ async def settled(task: Task, trace: Trace, blame: Blame, judge: Model | None) -
     """
     if judge is None or blame.label != "undecided" or not trace.nodes:
         return blame
-    leaf = _leaf(trace)
-    nodes = trace.branch(leaf)
+    nodes = trace.branch(leaf_of(trace))
     shown = "\n".join(_line(at, node) for at, node in enumerate(nodes))
     asked = f"What the user was told:\n{brief_of(task)}\n\nThe conversation, a JSON record a line:\n{shown}"
     request = Request((Message("system", _INSTRUCTIONS), Message("user", asked)), sampling=Sampling(max_tokens=400), schema=_SCHEMA)
@@ -154,19 +159,26 @@ def failures(run: RunFolder) -> Iterator[tuple[str, Played]]:
     for key, played in played_rows(run):
         if not played.trace.passed:
             yield key, played
-    dropped: defaultdict[str, list[Rejected]] = defaultdict(list)
+    for key, played in dropped_rows(run):
+        if not played.trace.passed:
+            yield key, played
+
+
+def dropped_rows(run: RunFolder) -> Iterator[tuple[str, Played]]:
+    """The rows that were played and then rejected, in the order in which they were, in bounded memory."""
     for row in run.rejects():
-        steps = row.key.split("/") if row.item is not None else []
+        if row.item is None:
+            continue
+        try:
+            trace = msgspec.convert(row.item, Trace, str_keys=True)
+        except msgspec.ValidationError:
+            continue  # dropped before it was played
+        steps = row.key.split("/")
         for length in range(1, len(steps) + 1):  # a task's key, or that of a play of it
-            dropped["/".join(steps[:length])].append(row)
-    for key, task in run.read("tasks", Task) if dropped else ():
-        for row in dropped.get(key, ()):
-            try:
-                trace = msgspec.convert(row.item, Trace, str_keys=True)
-            except msgspec.ValidationError:
-                continue  # dropped before it was played
-            if not trace.passed:
+            task = run.row("tasks", "/".join(steps[:length]), Task)
+            if task is not None:
                 yield row.key, Played(task, trace)
+                break
 
 
 def world_offered(run: RunFolder) -> Offered:

@@ -12,6 +12,7 @@ from msgspec import Struct
 from artificer.core.tasks import Task
 from artificer.core.trace import Trace
 from artificer.rollout.audit import Shares, audit_by_rules, shares
+from artificer.rollout.mistakes import Mistakes, count_mistakes, ranked
 from artificer.rollout.tree import SEARCH
 from artificer.run.store import RunFolder
 
@@ -19,7 +20,7 @@ from artificer.run.store import RunFolder
 class RunStats(Struct, frozen=True):
     """A run in numbers. Counters are most frequent first; `averages` are per trace; `difficulty` and `spread` are the
     tasks' knobs as realised. `user_tools` are calls that users made with tools of their own; `blame` says of the rows
-    that failed whose fault it was, by rules (`rollout.audit`).
+    that failed whose fault it was, by rules (`rollout.audit`); `mistakes` what went wrong at which step of all played rows.
     """
 
     tasks: int
@@ -38,10 +39,13 @@ class RunStats(Struct, frozen=True):
     spread: dict[str, dict[str, int]]
     user_tools: dict[str, int] = {}
     blame: Shares = Shares()
+    mistakes: Mistakes | None = None
 
 
 def count_run(run: RunFolder) -> RunStats:
-    """Counts a run folder in one pass over its rows, and a second over those that failed, if some did."""
+    """Counts a run folder in one pass over its rows, a second over those that failed, if some did, and one that reads every
+    played row for errors.
+    """
     rejects: defaultdict[str, Counter[str]] = defaultdict(Counter)
     dropped = False
     for row in run.rejects():
@@ -58,20 +62,21 @@ def count_run(run: RunFolder) -> RunStats:
         traces=traces.number,
         passed=traces.passed,
         rejected=sum(found.total() for found in rejects.values()),
-        rejects={stage: _ranked(found) for stage, found in sorted(rejects.items())},
+        rejects={stage: ranked(found) for stage, found in sorted(rejects.items())},
         averages={name: total / max(traces.number, 1) for name, total in traces.totals.items()},
         turns={str(turns): number for turns, number in sorted(traces.turns.items())},
-        ops=_ranked(tasks.ops),
-        outcomes=_ranked(tasks.outcomes),
-        tools=_ranked(traces.tools),
-        stops=_ranked(traces.stops),
-        errors=_ranked(traces.errors),
+        ops=ranked(tasks.ops),
+        outcomes=ranked(tasks.outcomes),
+        tools=ranked(traces.tools),
+        stops=ranked(traces.stops),
+        errors=ranked(traces.errors),
         difficulty={name: total / max(tasks.number, 1) for name, total in tasks.difficulty.items()},
         spread={
             name: {f"{value:g}": number for value, number in sorted(found.items())} for name, found in tasks.spread.items() if 1 < len(found) <= 24
         },
-        user_tools=_ranked(traces.user_tools),
+        user_tools=ranked(traces.user_tools),
         blame=shares(audit_by_rules(run)) if dropped or traces.passed < traces.number else Shares(),
+        mistakes=count_mistakes(run),
     )
 
 
@@ -118,7 +123,3 @@ class _Traces:
             result = node.message.result
             if result is not None and result.error is not None:
                 self.errors[result.error.value] += 1
-
-
-def _ranked(found: Counter[str]) -> dict[str, int]:
-    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))

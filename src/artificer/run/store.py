@@ -204,6 +204,12 @@ class RunFolder:
         family = self.family(name)
         return list(self._rows(family, family.done[key].place, _decoder(of)))
 
+    def row(self, name: str, key: str, of: type[T] | Any = Any) -> T | None:
+        """One row of a shard family by its key, read by itself; None when there is none."""
+        family = self.family(name)
+        place = family.places.get(key)
+        return None if place is None else next((item for other, item in self._rows(family, place, _decoder(of)) if other == key), None)
+
     def keys(self, name: str) -> list[str]:
         """Keys of the rows of a shard family, in the order in which they were finished."""
         return list(self.family(name).places)

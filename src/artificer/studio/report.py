@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from artificer.rollout.mistakes import Mistakes
 from artificer.studio.charts import Bar, bars, key, ranking
 from artificer.studio.dialogue import dialogue
 from artificer.studio.gather import Shown
@@ -183,8 +184,9 @@ def _made(runs: Sequence[Shown]) -> Html:
     shown = _first_of_each_world(runs)
     others = [_funnel(run, True) for run in runs if run not in shown]
     blamed = [_blame(run, len(runs) > 1) for run in runs if run.stats.blame.failed]
+    wrong = [_mistakes(found, _world(run) if len(runs) > 1 else "") for run in runs if (found := run.stats.mistakes) is not None and found.tree]
     more = h("details", None, h("summary", None, f"Stage by stage: {len(others)} more runs"), *others) if others else None
-    return join([_table(head, rows), *(_funnel(run, len(runs) > 1) for run in shown), more, *blamed])
+    return join([_table(head, rows), *(_funnel(run, len(runs) > 1) for run in shown), more, *wrong, *blamed])
 
 
 def _average(run: Shown, name: str) -> float:
@@ -206,6 +208,17 @@ def _funnel(run: Shown, named: bool) -> Html:
     groups = [Bar(stage.name, stage.rows_out / top, f"{stage.rows_out:,}") for stage in run.summary.stages]
     rejects = {stage.name: stage.rejects for stage in run.summary.stages if stage.rejects}
     return join([title, h("div", {"class": "card"}, bars([("", groups)])), _rejects(rejects)])
+
+
+def _mistakes(found: Mistakes, of: str) -> Html:
+    """The tree of errors, and the tools whose calls went wrong most often."""
+    title = f"What went wrong: {found.tree[0].errors:,} errors in {found.rows.wrong:,} of {found.rows.n:,} conversations" + (f": {of}" if of else "")
+    rows = [["\u2003" * (one.depth - 1) + one.place, one.errors, _percent(one.errors, found.tree[0].errors), one.rows] for one in found.tree[1:]]
+    tools = [[name, one.n, one.wrong, _percent(one.wrong, one.n)] for name, one in list(found.tools.items())[:12] if one.wrong]
+    apart = ", ".join(f"{kind} {number:,}" for kind, number in (*found.infrastructure.items(), *found.ended.items()))
+    note = f"Also of conversations that ended well. Failures of the infrastructure stand apart: {apart or 'none'}."
+    parts = [h("h3", None, title), _table(["error", "errors", "share", "conversations"], rows), h("p", {"class": "soft small"}, note)]
+    return join([*parts, _table(["tool", "calls", "wrong", "share"], tools)] if tools else parts)
 
 
 def _blame(run: Shown, named: bool) -> Html:

@@ -18,7 +18,7 @@ from artificer.checks.answers.extract import decoded
 from artificer.checks.answers.maths import Mathematician
 from artificer.checks.answers.quantities import close, quantity
 from artificer.checks.answers.text import exact_match, normalised, token_f1
-from artificer.checks.values import clip, fold, same, written_dates
+from artificer.checks.values import clip, fold, same, shown, written_dates
 from artificer.core.canon import Json, canonical
 
 Kind = Literal["choice", "number", "date", "list", "set", "json", "maths", "text"]
@@ -116,7 +116,12 @@ def _written(value: Json) -> str:
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return value if isinstance(value, str) else canonical(value).decode()
+    if isinstance(value, str):
+        return value
+    try:
+        return canonical(value).decode()
+    except (ValueError, TypeError, OverflowError, RecursionError):  # what JSON cannot write: lone surrogates, endless nesting
+        return shown(value)
 
 
 def _listed(value: Json) -> list[Json]:

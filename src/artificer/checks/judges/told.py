@@ -24,7 +24,7 @@ def _written(value: object) -> str:
     """A value as JSON; what a file could not hold is said to be that."""
     try:
         return msgspec.json.encode(value).decode()
-    except (UnicodeError, RecursionError, msgspec.MsgspecError, OverflowError):
+    except (ValueError, RecursionError, OverflowError, msgspec.MsgspecError):
         return "(cannot be written)"
 
 

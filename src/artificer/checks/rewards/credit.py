@@ -5,6 +5,7 @@ Several references: the best counts. `accurate` is the flag its sampler looks at
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 
@@ -33,10 +34,15 @@ def near(said: str, golds: Sequence[str], *, absolute: float = 1e-3, relative: f
     found = _complex(said)
     for gold in map(_complex, golds):
         if found is not None and gold is not None:
-            off = abs(found - gold)
-            if off < absolute if relative is None else (abs(gold) > 0 and off / abs(gold) < relative):
+            off, size = _size(found - gold), _size(gold)
+            if off < absolute if relative is None else (size > 0 and off / size < relative):
                 return 1.0
     return 0.0
+
+
+def _size(number: complex) -> float:
+    """The absolute value; infinite where `abs` would overflow."""
+    return math.hypot(number.real, number.imag)
 
 
 def _complex(text: str) -> complex | None:
@@ -64,7 +70,8 @@ def _fact(said: str, gold: str) -> float:
 
 
 def levenshtein(left: str, right: str) -> int:
-    """How many letters to insert, delete or replace."""
+    """How many letters to insert, delete or replace, of the first `_LONGEST` of each."""
+    left, right = left[:_LONGEST], right[:_LONGEST]
     row = list(range(len(right) + 1))
     for place, letter in enumerate(left, 1):
         above, row[0] = row[0], place
