@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from artificer.checks.answered import Answered
 from artificer.checks.base import Check, Episode
+from artificer.checks.calls.check import Called
 from artificer.checks.checklists.check import Ticked
 from artificer.checks.confirmed import Confirmed
 from artificer.checks.constraints.check import Constrained
@@ -43,6 +44,7 @@ def _stated(judge: Judge | None) -> tuple[Check, ...]:
     return (
         Answered(),
         Attributes(),
+        Called(),
         Constrained(),
         Errors(),
         Helpful(judge),
