@@ -13,6 +13,7 @@ Ids of nodes are places in the plan here, and every digit of `<node-12>.text` is
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -56,7 +57,7 @@ def labels(calls: Sequence[ToolCall], mode: Mode = "code") -> Labels:
         tools.append((tool,))
         names.append((tool, *(name for name, _ in ordered)))
         values.append((tool, *(f"{name}={value.lower()}" for name, value in ordered)))
-    edges = tuple((one[0], two[0]) for one, two in zip(tools, tools[1:], strict=False))
+    edges = tuple((one[0], two[0]) for one, two in itertools.pairwise(tools))
     return Labels(tuple(tools), tuple(names), tuple(values), edges)
 
 
@@ -71,7 +72,7 @@ def match(made: Sequence[ToolCall], expected: Sequence[Expected], tools: Sequenc
         headline), per plan: binary, where a corpus is scored by classes (`corpus`). An F1 of nothing against nothing is 1.
     """
     pairs = pair_up(made, expected, _same, _named)
-    resolved = _resolved(made, expected, dict((to, at) for at, to in pairs))
+    resolved = _resolved(made, expected, {to: at for at, to in pairs})
     one, two = labels(made, mode), labels(resolved, mode)
     numbers: dict[str, int | float] = {
         f"{name}_f1": _label_f1(getattr(one, name), getattr(two, name), mode) for name in ("tool", "argname", "argvalue", "edge")
