@@ -7,7 +7,7 @@ errors are the source's. What is special is in `acebench_special`, values are in
   one fail: numbers and booleans are compared by type alone; so is a value whose reference has another type than the
   schema; a float for a `number` passes whatever it is; an argument of the answer that the schema does not require may be
   left out; one call made may answer two of the answer; a call without arguments is wrong where the tool has optional
-  ones; an answer that equals the schema's own properties passes with anything; inside objects a value passes that
+  ones; where a tool's properties are empty any argument passes; inside objects a value passes that
   contains the wanted one as text (12 for 1); a tool's schema is the first whose name stands in the wanted name.
 - `strict` (ours): optimal pairing, exact names, every argument, values compared by type and value; texts still by the
   source's rule (the wanted text, normalised, stands in the given one). All errors are told.
@@ -21,7 +21,8 @@ from typing import Any, Literal, cast
 
 from artificer.checks.calls.acebench_values import KINDS, matches, value_fault
 from artificer.checks.calls.base import CallFault, CallMatch, Expected
-from artificer.checks.calls.pairing import argument_faults, leftover_faults, pair_up, short
+from artificer.checks.calls.pairing import argument_faults, leftover_faults, pair_up
+from artificer.checks.calls.plain import short
 from artificer.core.canon import Json
 from artificer.core.messages import ToolCall
 from artificer.core.tools import ToolSpec
@@ -80,13 +81,13 @@ def _code(made: Sequence[ToolCall], expected: Sequence[Expected], tools: Sequenc
         return CallMatch(passed=False, score=0.0, faults=(fault,), numbers={"right_calls": 0})
     pairs: list[tuple[int, int]] = []
     for to, wanted in enumerate(expected):
-        schema = _schema(tools, wanted.name)
+        tool = _found(tools, wanted.name)
         fault = None
         for at, call in enumerate(made):
             if call.name != wanted.name:
                 fault = CallFault(ErrorKind.wrong_tool, f"not a call of {short(wanted.name)}", at, to, source="simple_function_checker:unclear")
                 continue
-            fault = _call_fault(call, wanted, schema, at, to, agent=agent)
+            fault = _call_fault(call, wanted, tool, at, to, agent=agent)
             if fault is None:
                 pairs.append((at, to))
                 break
@@ -118,12 +119,14 @@ def _counted(made: Sequence[ToolCall], expected: Sequence[Expected], tools: Sequ
     return None
 
 
-def _schema(tools: Sequence[ToolSpec], name: str) -> dict[str, Any] | None:
-    """The parameters of the first tool whose name stands in a name, as the code looks it up."""
-    return next((tool.parameters for tool in tools if tool.name in name), None)
+def _found(tools: Sequence[ToolSpec], name: str) -> ToolSpec | None:
+    """The first tool whose name stands in a name, as the code looks it up."""
+    return next((tool for tool in tools if tool.name in name), None)
 
 
-def _call_fault(call: ToolCall, wanted: Expected, schema: dict[str, Any] | None, at: int, to: int, *, agent: bool) -> CallFault | None:
+def _call_fault(call: ToolCall, wanted: Expected, tool: ToolSpec | None, at: int, to: int, *, agent: bool) -> CallFault | None:
+    schema: dict[str, Any] | None = None if tool is None else tool.parameters
+
     def fault(kind: ErrorKind, source: str, path: str = "", why: str = "") -> CallFault:
         return CallFault(kind, why or f"{short(call.name)}: {source} {short(path)}".strip(), at, to, path, source)
 
@@ -139,6 +142,8 @@ def _call_fault(call: ToolCall, wanted: Expected, schema: dict[str, Any] | None,
         return None
     if schema is not None and not wanted.arguments:
         return fault(ErrorKind.extra_argument, "wrong_param")
+    if tool is not None and tool.name != call.name:
+        return fault(ErrorKind.wrong_tool, "wrong_function_name", tool.name)
     required: Any = schema.get("required", ()) if schema is not None else [name for name in wanted.arguments if name not in wanted.optional]
     for name in cast("Sequence[str]", required) if isinstance(required, list | tuple) else ():
         if name not in call.arguments:

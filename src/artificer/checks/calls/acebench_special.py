@@ -12,8 +12,7 @@ from typing import Literal
 from msgspec import Struct
 
 from artificer.checks.calls.base import CallFault, CallMatch
-from artificer.checks.calls.mnms import common
-from artificer.checks.calls.pairing import short
+from artificer.checks.calls.plain import common, short, valued
 from artificer.core.messages import ToolCall
 from artificer.core.verdicts import ErrorKind
 
@@ -90,7 +89,7 @@ def _told(said: str | Refusal, part: str, *, api: bool) -> bool:
 
 def written(call: ToolCall) -> str:
     """A call as milestones write it: `[send(to='Eve', times=2)]`, quotes inside texts as they are."""
-    values = ", ".join(f"{name}='{value}'" if isinstance(value, str) else f"{name}={value}" for name, value in call.arguments.items())
+    values = ", ".join(f"{name}='{value}'" if isinstance(value, str) else f"{name}={valued(value)}" for name, value in call.arguments.items())
     return f"[{call.name}({values})]"
 
 
@@ -109,9 +108,8 @@ def process_accuracy(
     if end_right:
         return 1.0
     several = bool(milestones) and not isinstance(milestones[0], str)
-    ways: list[Sequence[str]] = (
-        [way for way in milestones if not isinstance(way, str)] if several else [[part for part in milestones if isinstance(part, str)]]
-    )
+    one = [part for part in milestones if isinstance(part, str)]
+    ways: list[Sequence[str]] = [way for way in milestones if not isinstance(way, str)] if several else [one]
     made = [call.strip() for call in calls]
     shares = [_share(made, [stone.strip() for stone in way], mode) for way in ways]
     best = max(shares, default=1.0)

@@ -1,6 +1,6 @@
 """ACEBench: one argument's value against the answer's, as its `type_checker` and value checkers decide.
 
-Nothing here recurses on what a model wrote deeper than `_DEEPEST` levels; what is deeper is wrong.
+Nothing here recurses on what a model wrote deeper than `DEEPEST` levels; what is deeper is wrong.
 """
 
 from __future__ import annotations
@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from artificer.checks.calls.mnms_lines import deep
-from artificer.checks.calls.pairing import same_json
+from artificer.checks.calls.plain import DEEPEST, deep, same_json
 from artificer.core.canon import Json
 from artificer.core.verdicts import ErrorKind
 
@@ -42,7 +41,6 @@ _TYPES: dict[str, type | None] = {
 }
 _NESTED = frozenset({"array", "tuple", "list(string)", "list(enum)", "object", "objectArray"})
 _DROPPED = {ord(letter): None for letter in " ,./-_*^"} | {ord("'"): '"'}
-_DEEPEST = 50
 _UNSET = object
 
 
@@ -71,7 +69,7 @@ def value_fault(value: Json, wanted: Json, detail: Mapping[str, Any], *, agent: 
     named = detail.get("type")
     if not isinstance(named, str) or named not in _TYPES:
         return "" if matches(value, wanted, agent=agent) else "value_error"
-    if deep(value, _DEEPEST) or deep(wanted, _DEEPEST):
+    if deep(value, DEEPEST) or deep(wanted, DEEPEST):
         return "value_error"
     outer = _TYPES[named]
     inner = _inner(named, detail)
@@ -116,7 +114,7 @@ def _inner(named: str, detail: Mapping[str, Any]) -> type | None:
 def _typed(value: Json, wanted: Json, outer: type | None, inner: type | None) -> tuple[bool, bool]:
     """(valid, variable) as `type_checker` says. It looks into lists of lists one level at a time, and takes an empty
     list or object in the answer for a wrong type."""
-    kind: type | None = None if wanted == "" and isinstance(wanted, str) else type(wanted)
+    kind: type | None = None if isinstance(wanted, str) and not wanted else cast("type", type(wanted))
     variable = kind is not None and kind is not outer
     if value == "true":
         value = True
@@ -131,7 +129,7 @@ def _typed(value: Json, wanted: Json, outer: type | None, inner: type | None) ->
             if not isinstance(item, list) or all(_typed_inside(part, cast("list[Json]", item), inner) for part in cast("list[Json]", value)):
                 return True, variable
         return False, False
-    return kind is not None and (type(value) is kind or same_json(value, wanted)), True
+    return kind is not None and (type(value) is kind or value == wanted), True  # 1 is true here
 
 
 def _typed_inside(part: Json, item: list[Json], inner: type) -> bool:
@@ -149,6 +147,8 @@ def _listed(value: Json) -> list[Json]:
 
 
 def _text(value: Json) -> str:
+    if isinstance(value, str):
+        return normalised(value)
     try:
         return str(value)
     except ValueError:  # an integer of more digits than Python writes
@@ -168,14 +168,12 @@ def _object_fault(value: Json, wanted: dict[str, Json]) -> str:
         for key, inside in given.items():
             if key not in other:
                 return "value_error"
-            if inside in ("true", "false") and isinstance(inside, str):
-                inside = inside == "true"
+            if isinstance(inside, str):
+                inside = {"true": True, "false": False}.get(inside, inside)
             right = other[key]
             if isinstance(right, dict):
                 stack.append((inside, cast("dict[str, Json]", right)))
-            elif _text(normalised(right) if isinstance(right, str) else right) not in _text(
-                normalised(inside) if isinstance(inside, str) else inside
-            ):
+            elif _text(right) not in _text(inside):
                 return "value_error"
     return ""
 

@@ -24,7 +24,8 @@ import msgspec
 from msgspec import Struct
 
 from artificer.checks.calls.base import CallFault, CallMatch, Expected
-from artificer.checks.calls.pairing import argument_faults, f1, leftover_faults, pair_up, same_json, short
+from artificer.checks.calls.pairing import argument_faults, leftover_faults, pair_up
+from artificer.checks.calls.plain import f1, same_json, short
 from artificer.core.canon import Json
 from artificer.core.messages import ToolCall
 from artificer.core.tools import ToolSpec
@@ -81,7 +82,7 @@ def _last(
 ) -> CallMatch:
     if not made or not expected:
         faults = leftover_faults(made, expected, (), tools, "tool_correctness")
-        # Nothing made and nothing wanted: the lists are equal, so both bits are set; but the code's check of tools fails.
+        # The code calls two empty lists equal, and then not: its check of tools fails. No task of it wants no call.
         return CallMatch(passed=not faults, score=float(not faults), faults=faults, numbers={"tool_ok": int(not faults), "param_ok": int(not faults)})
     call, wanted = made[-1], expected[-1]
     at, to = len(made) - 1, len(expected) - 1

@@ -4,8 +4,8 @@ Source: arXiv 2403.11085 and its code, github RAIVNLab/mnms (mnms/evaluation/eva
 tool's name; with its argument names, sorted; with their values too, in lower case; or an edge: the names of two calls
 that follow one another (neighbours in the plan, not flows of data: so the code).
 
-- `code`: labels are sets, so that a tool called twice is one label; a call that the code could not render as a line of
-  Python, or not read back, is dropped.
+- `code`: labels are sets, so that a tool called twice is one label; a call that the code could not read back from the line
+  of Python that it writes it as is dropped, and a plan with one that it could not write is empty.
 - `strict` (ours): labels are counted as often as they stand, and no call is dropped. `data_edge_f1` counts flows of data.
 
 Ids of nodes are places in the plan here, and every digit of `<node-12>.text` is read (the original's verifier reads one).
@@ -22,8 +22,9 @@ from typing import Literal
 from msgspec import Struct
 
 from artificer.checks.calls.base import CallFault, CallMatch, Expected
-from artificer.checks.calls.mnms_lines import line_values, valued
-from artificer.checks.calls.pairing import argument_faults, f1, leftover_faults, pair_up
+from artificer.checks.calls.mnms_lines import line_values
+from artificer.checks.calls.pairing import argument_faults, leftover_faults, pair_up
+from artificer.checks.calls.plain import common, f1, valued
 from artificer.core.canon import Json
 from artificer.core.messages import ToolCall
 from artificer.core.tools import ToolSpec
@@ -50,7 +51,12 @@ def labels(calls: Sequence[ToolCall], mode: Mode = "code") -> Labels:
     values: list[Label] = []
     for place, call in enumerate(calls):
         tool = call.name.replace(" ", "_")
-        written = {name: valued(value) for name, value in call.arguments.items()} if mode == "strict" else line_values(place, tool, call.arguments)
+        try:
+            written = (
+                {name: valued(value) for name, value in call.arguments.items()} if mode == "strict" else line_values(place, tool, call.arguments)
+            )
+        except ValueError:
+            return Labels()
         if written is None:
             continue
         ordered = sorted(written.items())
@@ -154,20 +160,6 @@ def ratio(given: Sequence[str], wanted: Sequence[str]) -> float:
     """Likeness by insertions and deletions alone: 2 x longest common subsequence / both lengths, 1 for two empty ones
     (`Levenshtein.ratio`). A word of machine arithmetic holds 30 calls; long plans cost big integers, not a table."""
     return f1(common(given, wanted), len(given), len(wanted))
-
-
-def common(given: Sequence[str], wanted: Sequence[str]) -> int:
-    """The length of the longest common subsequence, bit-parallel over `wanted` (Hyyrö 2004)."""
-    places: dict[str, int] = {}
-    for at, item in enumerate(wanted):
-        places[item] = places.get(item, 0) | 1 << at
-    full = (1 << len(wanted)) - 1
-    row = full
-    for item in given:
-        hits = row & places.get(item, 0)
-        if hits:
-            row = ((row + hits) | (row - hits)) & full
-    return len(wanted) - row.bit_count()
 
 
 def corpus(plans: Sequence[tuple[Sequence[ToolCall], Sequence[ToolCall]]], categories: Sequence[str], mode: Mode = "code") -> dict[str, float]:

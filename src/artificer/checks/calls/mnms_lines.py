@@ -10,55 +10,27 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
+from artificer.checks.calls.plain import valued
 from artificer.core.canon import Json
 
 _LONGEST = 1_000_000
 _REFERENCE = re.compile(r"<node-\d{1,9}>\.\w+")
 _ESCAPE = re.compile(r"\\([\s\S])")
 _KNOWN = frozenset("\\'\"abfnrtvxuUN01234567\n")
-_DEEPEST = 50
-
-
-def valued(value: Json) -> str:
-    """A value as text: a text itself, others as Python writes them; what is nested too deep by its outline alone."""
-    if isinstance(value, str):
-        return value
-    if deep(value, _DEEPEST):
-        return "..."
-    try:
-        return str(value)
-    except ValueError:  # an integer of more digits than Python writes
-        return "..."
-
-
-def deep(value: Json, most: int) -> bool:
-    """Whether a value nests more than `most` levels."""
-    level: list[Json] = [value]
-    for _ in range(most + 1):
-        inner: list[Json] = []
-        for item in level:
-            if isinstance(item, dict):
-                inner.extend(cast("dict[str, Json]", item).values())
-            elif isinstance(item, list):
-                inner.extend(cast("list[Json]", item))
-        if not inner:
-            return False
-        level = inner
-    return True
 
 
 def line_values(place: int, tool: str, arguments: Mapping[str, Json]) -> dict[str, str] | None:
-    """The arguments of a call by their source text, None for a call that the original drops.
+    """The arguments of a call by their source text, None for a call that the original cannot read back, and so drops.
+
+    Raises:
+        ValueError: it cannot even be written; the original then takes the whole plan for empty.
 
     Args:
         place: where in the plan the call stands: the number of its output.
     """
-    try:
-        written = ", ".join(f"{name}={_written(value)}" for name, value in arguments.items())
-    except ValueError:
-        return None
+    written = ", ".join(f"{name}={_written(value)}" for name, value in arguments.items())
     line = f"output{place} = {tool}({written})"
     if len(line) > _LONGEST or "\n" in line:
         return None  # the original splits at line breaks, and neither half is a line it can read

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, cast
 
 from artificer.checks.assign import assign
 from artificer.checks.calls.base import CallFault, Expected
+from artificer.checks.calls.plain import same_json, short
 from artificer.core.canon import Json
 from artificer.core.messages import ToolCall
 from artificer.core.tools import ToolSpec
@@ -17,36 +17,6 @@ _MOST = 60
 """Groups of calls to one tool larger than this are paired in their order: the optimal pairing is cubic."""
 
 Same = Callable[[Json, Json], bool]
-
-
-def same_json(given: Json, wanted: Json, text: Callable[[str, str], bool] | None = None) -> bool:
-    """Whether two JSON values are alike: 1 and 1.0 are, 1 and true are not, NaN is NaN, keys have no order.
-
-    Args:
-        text: how two strings are compared; by equality without it. Keys are always compared by equality.
-    """
-    stack = [(given, wanted)]
-    while stack:
-        one, other = stack.pop()
-        if isinstance(one, dict) and isinstance(other, dict):
-            left, right = cast("dict[Any, Json]", one), cast("dict[Any, Json]", other)
-            if left.keys() != right.keys():
-                return False
-            stack.extend((left[key], right[key]) for key in left)
-        elif isinstance(one, list | tuple) and isinstance(other, list | tuple):
-            first, second = cast("Sequence[Json]", one), cast("Sequence[Json]", other)
-            if len(first) != len(second):
-                return False
-            stack.extend(zip(first, second, strict=True))
-        elif isinstance(one, str) and isinstance(other, str):
-            if one != other and (text is None or not text(one, other)):
-                return False
-        elif isinstance(one, bool) or isinstance(other, bool):
-            if one is not other:
-                return False
-        elif one != other and not (isinstance(one, float) and isinstance(other, float) and one != one and other != other):
-            return False
-    return True
 
 
 def argument_faults(call: ToolCall, wanted: Expected, same: Same) -> Iterator[tuple[ErrorKind, str, str]]:
@@ -144,23 +114,3 @@ def leftover_faults(
         faults.append(CallFault(kind, why, call=at, expected=wanted, source=source))
     faults.extend(CallFault(ErrorKind.missing_call, f"{short(expected[at].name)} was not called", expected=at, source=source) for at in spare)
     return tuple(faults)
-
-
-def short(value: Json, most: int = 80) -> str:
-    """A value as evidence shows it: one line, cut; containers that a model may have nested deep are only named."""
-    if isinstance(value, str):
-        return value[:most].encode("utf-8", "replace").decode().replace("\n", " ") + ("…" if len(value) > most else "")
-    if isinstance(value, dict):
-        return f"an object of {len(cast('dict[str, Json]', value))}"
-    if isinstance(value, list):
-        items = cast("list[Json]", value)
-        flat = len(items) <= 3 and not any(isinstance(item, list) for item in items)
-        return " or ".join(short(item, most // 2) for item in items) if items and flat else f"a list of {len(items)}"
-    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 300:
-        return "a number of many digits"
-    return str(value)
-
-
-def f1(hits: float, given: float, wanted: float) -> float:
-    """2 hits / (given + wanted); 1 where there was nothing to give and nothing was given."""
-    return 2 * hits / (given + wanted) if given + wanted else 1.0
