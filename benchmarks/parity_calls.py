@@ -139,8 +139,10 @@ def of_acebench(folder: Path, wrong: int, chance: random.Random) -> dict[str, ob
                 golds = answer["ground_truth"] if isinstance(answer["ground_truth"], list) else [answer["ground_truth"]]
                 tools = [ToolSpec(tool["name"], "", tool["parameters"]) for tool in row["function"] if "parameters" in tool]
                 for gold in golds:
-                    right = [(re.sub(r"_\d+$", "", name), arguments) for name, arguments in gold.items()]
+                    known = {tool["name"] for tool in row["function"]}
+                    right = [(name if name in known else re.sub(r"_\d+$", "", name), arguments) for name, arguments in gold.items()]
                     wanted = [Expected(name, {key: (value,) for key, value in arguments.items()}) for name, arguments in right]
+                    keyed = [Expected(name, one.arguments) for name, one in zip(gold, wanted, strict=True)]
                     for case in [right, *[spoiled_calls(chance, right, [tool.name for tool in tools]) for _ in range(wrong)]]:
                         started = time.process_time()
                         try:
@@ -148,7 +150,7 @@ def of_acebench(folder: Path, wrong: int, chance: random.Random) -> dict[str, ob
                         except Exception as error:  # it may fail in any way
                             said = type(error).__name__
                         between = time.process_time()
-                        found = acebench.match([ToolCall("", name, arguments) for name, arguments in case], wanted, tools)
+                        found = acebench.match([ToolCall("", name, arguments) for name, arguments in case], keyed, tools)
                         theirs_s, ours_s = theirs_s + between - started, ours_s + time.process_time() - between
                         report["cases"] += 1
                         if isinstance(said, str):
@@ -243,6 +245,21 @@ def near(chance: random.Random, calls: list[ToolCall]) -> list[ToolCall]:
     return [chance.choice(other) if other and chance.random() < 0.15 else call for call in changed]
 
 
+def figures_of(metrics, pairs: list) -> dict[str, float]:
+    """What the original reports of a corpus of (made, reference) labels."""
+    categories = [name.replace(" ", "_") for name in TOOLS]
+    table = {"tool_macro": metrics.PRFMetrics(categories, "macro")} | {
+        kind: metrics.PRFMetrics(None, "binary") for kind in ("argname", "argvalue", "edge")
+    }
+    table |= {f"plan_{kind}": metrics.PlanAccMetrics() for kind in ("tool", "argname", "argvalue")}
+    table["tool"] = metrics.EditDistMetrics(categories)
+    for name, metric in table.items():
+        kind = name.removeprefix("plan_").removesuffix("_macro")
+        for given, sought in pairs:
+            metric.update(sought[kind], given[kind])
+    return {f"{name}_{word}": value for name, metric in table.items() for word, value in metric.compute().items()}
+
+
 def of_mnms(folder: Path, count: int, chance: random.Random) -> dict[str, object]:
     sys.path.insert(0, str(folder))
     theirs = importlib.import_module("mnms.evaluation.evaluator")
@@ -288,17 +305,7 @@ def of_mnms(folder: Path, count: int, chance: random.Random) -> dict[str, object
                 report["same labels"] += same
                 if not same and len(seen) < 5:
                     seen.append([one, str(two), str(calls)])
-        categories = [name.replace(" ", "_") for name in TOOLS]
-        table = {"tool_macro": metrics.PRFMetrics(categories, "macro")} | {
-            kind: metrics.PRFMetrics(None, "binary") for kind in ("argname", "argvalue", "edge")
-        }
-        table |= {f"plan_{kind}": metrics.PlanAccMetrics() for kind in ("tool", "argname", "argvalue")}
-        table["tool"] = metrics.EditDistMetrics(categories)
-        for name, metric in table.items():
-            kind = name.removeprefix("plan_").removesuffix("_macro")
-            for given, sought in pairs:
-                metric.update(sought[kind], given[kind])
-        said = {f"{name}_{word}": value for name, metric in table.items() for word, value in metric.compute().items()}
+        said = figures_of(metrics, pairs)
         found = mnms.corpus(plans, TOOLS)
         report["corpora"] += 1
         worst = max(abs(said[key] - found[key]) for key in said)

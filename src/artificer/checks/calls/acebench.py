@@ -8,13 +8,15 @@ errors are the source's. What is special is in `acebench_special`, values are in
   schema; a float for a `number` passes whatever it is; an argument of the answer that the schema does not require may be
   left out; one call made may answer two of the answer; a call without arguments is wrong where the tool has optional
   ones; where a tool's properties are empty any argument passes; inside objects a value passes that
-  contains the wanted one as text (12 for 1); a tool's schema is the first whose name stands in the wanted name.
+  contains the wanted one as text (12 for 1); a tool's schema is the first whose name stands in the wanted name;
+  a number at the end of a wanted name is taken off, so that a tool that is really called `learn_2` cannot be called right.
 - `strict` (ours): optimal pairing, exact names, every argument, values compared by type and value; texts still by the
   source's rule (the wanted text, normalised, stands in the given one). All errors are told.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, cast
@@ -29,6 +31,8 @@ from artificer.core.tools import ToolSpec
 from artificer.core.verdicts import ErrorKind
 
 Mode = Literal["code", "strict"]
+_NUMBER = re.compile(r"_\d+$")
+"""What the source's answers put behind the name of a tool that is called several times."""
 
 
 def match(
@@ -76,12 +80,13 @@ def overall(normal: float, special: float, agent: float) -> float:
 
 
 def _code(made: Sequence[ToolCall], expected: Sequence[Expected], tools: Sequence[ToolSpec], *, agent: bool) -> CallMatch:
-    fault = _counted(made, expected, tools)
+    bare = [Expected(_NUMBER.sub("", wanted.name), wanted.arguments, wanted.optional) for wanted in expected]
+    fault = _counted(made, bare, tools)
     if fault is not None:
         return CallMatch(passed=False, score=0.0, faults=(fault,), numbers={"right_calls": 0})
     pairs: list[tuple[int, int]] = []
-    for to, wanted in enumerate(expected):
-        tool = _found(tools, wanted.name)
+    for to, wanted in enumerate(bare):
+        tool = _found(tools, expected[to].name)
         fault = None
         for at, call in enumerate(made):
             if call.name != wanted.name:
