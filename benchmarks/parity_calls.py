@@ -1,6 +1,6 @@
 """Our presets `acebench`, `mnms` and `mcptoolbench`, in `code` mode, against the code they follow.
 
-    python benchmarks/parity_calls.py [--acebench FOLDER] [--mnms FOLDER] [--mcptoolbench FOLDER] [-n 3000] [--json]
+    python benchmarks/parity_calls.py [--acebench FOLDER] [--mnms FOLDER] [--mcptoolbench FOLDER] [-n 3000] [--json] [--record FILE]
 
 FOLDERs hold the repositories ACEBench/ACEBench, RAIVNLab/mnms and mcp-tool-bench/MCPToolBenchPP. m&m's needs
 scikit-learn and Levenshtein; what else they import (models, images, spreadsheets) is not used here and stood in for. Cases:
@@ -31,6 +31,7 @@ from artificer.core.messages import ToolCall
 from artificer.core.tools import ToolSpec
 
 HERE = Path(__file__).parent
+RECORDED: dict[str, list] = {"acebench": [], "mnms": [], "mcptoolbench": []}
 STOOD_IN = [
     "torch",
     "open_clip",
@@ -160,6 +161,12 @@ def of_acebench(folder: Path, wrong: int, chance: random.Random) -> dict[str, ob
                         words[said["error_type"] if not said["valid"] else "valid"] += 1
                         same = said["valid"] == found.passed and (said["valid"] or said["error_type"] == word)
                         report["same"] += same
+                        if language == "en" and report["cases"] % 400 == 0:
+                            used = {name for name, _ in [*right, *case]}
+                            schemas = {tool.name: tool.parameters for tool in tools if tool.name in used}
+                            RECORDED["acebench"].append(
+                                {"tools": schemas, "gold": gold, "made": case, "valid": said["valid"], "word": said.get("error_type", "")}
+                            )
                         if not same and len(seen) < 5:
                             seen.append([said, word, case, gold])
                         if case is right and not found.passed:
@@ -301,6 +308,8 @@ def of_mnms(folder: Path, count: int, chance: random.Random) -> dict[str, object
             pairs.append(pair)
             for calls, one, two in ((made, pair[0], ours[0]), (wanted, pair[1], ours[1])):
                 report["plans"] += 1
+                if report["plans"] % 300 == 0:
+                    RECORDED["mnms"].append({"plan": [[call.name, call.arguments] for call in calls], "labels": one})
                 same = all(one[kind] == ["--".join(label) for label in getattr(two, kind)] for kind in kinds)
                 report["same labels"] += same
                 if not same and len(seen) < 5:
@@ -335,6 +344,10 @@ def of_mcptoolbench(folder: Path, count: int, chance: random.Random) -> dict[str
             said = health.base_error_analysis([{"status_code": status, "result": result}])
         found = mcptoolbench.answered(status, result)
         report["responses"] += 1
+        if report["responses"] % 250 == 0:
+            RECORDED["mcptoolbench"].append(
+                {"status": status, "result": result, "right": bool(said["result_success_label_list"][0]), "word": said["result_list"][0]}
+            )
         same = bool(said["result_success_label_list"][0]) == found[0] and said["result_list"][0] == found[1]
         report["responses same"] += same
         if not same and len(seen) < 5:
@@ -359,6 +372,7 @@ def main() -> None:
         options.add_argument(f"--{name}", type=Path)
     options.add_argument("-n", type=int, default=3000)
     options.add_argument("--json", action="store_true")
+    options.add_argument("--record", type=Path, help="where to write a few of the cases with what the originals say of them")
     given = options.parse_args()
     stand_in()
     chance = random.Random(5)
@@ -371,6 +385,8 @@ def main() -> None:
     if given.mcptoolbench:
         report["mcptoolbench"] = of_mcptoolbench(given.mcptoolbench.resolve(), given.n, chance)
     print(json.dumps(report, indent=2, ensure_ascii=False, default=str))
+    if given.record:
+        given.record.write_text(json.dumps(RECORDED, ensure_ascii=False, indent=0) + "\n", "utf-8")
     if given.json:
         (HERE / "results" / "calls_presets.json").write_text(json.dumps(report, indent=2, ensure_ascii=False, default=str) + "\n", "utf-8")
 
