@@ -17,7 +17,7 @@ from artificer.core.canon import Json
 
 _LONGEST = 1_000_000
 _REFERENCE = re.compile(r"<node-\d{1,9}>\.\w+")
-_ESCAPE = re.compile(r"\\([\s\S])")
+_ESCAPE = re.compile(r"\\([4-7][0-7][0-7]|[\s\S])")
 _KNOWN = frozenset("\\'\"abfnrtvxuUN01234567\n")
 
 
@@ -74,5 +74,12 @@ def _output(found: re.Match[str]) -> str:
 
 
 def _escaped(text: str) -> str:
-    """The same text to Python, without escapes that it warns of: an unknown one stands for itself."""
-    return _ESCAPE.sub(lambda found: found.group() if found.group(1) in _KNOWN else "\\" + found.group(), text)
+    """The same text to Python, without escapes that it warns of: an unknown one stands for itself, and one beyond a byte is written in full."""
+
+    def plain(found: re.Match[str]) -> str:
+        after = found.group(1)
+        if len(after) == 3:
+            return f"\\u{int(after, 8):04x}"
+        return found.group() if after in _KNOWN else "\\" + found.group()
+
+    return _ESCAPE.sub(plain, text)
