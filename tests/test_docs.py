@@ -22,6 +22,7 @@ RUNNABLE = (
     "docs/evaluate.md",
     "docs/models.md",
     "docs/answers.md",
+    "docs/checks-presets.md",
     "docs/checks-rewards.md",
     "docs/checks-state.md",
     "docs/search.md",

@@ -64,7 +64,9 @@ def test_verdicts_are_those_of_the_original(case):
 @pytest.mark.parametrize("mode", MODES)
 def test_the_answer_is_right(mode):
     found = match([RIGHT, call("cancel", id="b")], RIGHT, call("cancel", id="b"), mode=mode)
-    assert found.passed and found.score == 1 and found.numbers == {"right_calls": 2}
+    assert found.passed
+    assert found.score == 1
+    assert found.numbers == {"right_calls": 2}
 
 
 @pytest.mark.parametrize(
@@ -88,10 +90,12 @@ def test_the_answer_is_right(mode):
 )
 def test_every_name_of_an_error(made, word, kind):
     found = match(made, RIGHT)
-    assert not found.passed and found.score == 0
+    assert not found.passed
+    assert found.score == 0
     assert [(fault.source, fault.kind) for fault in found.faults] == [(word, kind)]
     strict = match(made, RIGHT, mode="strict")
-    assert not strict.passed and kind in {ErrorKind.extra_call, *(fault.kind for fault in strict.faults)}
+    assert not strict.passed
+    assert kind in {ErrorKind.extra_call, *(fault.kind for fault in strict.faults)}
 
 
 def test_the_other_names_of_errors():
@@ -106,8 +110,10 @@ def test_the_other_names_of_errors():
 
 def test_a_text_is_right_when_the_wanted_one_stands_in_it_and_for_agents_when_equal():
     made = [but(city="the new-york area")]
-    assert match(made, RIGHT).passed and match(made, RIGHT, mode="strict").passed
-    assert not match(made, RIGHT, agent=True).passed and not match(made, RIGHT, mode="strict", agent=True).passed
+    assert match(made, RIGHT).passed
+    assert match(made, RIGHT, mode="strict").passed
+    assert not match(made, RIGHT, agent=True).passed
+    assert not match(made, RIGHT, mode="strict", agent=True).passed
     assert match([but(city="new_york.")], RIGHT, agent=True).passed
 
 
@@ -123,20 +129,24 @@ def test_a_text_is_right_when_the_wanted_one_stands_in_it_and_for_agents_when_eq
     ],
 )
 def test_what_the_code_lets_pass_and_strict_does_not(made, gold):
-    assert match([made], gold).passed and not match([made], gold, mode="strict").passed
+    assert match([made], gold).passed
+    assert not match([made], gold, mode="strict").passed
 
 
 def test_what_the_code_fails_and_strict_does_not():
-    assert not match([call("noop")], call("noop")).passed and match([call("noop")], call("noop"), mode="strict").passed
+    assert not match([call("noop")], call("noop")).passed
+    assert match([call("noop")], call("noop"), mode="strict").passed
     second = tool("learn_2", who="string")
     made = call("learn_2", who="x")
-    assert not match([made], made, tools=[second]).passed and match([made], made, tools=[second], mode="strict").passed
+    assert not match([made], made, tools=[second]).passed
+    assert match([made], made, tools=[second], mode="strict").passed
 
 
 def test_one_call_for_two_of_the_answer():
     first, second = call("cancel", id="a"), call("cancel", id="b")
     made = [call("cancel", id="ab"), call("cancel", id="zz")]
-    assert match(made, first, second).passed and not match(made, first, second, mode="strict").passed
+    assert match(made, first, second).passed
+    assert not match(made, first, second, mode="strict").passed
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -146,11 +156,14 @@ def test_order_of_calls_does_not_matter_and_any_answer_will_do(mode):
     answers = [[Expected.exactly(one)], [Expected.exactly(two)]]
     assert acebench.match_any([two], answers, TOOLS, mode=mode).passed
     missed = acebench.match_any([call("cancel", id="9")], answers, TOOLS, mode=mode)
-    assert missed.faults[0].expected in (None, 0) and not acebench.match_any([two], [], TOOLS, mode=mode).passed
+    assert missed.faults[0].expected in (None, 0)
+    assert not acebench.match_any([two], [], TOOLS, mode=mode).passed
 
 
 def test_turns_and_the_overall_figure():
-    assert acebench.turns([True, True, False]) == (0, 0.667) and acebench.turns([True]) == (1, 1) and acebench.turns([]) == (0, 0)
+    assert acebench.turns([True, True, False]) == (0, 0.667)
+    assert acebench.turns([True]) == (1, 1)
+    assert acebench.turns([]) == (0, 0)
     assert acebench.overall(0.927, 0.933, 0.715) == pytest.approx(0.896, abs=0.001)  # as reported of gpt-4o-2024-11-20
 
 
@@ -190,7 +203,8 @@ SPECIAL = [
 def test_faulty_instructions_by_words_and_by_meaning(kind, wanted, text, refusal, word, mode):
     for said in (text, refusal):
         found = special(kind, said, wanted, mode=mode)
-        assert found.passed == (not word) and {fault.source for fault in found.faults} <= {word}
+        assert found.passed == (not word)
+        assert {fault.source for fault in found.faults} <= {word}
         expected = {"error_detection": ErrorKind.missed_refusal, "error_correction": ErrorKind.not_told}
         assert all(fault.kind is expected[word] for fault in found.faults)
 
@@ -199,7 +213,8 @@ def test_a_call_along_with_the_right_words_and_stray_spaces():
     assert special("irrelevant", PHRASES["irrelevant"], {}, [RIGHT]).passed
     assert not special("irrelevant", PHRASES["irrelevant"], {}, [RIGHT], mode="strict").passed
     text, wanted = "Missing necessary parameters (city) for the api (book)", {"book": [" city "]}
-    assert not special("incomplete", text, wanted).passed and special("incomplete", text, wanted, mode="strict").passed
+    assert not special("incomplete", text, wanted).passed
+    assert special("incomplete", text, wanted, mode="strict").passed
 
 
 def test_an_agents_way_by_milestones():
@@ -208,7 +223,8 @@ def test_an_agents_way_by_milestones():
     assert process_accuracy(["a", "x", "c"], way) == pytest.approx(1 / 3)  # b is sought to the end, and c is not there
     assert process_accuracy(["c", "a"], way, mode="strict") == process_accuracy(["c", "a"], way) == pytest.approx(1 / 3)
     assert process_accuracy([], way, end_right=True) == 1
-    assert process_accuracy(["a", " b "], [way, ["a", "b"]]) == 1 and process_accuracy(["a"], [way, ["b"]]) == 0.333
+    assert process_accuracy(["a", " b "], [way, ["a", "b"]]) == 1
+    assert process_accuracy(["a"], [way, ["b"]]) == 0.333
     assert process_accuracy([], []) == 1
     assert written(call("send", to="Eve's", times=2)) == "[send(to='Eve's', times=2)]"
 

@@ -102,6 +102,7 @@ def leftover_faults(
         before = first[call.name][:_MOST]
         wanted: int | None = None
         if tools and call.name not in known:
+            wanted = next(spare, None)
             kind, why = ErrorKind.unknown_tool, f"there is no tool {short(call.name)}"
         elif any(other < at and same_json(made[other].arguments, call.arguments) for other in before):
             kind, why = ErrorKind.repetition, f"{short(call.name)} was called the same way before"
