@@ -160,6 +160,15 @@ def test_order_of_calls_does_not_matter_and_any_answer_will_do(mode):
     assert not acebench.match_any([two], [], TOOLS, mode=mode).passed
 
 
+def test_texts_in_a_list_are_equal():
+    for mode in MODES:
+        assert match([but(tags=["Quiet", "sea-view"])], RIGHT, mode=mode).passed
+        assert not match([but(tags=["very quiet", "sea view"])], RIGHT, mode=mode).passed
+        inside = but(room={"beds": ["big"]})
+        assert match([inside], inside, mode=mode).passed
+        assert not match([but(room={"beds": ["the big"]})], inside, mode=mode).passed
+
+
 def test_turns_and_the_overall_figure():
     assert acebench.turns([True, True, False]) == (0, 0.667)
     assert acebench.turns([True]) == (1, 1)

@@ -51,13 +51,17 @@ def normalised(text: str) -> str:
 
 def matches(given: Json, wanted: Json, *, agent: bool = False) -> bool:
     """Ours: like in type and value; a text when the wanted one, normalised, stands in the given (equals it, for agents).
-    An empty text is met by an empty one alone: it stands in all."""
+    Texts right in a list have to be equal when normalised, as in the source's `list_checker`; an empty text is met by an empty
+    one alone: it stands in all."""
 
-    def text(one: str, two: str) -> bool:
+    def equal(one: str, two: str) -> bool:
+        return normalised(one) == normalised(two)
+
+    def within(one: str, two: str) -> bool:
         left, right = normalised(one), normalised(two)
         return left == right if agent or not right else right in left
 
-    return same_json(given, wanted, text)
+    return same_json(given, wanted, within, equal)
 
 
 def value_fault(value: Json, wanted: Json, detail: Mapping[str, Any], *, agent: bool) -> str:

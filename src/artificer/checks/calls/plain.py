@@ -11,27 +11,28 @@ DEEPEST = 50
 """Values nested deeper than this are not written out as text."""
 
 
-def same_json(given: Json, wanted: Json, text: Callable[[str, str], bool] | None = None) -> bool:
+def same_json(given: Json, wanted: Json, text: Callable[[str, str], bool] | None = None, listed: Callable[[str, str], bool] | None = None) -> bool:
     """Whether two JSON values are alike: 1 and 1.0 are, 1 and true are not, NaN is NaN, keys have no order.
 
     Args:
         text: how two strings are compared; by equality without it. Keys are always compared by equality.
+        listed: how two strings right in a list are compared; as others without it.
     """
-    stack = [(given, wanted)]
+    stack = [(given, wanted, text)]
     while stack:
-        one, other = stack.pop()
+        one, other, alike = stack.pop()
         if isinstance(one, dict) and isinstance(other, dict):
             left, right = cast("dict[Any, Json]", one), cast("dict[Any, Json]", other)
             if left.keys() != right.keys():
                 return False
-            stack.extend((left[key], right[key]) for key in left)
+            stack.extend((left[key], right[key], text) for key in left)
         elif isinstance(one, list | tuple) and isinstance(other, list | tuple):
             first, second = cast("Sequence[Json]", one), cast("Sequence[Json]", other)
             if len(first) != len(second):
                 return False
-            stack.extend(zip(first, second, strict=True))
+            stack.extend((item, second[at], listed or text) for at, item in enumerate(first))
         elif isinstance(one, str) and isinstance(other, str):
-            if one != other and (text is None or not text(one, other)):
+            if one != other and (alike is None or not alike(one, other)):
                 return False
         elif isinstance(one, bool) or isinstance(other, bool):
             if one is not other:
