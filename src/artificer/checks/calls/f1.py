@@ -12,7 +12,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from artificer.checks.calls.base import Expected
-from artificer.checks.calls.pairing import Same, f1, same_json
+from artificer.checks.calls.pairing import Same
+from artificer.checks.calls.plain import f1, same_json
 from artificer.core.messages import ToolCall
 
 

@@ -15,7 +15,8 @@ from collections.abc import Collection, Mapping, Sequence
 from msgspec import Struct
 
 from artificer.checks.calls.base import Expected
-from artificer.checks.calls.pairing import Same, argument_faults, same_json
+from artificer.checks.calls.pairing import Same, argument_faults
+from artificer.checks.calls.plain import same_json
 from artificer.core.messages import ToolCall
 
 

@@ -20,7 +20,8 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from artificer.checks.calls.base import CallFault, CallMatch, Expected
-from artificer.checks.calls.pairing import argument_faults, leftover_faults, same_json, short
+from artificer.checks.calls.pairing import argument_faults, leftover_faults
+from artificer.checks.calls.plain import same_json, short
 from artificer.checks.calls.texts import nearly
 from artificer.core.canon import Json
 from artificer.core.messages import ToolCall

@@ -18,7 +18,8 @@ from typing import cast
 
 from artificer.checks.calls.base import CallFault, CallMatch, Expected
 from artificer.checks.calls.f1 import argument_f1
-from artificer.checks.calls.pairing import Same, argument_faults, f1, leftover_faults, pair_up, same_json, short
+from artificer.checks.calls.pairing import Same, argument_faults, leftover_faults, pair_up
+from artificer.checks.calls.plain import f1, same_json, short
 from artificer.core.canon import Json
 from artificer.core.messages import ToolCall
 from artificer.core.tools import ToolSpec
@@ -118,7 +119,7 @@ def _type(value: Json) -> str:
         return "boolean"
     if isinstance(value, int | float):
         return "number"
-    return {str: "string", list: "array", dict: "object", type(None): "null"}.get(type(value), type(value).__name__)
+    return "string" if isinstance(value, str) else "array" if isinstance(value, list) else "object" if isinstance(value, dict) else "null"
 
 
 def _fits(value: Json, schema: dict[str, Json] | None, name: str) -> bool:
