@@ -1,7 +1,8 @@
 """The error classes of benchmarks, each with its places in the tree.
 
-Words of code are copied from it letter by letter (they are the names of facts); where a card of a paper only describes
-a class, the word is ours and the source says `inferred`.
+Words of code are the names of facts: those of bfcl, acebench, tau2 and cctu were read in the code, those of mcptoolbench and
+mmau in part, the others in what describes it. Where a paper only describes a class the word is ours and the source says
+`inferred`.
 """
 
 from __future__ import annotations
