@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import time
 from itertools import count, islice
 from typing import Any
 
@@ -142,15 +141,6 @@ def test_checks_of_thousands_of_calls(name: str) -> None:
     check = harmless(CALLABLES[name])
     with within_cpu(CPU_S):
         sound(asyncio.run(check(long_episode(3_000))))
-        short = _seconds(check, 750)
-        assert _seconds(check, 3_000) < 40 * max(short, 0.002)  # four times as many calls: not a power of three
-
-
-def _seconds(check: Any, calls: int) -> float:
-    episode = long_episode(calls)
-    before = time.process_time()
-    asyncio.run(check(episode))
-    return time.process_time() - before
 
 
 @pytest.mark.parametrize("name", [name for name in CALLABLES if name not in CHECKS])

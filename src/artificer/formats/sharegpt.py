@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterable
 from typing import Any, cast
 
+import msgspec
+
 from artificer.core.canon import Json
 from artificer.core.messages import Message, ToolCall, ToolResult
 from artificer.core.trace import Node
@@ -102,6 +104,14 @@ def with_thought(message: Message, account: Account) -> str:
     return f"<think>\n{message.reasoning}\n</think>\n\n{message.text}"
 
 
+def told(message: Message) -> Message:
+    """What a reader takes a message of the assistant for: line breaks around a thought are not kept, nor a thought that holds its own end."""
+    if message.role != "assistant" or message.reasoning is None:
+        return message
+    thought, rest = thought_in(with_thought(message, Account()))
+    return msgspec.structs.replace(message, reasoning=thought, content=rest)
+
+
 def calls_in(text: str, account: Account, index: int = 0) -> tuple[ToolCall, ...]:
     """The calls of a turn; a text that is no call is kept as the arguments of a call without a name."""
     try:
@@ -186,6 +196,7 @@ FORMAT = Format(
     count,
     parse,
     render,
-    frozenset(["id", "sampled", "reasoning", "parallel", "beside", "errors", "results", "system", "opening", "empty", "words", "tools"]),
+    frozenset(["id", "sampled", "reasoning", "parallel", "beside", "errors", "results", "system", "opening", "empty", "tools"]),
     ("results that do not follow the order of their calls", "line breaks around a thought"),
+    told=told,
 )
