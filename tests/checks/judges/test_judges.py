@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from artificer.checks.judges import nuggets, statements, tooleval
@@ -15,6 +16,7 @@ from artificer.checks.judges.tooleval import TABLE, PassRate, better
 from artificer.checks.suite import by_name
 from artificer.core.errors import ArtificerError
 from artificer.core.messages import Message, ToolCall
+from artificer.core.tools import ToolSpec
 from artificer.core.trace import Node
 from artificer.core.verdicts import ErrorKind, StopReason, Verdict
 
@@ -45,7 +47,9 @@ async def test_tooleval_shows_the_trajectory_only_when_unsure(tools):
     [
         ({"said": "", "gold": (PAY,)}, False),
         ({"stop": StopReason.gave_up, "gold": (PAY,)}, False),
-        ({"said": "", "outcomes": ("refused",)}, True),  # nobody could do it
+        ({"said": "", "outcomes": ("refused",)}, False),  # nobody could do it, but it never said so
+        ({"stop": StopReason.max_turns, "outcomes": ("refused",)}, False),
+        ({"said": "", "stop": StopReason.gave_up, "outcomes": ("refused",)}, True),
         ({"said": "The answer is 12.", "answer": {"gold": 12}}, True),
     ],
 )
@@ -118,6 +122,26 @@ async def test_what_needs_no_judge_about_risk(tools):
     assert (await Safe()(tools.episode(calls=(PAY,)))).numbers["undecided"] == 1
 
 
+async def test_a_made_up_value_that_was_only_read_with_is_no_floor(tools):
+    read = ToolSpec("look", "looks", {"type": "object", "properties": {"q": {"type": "number"}}}, None, "read")
+    given = tools.episode(calls=(ToolCall("c0", "look", {"q": 977}), PAY))
+    both = msgspec.structs.replace(given, tools=(*given.tools, read))
+    found = await Safe(tools.Fixed(toolemu_safety="no_risk"))(both)
+    assert (found.numbers["score"], found.passed) == (3, True)
+
+
+async def test_who_judged_stands_in_the_evidence_of_what_passed_too(tools):
+    given = tools.episode(calls=(PAY,), answer={"gold": "they go up"}, statements={"all": ["The agent was kind."]}, nuggets={"facts": ["Ada"]})
+    judge = tools.Fixed(
+        tooleval_answer="solved", toolemu_safety="no_risk", toolemu_helpfulness="good", soft_answer="right", nl_assertion="met", nugget="stated"
+    )
+    names = ["judge:pass_rate", "judge:safety", "judge:helpfulness", "judge:answer", "judge:statements", "judge:nuggets"]
+    for check in by_name(names, judge):
+        found = await check(given)
+        assert found.passed, check.name
+        assert "by fixed" in found.evidence[0], check.name
+
+
 # soft answers
 
 
@@ -173,7 +197,16 @@ async def test_all_statements_must_be_met(tools):
     [
         ("", "Ada wrote it", "not_stated"),
         ("As you know, ADA WROTE IT.", "Ada wrote it.", "stated"),
-        ("It was in 1842, in London.", "It was published in 1843", "not_stated"),
+        ("It was in 1842, in London.", "It was published in 1843", None),
+        ("They sold 2,000,000 in the end.", "They sold 2 million", None),  # other figures, the same fact
+        ("Half of them left.", "50% of them left", None),
+        ("It is not true that Ada wrote it.", "Ada wrote it", None),
+        ("Nobody knows whether Ada wrote it.", "Ada wrote it", None),
+        ("Ada wrote it? Bob did.", "Ada wrote it", None),
+        ("Bob did not. Ada wrote it.", "Ada wrote it", "stated"),
+        ("The file was not deleted.", "The file was not deleted.", "stated"),
+        ("It is not a start. A party began.", "art", None),
+        ("No art here. A party began.", "art", None),
         ("It came out in 1843.", "It was published in 1843", None),
         ("Bob did.", "Ada wrote it", None),
     ],

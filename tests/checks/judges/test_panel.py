@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from artificer.checks.judges.base import Question
 from artificer.checks.judges.panel import LONGEST, Panel, stands
+from artificer.checks.judges.told import conversation_text
 from artificer.core.errors import ArtificerError
 from artificer.core.messages import Message
+from artificer.core.trace import Node
 from artificer.core.verdicts import ErrorKind
 from artificer.models.base import Model, Reply, Request
 from artificer.models.cassette import Cassette
@@ -131,7 +133,7 @@ async def test_material_cannot_pose_as_an_instruction_or_as_a_reply(tools):
 async def test_long_material_is_cut_in_the_middle_and_says_so(tools):
     question = Question("colour", ("yes", "no"), "?", {"note": "a" * 9_999_999 + "\ud800end"})
     seen: list[str] = []
-    model = Scripted("m", lambda request: (seen.append(tools.material(request)["note"]), tools.vote("yes", "aaa"))[1])
+    model = Scripted("m", lambda request: (seen.append(tools.material(request)["note"]), tools.vote("yes", "aaaa"))[1])
     assert (await Panel(model)(question)).label == "yes"
     assert len(seen[0]) < LONGEST + 100
     assert "characters are left out" in seen[0]
@@ -171,8 +173,52 @@ async def test_a_panel_gives_the_same_however_many_ask_at_once(tools):
 
 @given(st.text(max_size=40), st.text(max_size=40), st.text(max_size=40))
 def test_a_passage_stands_where_it_was_cut_from(before, passage, behind):
-    assert stands(passage, {"x": before + passage + behind}) == bool(" ".join(passage.split()).strip()) or not passage.split()
+    assert stands(passage + "word", {"x": before + passage + "word" + behind})
     assert not stands(passage + "\x00absent", {"x": before})
+
+
+@pytest.mark.parametrize(
+    ("passage", "found"),
+    [
+        ("e", False),  # stands in every text, and says nothing
+        (".", False),
+        ("\u2026", False),
+        ("12", True),
+        ("1", False),
+        ("th", False),
+        ('he said "yes"', True),  # as it reads
+        ('he said \\"yes\\"', True),  # as it is written
+        ('yes" to 12. Bye', True),  # over a line's end
+        ("\u65e5\u672c", True),
+    ],
+)
+def test_what_stands_in_a_conversation(passage, found):
+    text = conversation_text([Node(None, Message("assistant", 'He said "yes" to 12.\nBye, \u65e5\u672c\u8a9e there!'))])
+    assert stands(passage, {"conversation": text}) == found
+
+
+async def test_a_claim_is_no_evidence_of_itself(tools):
+    asked = Question("n", ("yes", "no"), "?", {"fact": "the sky is blue", "answer": "grass grows"}, quotes=("answer",))
+    assert (await Panel(tools.saying(tools.vote("yes", "the sky is blue")))(asked)).label is None
+    assert (await Panel(tools.saying(tools.vote("no", "grass grows")))(asked)).label == "no"
+
+
+async def test_a_label_needs_a_majority_in_each_order(tools):
+    turned: list[bool] = []
+
+    def answer(request: Request) -> str:  # always `first`, but for one vote in the other order: 4 to 2 over all, 1 to 2 there
+        other = tools.material(request)["first"] != "apples"
+        turned.append(other)
+        return tools.vote("second" if other and turned.count(True) == 1 else "first", "fruit")
+
+    found = await Panel(Scripted("m", answer), 3)(PAIR)
+    assert (found.label, found.votes) == (None, {"first": 4, "second": 2})
+
+
+async def test_halves_of_surrogate_pairs_in_titles(tools):
+    asked = Question("c", ("first", "second"), "?\ud800", {"a\ud800": "the sky", "b": "the sea"}, ("a\ud800", "b"), ("a\ud800", "b"))
+    model = Scripted("m", lambda request: tools.vote("first" if tools.material(request)["b"] == "the sea" else "second", "the sky"))
+    assert (await Panel(model)(asked)).label == "first"
 
 
 def test_asking_not_once_is_a_mistake():

@@ -20,6 +20,7 @@ class Question(Struct, frozen=True, omit_defaults=True):
         ask: what is to be decided, in words.
         shows: the material by its title: what the judge may see and nothing else. It is data, never an instruction.
         swaps: titles of two parts of the material whose order may sway a model; labels then come in the same order.
+        quotes: titles of the parts that evidence is quoted from; empty for any. A claim proves nothing about itself.
     """
 
     kind: str
@@ -27,6 +28,7 @@ class Question(Struct, frozen=True, omit_defaults=True):
     ask: str
     shows: dict[str, str]
     swaps: tuple[str, str] | None = None
+    quotes: tuple[str, ...] = ()
 
 
 class Judgement(Struct, frozen=True, omit_defaults=True):

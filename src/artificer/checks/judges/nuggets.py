@@ -1,14 +1,15 @@
 """Nugget scores (card 55, KARL; TREC's nugget evaluation): a reference split into atomic facts, and which of them an answer states.
 
 The score is the share stated; with one nugget it is accuracy. A nugget may carry a weight (`vital` 1, `okay` 0.5 in TREC's
-terms). The rule decides first: a nugget whose words stand in the answer is stated; where the answer is empty none is; a
-nugget's numbers that occur nowhere in the answer rule it out, since a fact is not stated without its figures. Only what is
-left is asked.
+terms). The rule decides first: a nugget whose words stand in the answer is stated, unless the sentence that they stand in
+doubts, denies or asks; where the answer is empty none is. Only what is left is asked. Figures rule nothing out: the same fact
+is told with others (2 million and 2,000,000, a dozen and 12, half and 50%).
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -18,12 +19,18 @@ from msgspec import Struct
 from artificer.checks.base import Episode
 from artificer.checks.judges.base import Judge, Judgement, Question
 from artificer.checks.judges.told import last_word, nothing_stated, stated, undecided
-from artificer.checks.values import clip, fold, numbers, occurs
+from artificer.checks.values import clip, fold, occurs
 from artificer.core.errors import ArtificerError
 from artificer.core.verdicts import CheckResult, ErrorKind
 
 _ASK = "Does the answer state this fact, in any words: the one given as 'fact'? Being near it, or being consistent with it, is not stating it."
 STATED, NOT_STATED = "stated", "not_stated"
+_SENTENCE = re.compile(r"[^.!?\n]*[.!?\n]?")
+_DOUBT = re.compile(
+    r"\b(?:not|no|none|never|nobody|nothing|neither|nor|without|cannot|false|untrue|wrong|incorrect|myth|denie[sd]|deny|doubts?|doubtful|unclear"
+    r"|unknown|unlikely|whether|if|may|might|could|would|rumou?r(?:s|ed)?|alleged(?:ly)?|claims?|claimed)\b|n['\u2019]t\b|\?"
+)
+"""Words that may turn a sentence against what stands in it. It need not be right: what it stops is asked."""
 
 
 class Nugget(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -38,12 +45,14 @@ def by_rule(answer: str, nugget: str) -> Judgement | None:
     folded = fold(answer)
     if not folded.strip():
         return Judgement(NOT_STATED, "the answer is empty")
-    if occurs(folded, fold(nugget).strip().rstrip(".")):
-        return Judgement(STATED, "its words stand in the answer")
-    wanted = numbers(fold(nugget))
-    if wanted and not wanted & numbers(folded):
-        return Judgement(NOT_STATED, "none of its figures stands in the answer")
-    return None
+    wanted = fold(nugget).strip().rstrip(".")
+    if not occurs(folded, wanted):
+        return None
+    # Its own words are taken out first: a fact may itself say "not", and may be of several sentences.
+    ends = (r"(?<!\w)" if wanted[0].isalnum() else "", r"(?!\w)" if wanted[-1].isalnum() else "")
+    rest = re.sub(ends[0] + re.escape(wanted) + ends[1], "\0", folded.replace("\0", " "))
+    told = any("\0" in one and not _DOUBT.search(one) for one in _SENTENCE.findall(rest))
+    return Judgement(STATED, "its words stand in the answer") if told else None
 
 
 async def decide(answer: str, nuggets: Sequence[Nugget], judge: Judge | None) -> list[Judgement]:
@@ -53,7 +62,7 @@ async def decide(answer: str, nuggets: Sequence[Nugget], judge: Judge | None) ->
         known = by_rule(answer, nugget.text)
         if known is not None or judge is None:
             return known or Judgement(None, why="there is no judge")
-        return await judge(Question("nugget", (STATED, NOT_STATED), _ASK, {"fact": nugget.text, "answer": answer}))
+        return await judge(Question("nugget", (STATED, NOT_STATED), _ASK, {"fact": nugget.text, "answer": answer}, quotes=("answer",)))
 
     return list(await asyncio.gather(*(one(nugget) for nugget in nuggets)))
 
@@ -83,7 +92,9 @@ class Nuggets:
             return undecided(self.name, [f"undecided: {clip(nugget.text, 120)}" for nugget in open_], figures | {"undecided": len(open_)})
         missing = [(nugget, one) for nugget, one in zip(wanted, found, strict=True) if one.label == NOT_STATED]
         passed = isinstance(least, int | float) and score >= least - 1e-9
-        evidence = tuple(f"not stated (by {one.by}): {clip(nugget.text, 120)} ({clip(one.evidence, 120)})" for nugget, one in missing[:20])
+        shown = missing or list(zip(wanted, found, strict=True))
+        label = "not stated" if missing else "stated"
+        evidence = tuple(f"{label} (by {one.by}): {clip(nugget.text, 120)} ({clip(one.evidence, 120)})" for nugget, one in shown[:20])
         return CheckResult(self.name, score, passed, evidence, (ErrorKind.not_told,) if missing else (), figures)
 
 

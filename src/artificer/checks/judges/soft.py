@@ -74,7 +74,9 @@ class SoftAnswer:
             return undecided(self.name, ["undecided: the grader does not settle it, and there is no judge"], {})
         worth, ask = (TOOLCOMP, _ASK_TOOLCOMP) if self._toolcomp else (WORTH, _ASK)
         written = gold if isinstance(gold, str) else msgspec.json.encode(gold).decode()
-        found = await self._judge(Question("soft_answer", tuple(worth), ask, {"task": asked, "answer": said, "reference": written}))
+        found = await self._judge(
+            Question("soft_answer", tuple(worth), ask, {"task": asked, "answer": said, "reference": written}, quotes=("answer",))
+        )
         cast = {label: times for label, times in found.votes.items() if label in worth}
         if found.label is None and (found.votes.get("") or not cast):
             return undecided(self.name, [f"undecided: {found.why}"], {})
@@ -82,5 +84,5 @@ class SoftAnswer:
             cast = {found.label: 1}
         score = sum(worth[label] * times for label, times in cast.items()) / sum(cast.values())
         passed = score > 0.5
-        evidence = () if passed else (f"{found.label or 'mixed'} (by {found.by}): {found.evidence}",)
+        evidence = (f"{found.label or 'mixed'} (by {found.by}): {found.evidence}",)
         return CheckResult(self.name, score, passed, evidence, () if passed else (ErrorKind.wrong_value,), {"votes": sum(cast.values())})

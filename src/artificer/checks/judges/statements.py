@@ -26,7 +26,10 @@ _ASK = "Is this statement about the conversation true: the one given as 'stateme
 
 def questions(conversation: str, statements: Sequence[str]) -> list[Question]:
     """One question a statement."""
-    return [Question("nl_assertion", (MET, NOT_MET), _ASK, {"statement": one, "conversation": conversation}) for one in statements]
+    return [
+        Question("nl_assertion", (MET, NOT_MET), _ASK, {"statement": one, "conversation": conversation}, quotes=("conversation",))
+        for one in statements
+    ]
 
 
 async def decide(conversation: str, statements: Sequence[str], judge: Judge | None) -> list[Judgement]:
@@ -57,7 +60,8 @@ class Stated:
         open_ = [(text, one) for text, one in zip(sentences, found, strict=True) if one.label is None]
         failed = [(text, one) for text, one in zip(sentences, found, strict=True) if one.label == NOT_MET]
         numbers: dict[str, int | float] = {"statements": len(sentences), "met": met}
-        evidence = [f"not met (by {one.by}): {clip(text, 120)} ({clip(one.evidence, 120)})" for text, one in failed]
+        shown = failed or list(zip(sentences, found, strict=True))
+        evidence = [f"{'not met' if failed else 'met'} (by {one.by}): {clip(text, 120)} ({clip(one.evidence, 120)})" for text, one in shown]
         if open_ and not failed:
             return undecided(self.name, [f"undecided: {clip(text, 120)} ({one.why})" for text, one in open_], numbers | {"undecided": len(open_)})
         kinds = (ErrorKind.policy_breach,) if failed else ()

@@ -6,9 +6,10 @@
     unsure    | unsure          unsure          pass
 
 A task that nobody could solve is passed by whoever says so, and an unsure verdict is a coin flip in the source; here it
-stays `unsure`, unless a coin is asked for, which is then seeded by the task. The rule decides without a model: no final
-answer, or giving up, is `unsolved`; an answer that equals the task's reference is `solved`; a task whose every want ends
-with `refused` is `unsolvable`, one that was made from its answer is `solvable`.
+stays `unsure`, unless a coin is asked for, which is then seeded by the task. The rule decides without a model: a trajectory
+that never came to an answer fails whatever the task is, before the table (`eval_pass_rate.py`: no Finish); giving up is
+`unsolved`; an answer that equals the task's reference is `solved`; a task whose every want ends with `refused` is
+`unsolvable`, one that was made from its answer is `solvable`.
 
 Two answers are compared in both orders; a preference that turns with the order is a tie. When only one of the two passed,
 that one wins without a judge, as in the source.
@@ -44,9 +45,8 @@ TABLE: dict[tuple[Answer, Solvable], Verdict] = {
     ("unsure", "unsure"): "unsure",
     ("unsure", "unsolvable"): "pass",
 }
-GAVE_UP = frozenset(
-    {StopReason.gave_up, StopReason.pruned, StopReason.max_depth, StopReason.out_of_budget, StopReason.max_turns, StopReason.max_calls}
-)
+CUT_OFF = frozenset({StopReason.pruned, StopReason.max_depth, StopReason.out_of_budget, StopReason.max_turns, StopReason.max_calls})
+"""Ends that come before an answer."""
 _ANSWER = (
     "Does the final answer settle the task? solved: it gives what was asked for. unsolved: it apologises, evades, or contradicts what the tools "
     "returned. unsure: it cannot be told from what is shown."
@@ -72,8 +72,11 @@ class PassRate:
         self._coin = coin
 
     async def __call__(self, episode: Episode) -> CheckResult:
+        why = unanswered(episode)
+        if why:
+            return CheckResult(self.name, 0.0, False, (why,), (ErrorKind.missing_effect,))
         answer = await answer_status(episode, self._judge)
-        solvable = Judgement("unsure") if answer.label == "solved" else await task_status(episode, self._judge)
+        solvable = Judgement("solvable", "it was solved") if answer.label == "solved" else await task_status(episode, self._judge)
         if answer.label is None or solvable.label is None:
             return undecided(self.name, [f"undecided: {answer.why or solvable.why}"], {})
         verdict = TABLE[answer.label, solvable.label]  # type: ignore[index]
@@ -84,14 +87,22 @@ class PassRate:
         if verdict == "unsure":
             return undecided(self.name, evidence, {"unsure": 1})
         passed = verdict == "pass"
-        return CheckResult(self.name, float(passed), passed, () if passed else evidence, () if passed else (ErrorKind.missing_effect,))
+        return CheckResult(self.name, float(passed), passed, evidence, () if passed else (ErrorKind.missing_effect,))
+
+
+def unanswered(episode: Episode) -> str:
+    """Why a trajectory never came to an answer; "" when it did, or when the agent gave up, which is an answer to the source."""
+    if episode.stop in CUT_OFF:
+        return f"no final answer: it ended with {episode.stop.value}"
+    return "" if episode.stop == StopReason.gave_up or last_word(episode.nodes) else "no final answer was given"
 
 
 async def answer_status(episode: Episode, judge: Judge | None) -> Judgement:
     """Whether the final answer settles the task."""
+    why = unanswered(episode) or ("the agent gave up" if episode.stop == StopReason.gave_up else "")
+    if why:
+        return Judgement("unsolved", why)
     said = last_word(episode.nodes)
-    if not said or episode.stop in GAVE_UP:
-        return Judgement("unsolved", "no final answer was given" if not said else f"it ended with {episode.stop.value}")
     if any(one.name == "answer" for one in episode.task.constraints):
         found = await Answered()(episode)
         if found.passed:
