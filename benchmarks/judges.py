@@ -53,7 +53,7 @@ LABELLED = [
 
 
 def examples() -> list[Example]:
-    questions = [Question("nugget", (STATED, NOT_STATED), _ASK, {"fact": fact, "answer": answer}) for fact, answer, _ in LABELLED]
+    questions = [Question("nugget", (STATED, NOT_STATED), _ASK, {"fact": fact, "answer": answer}, quotes=("answer",)) for fact, answer, _ in LABELLED]
     return [Example(question, STATED if good else NOT_STATED) for question, (_, _, good) in zip(questions, LABELLED, strict=True)]
 
 
