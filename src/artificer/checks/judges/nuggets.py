@@ -25,6 +25,8 @@ from artificer.core.verdicts import CheckResult, ErrorKind
 
 _ASK = "Does the answer state this fact, in any words: the one given as 'fact'? Being near it, or being consistent with it, is not stating it."
 STATED, NOT_STATED = "stated", "not_stated"
+LONGEST = 2000
+"""A nugget of more characters is no atomic fact: it is asked."""
 _SENTENCE = re.compile(r"[^.!?\n]*[.!?\n]?")
 _DOUBT = re.compile(
     r"\b(?:not|no|none|never|nobody|nothing|neither|nor|without|cannot|false|untrue|wrong|incorrect|myth|denie[sd]|deny|doubts?|doubtful|unclear"
@@ -46,7 +48,7 @@ def by_rule(answer: str, nugget: str) -> Judgement | None:
     if not folded.strip():
         return Judgement(NOT_STATED, "the answer is empty")
     wanted = fold(nugget).strip().rstrip(".")
-    if not occurs(folded, wanted):
+    if not wanted or len(wanted) > LONGEST or not occurs(folded, wanted):
         return None
     # Its own words are taken out first: a fact may itself say "not", and may be of several sentences.
     ends = (r"(?<!\w)" if wanted[0].isalnum() else "", r"(?!\w)" if wanted[-1].isalnum() else "")
