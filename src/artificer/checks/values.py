@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime
 import math
 import re
+import unicodedata
 from collections.abc import Hashable, Iterator
 from functools import lru_cache
 from typing import cast
@@ -37,6 +38,8 @@ _TRIES = 1000
 """How many occurrences inside longer words are looked past before a phrase counts as absent: keeps hostile text
 linear.
 """
+_MARKS = 30
+"""The most marks in a row that a text is normalised with at once (Unicode's stream-safe form, UAX 15)."""
 _DIGITS = 40
 """Longest written number that is read as one."""
 
@@ -91,6 +94,21 @@ def scalars(value: Json) -> Iterator[Json]:
             waiting.extend(cast("list[Json]", item))
         else:
             yield item
+
+
+def unified(text: str) -> str:
+    """Compatibility forms unified (NFKC), in time linear in the text: runs of more than 30 combining marks, which no
+    language writes and whose sorting is quadratic, are cut into pieces that are normalised one by one.
+    """
+    if text.isascii():
+        return text
+    cuts, run = [0], 0
+    for at, letter in enumerate(text):
+        run = run + 1 if unicodedata.combining(letter) else 0
+        if run > _MARKS:
+            cuts.append(at)
+            run = 1
+    return "".join(unicodedata.normalize("NFKC", text[start:end]) for start, end in zip(cuts, [*cuts[1:], len(text)], strict=True))
 
 
 def fold(text: str) -> str:

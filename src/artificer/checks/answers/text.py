@@ -7,6 +7,8 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
+from artificer.checks.values import unified
+
 LONGEST = 100_000
 _ARTICLES = frozenset({"a", "an", "the"})
 _SPACES = re.compile(r"\s+")
@@ -14,7 +16,7 @@ _SPACES = re.compile(r"\s+")
 
 def normalised(text: str) -> str:
     """Lower case, compatibility forms unified (NFKC), no punctuation but `%`, `+` and what belongs to numbers, no articles, single spaces."""
-    folded = unicodedata.normalize("NFKC", text[:LONGEST]).casefold()
+    folded = unified(text[:LONGEST]).casefold()
     kept: list[str] = []
     for at, letter in enumerate(folded):
         if letter.isalnum() or letter.isspace() or letter in "%+":

@@ -12,6 +12,7 @@ All may be left out: without `expected` the reference is the task's own gold cal
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Literal
 
 import msgspec
@@ -20,7 +21,8 @@ from msgspec import Struct
 from artificer.checks.base import Episode
 from artificer.checks.calls import strict
 from artificer.checks.calls.base import CallMatch, Expected
-from artificer.checks.calls.firsts import process
+from artificer.checks.calls.firsts import Right, exactly, process
+from artificer.checks.calls.plain import same_json
 from artificer.checks.calls.presets import matcher
 from artificer.core.canon import Json
 from artificer.core.errors import ArtificerError
@@ -69,7 +71,7 @@ class Called:
         expected = gold if stated.expected is None else [one.expected() for one in stated.expected]
         made = _made(episode, stated)
         found = _matched(stated, made, expected, episode)
-        course = process(made, expected, ordered=stated.ordered)
+        course = process(made, expected, ordered=stated.ordered, right=_right(stated, episode))
         numbers = found.numbers | {
             "made": len(made),
             "expected": len(expected),
@@ -107,6 +109,14 @@ def _made(episode: Episode, stated: Stated) -> list[ToolCall]:
     effects = {tool.name: tool.effect for tool in episode.tools}
     calls = [call for node in episode.nodes if node.message.role == "assistant" for call in node.message.calls]
     return calls if not stated.only else [call for call in calls if effects.get(call.name, "unknown") in stated.only]
+
+
+def _right(stated: Stated, episode: Episode) -> Right:
+    """Whether one call answers one of the reference, by the preset: the process is not judged by other rules."""
+    if stated.preset == "strict":
+        return partial(exactly, same=strict.within(stated.rel) if stated.rel else same_json)
+    match = matcher(stated.preset)
+    return lambda call, wanted: match([call], [wanted], episode.tools).passed
 
 
 def _matched(stated: Stated, made: Sequence[ToolCall], expected: Sequence[Expected], episode: Episode) -> CallMatch:

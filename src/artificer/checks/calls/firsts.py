@@ -3,6 +3,8 @@
 Calls are followed against a reference in order. A call is right when it is a call of the reference that is still open and
 whose turn it is: the next one (`ordered`), any one left (not `ordered`), or any one whose predecessors are done (`after`,
 a dependency graph as ToolComp's plans and MCPToolBench's chains have). Extra reads may be let pass with `tolerate`.
+Where a call answers several of the reference and order does not count, which one it answers is left open: a call is
+right when all right ones before it and it can answer different ones. With `after` it answers the first it can.
 
     prefix    right calls before the first wrong one
     progress  prefix / calls of the reference       (the share of the way done before the first mistake)
@@ -10,7 +12,7 @@ a dependency graph as ToolComp's plans and MCPToolBench's chains have). Extra re
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -18,6 +20,13 @@ from artificer.checks.calls.base import Expected
 from artificer.checks.calls.pairing import Same, argument_faults
 from artificer.checks.calls.plain import same_json
 from artificer.core.messages import ToolCall
+
+Right = Callable[[ToolCall, Expected], bool]
+
+
+def exactly(call: ToolCall, wanted: Expected, same: Same = same_json) -> bool:
+    """Whether a call answers one of the reference: its tool, and nothing wrong with its arguments."""
+    return call.name == wanted.name and not any(argument_faults(call, wanted, same))
 
 
 class Process(Struct, frozen=True):
@@ -51,7 +60,7 @@ def process(
     ordered: bool = True,
     after: Mapping[int, Collection[int]] | None = None,
     tolerate: Collection[str] = (),
-    same: Same = same_json,
+    right: Right | None = None,
 ) -> Process:
     """Follows calls against a reference.
 
@@ -59,19 +68,55 @@ def process(
         ordered: whether the reference's order is the only one.
         after: instead, for each call of the reference those that must be done before it (none for those not named).
         tolerate: tools whose calls, when they are not in the reference, are neither right nor wrong.
+        right: whether a call answers one of the reference; by name and equal arguments without it.
     """
-    left = list(range(len(expected)))
-    done: set[int] = set()
+    answers = right or exactly
+    answered: dict[int, int] = {}  # place in the reference -> call, and held the other way round
+    held: dict[int, int] = {}
+    options: dict[int, list[int]] = {}
     first: int | None = None
     prefix = wrong = 0
     for at, call in enumerate(made):
-        ready = left[:1] if ordered and after is None else [one for one in left if after is None or set(after.get(one, ())) <= done]
-        found = next((one for one in ready if expected[one].name == call.name and not any(argument_faults(call, expected[one], same))), None)
-        if found is not None:
-            left.remove(found)
-            done.add(found)
+        if ordered and after is None:
+            at_turn = len(answered)
+            found = at_turn < len(expected) and answers(call, expected[at_turn])
+            if found:
+                answered[at_turn] = at
+        elif after is None:
+            options[at] = [one for one, wanted in enumerate(expected) if answers(call, wanted)]
+            found = _placed(at, options, answered, held)
+        else:
+            ready = (one for one in range(len(expected)) if one not in answered and set(after.get(one, ())) <= answered.keys())
+            place = next((one for one in ready if answers(call, expected[one])), None)
+            found = place is not None
+            if place is not None:
+                answered[place] = at
+        if found:
             prefix += first is None
         elif call.name not in tolerate:
             wrong += 1
             first = at if first is None else first
-    return Process(first, prefix, len(done), wrong, tuple(left), prefix / len(expected) if expected else 1.0)
+    missing = tuple(one for one in range(len(expected)) if one not in answered)
+    return Process(first, prefix, len(answered), wrong, missing, prefix / len(expected) if expected else 1.0)
+
+
+def _placed(call: int, options: dict[int, list[int]], answered: dict[int, int], held: dict[int, int]) -> bool:
+    """Whether a call gets one of its places, others moving to another of theirs where they must (an augmenting path)."""
+    came: dict[int, int] = {}
+    waiting = [call]
+    for mover in waiting:
+        for place in options[mover]:
+            if place in came:
+                continue
+            came[place] = mover
+            if place in answered:
+                waiting.append(answered[place])
+                continue
+            free: int | None = place
+            while free is not None:
+                moved = came[free]
+                before = held.get(moved)
+                answered[free], held[moved] = moved, free
+                free = before
+            return True
+    return False

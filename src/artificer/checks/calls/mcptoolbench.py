@@ -14,7 +14,6 @@ Source: arXiv 2508.07575 and its code, github mcp-tool-bench/MCPToolBenchPP (che
 from __future__ import annotations
 
 import math
-import unicodedata
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +25,7 @@ from msgspec import Struct
 from artificer.checks.calls.base import CallFault, CallMatch, Expected
 from artificer.checks.calls.pairing import argument_faults, leftover_faults, pair_up
 from artificer.checks.calls.plain import f1, same_json, short
+from artificer.checks.values import unified
 from artificer.core.canon import Json
 from artificer.core.messages import ToolCall
 from artificer.core.tools import ToolSpec
@@ -204,7 +204,7 @@ def _alike(argument: str, given: Json, wanted: Json) -> bool:
 
 
 def _folded(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    return " ".join(unified(text).casefold().split())
 
 
 def _tenth(value: float) -> int:

@@ -24,7 +24,7 @@ from msgspec import Struct
 from artificer.checks.calls.base import CallFault, CallMatch, Expected
 from artificer.checks.calls.mnms_lines import line_values
 from artificer.checks.calls.pairing import argument_faults, leftover_faults, pair_up
-from artificer.checks.calls.plain import common, f1, valued
+from artificer.checks.calls.plain import common, f1, keys_sorted, valued
 from artificer.core.canon import Json
 from artificer.core.messages import ToolCall
 from artificer.core.tools import ToolSpec
@@ -53,7 +53,9 @@ def labels(calls: Sequence[ToolCall], mode: Mode = "code") -> Labels:
         tool = call.name.replace(" ", "_")
         try:
             written = (
-                {name: valued(value) for name, value in call.arguments.items()} if mode == "strict" else line_values(place, tool, call.arguments)
+                {name: valued(keys_sorted(value)) for name, value in call.arguments.items()}
+                if mode == "strict"
+                else line_values(place, tool, call.arguments)
             )
         except ValueError:
             return Labels()
@@ -77,6 +79,8 @@ def match(made: Sequence[ToolCall], expected: Sequence[Expected], tools: Sequenc
         passed when tools, argument names and values are equal in order (`plan_argvalue`); `score` is the tool F1 (the
         headline), per plan: binary, where a corpus is scored by classes (`corpus`). An F1 of nothing against nothing is 1.
     """
+    if mode == "strict":  # the original compares nested keys as they are written
+        made, expected = _in_order(made, expected)
     pairs = pair_up(made, expected, _same, _named)
     resolved = _resolved(made, expected, {to: at for at, to in pairs})
     one, two = labels(made, mode), labels(resolved, mode)
@@ -99,6 +103,16 @@ def match_any(made: Sequence[ToolCall], plans: Sequence[Sequence[Expected]], too
     """Against the plan that is nearest by its tools, the first of equals (the original's best match over `alt_plans_str`)."""
     found = [match(made, plan, tools, mode=mode) for plan in plans]
     return max(found, key=lambda one: one.numbers["tool_f1"]) if found else match(made, (), tools, mode=mode)
+
+
+def _in_order(made: Sequence[ToolCall], expected: Sequence[Expected]) -> tuple[list[ToolCall], list[Expected]]:
+    """Calls and references with the keys of nested objects in one order."""
+    calls = [ToolCall(call.id, call.name, {name: keys_sorted(value) for name, value in call.arguments.items()}) for call in made]
+    wanted = [
+        Expected(one.name, {name: tuple(keys_sorted(value) for value in right) for name, right in one.arguments.items()}, one.optional)
+        for one in expected
+    ]
+    return calls, wanted
 
 
 def _named(given: str, wanted: str) -> bool:

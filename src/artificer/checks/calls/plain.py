@@ -90,6 +90,20 @@ def valued(value: Json) -> str:
         return "..."
 
 
+def keys_sorted(value: Json) -> Json:
+    """The value with the keys of all its objects in one order; what is nested deeper than `DEEPEST` as it is."""
+    if deep(value, DEEPEST):
+        return value
+    return _sorted(value)
+
+
+def _sorted(value: Json) -> Json:
+    if isinstance(value, dict):
+        entries = cast("dict[str, Json]", value)
+        return {key: _sorted(entries[key]) for key in sorted(entries)}
+    return [_sorted(part) for part in cast("list[Json]", value)] if isinstance(value, list) else value
+
+
 def common(given: Sequence[str], wanted: Sequence[str]) -> int:
     """The length of the longest common subsequence, bit-parallel over `wanted` (Hyyrö 2004)."""
     places: dict[str, int] = {}

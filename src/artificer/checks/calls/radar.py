@@ -22,6 +22,7 @@ from msgspec import Struct
 from artificer.checks.calls.base import CallFault, CallMatch, Expected
 from artificer.checks.calls.pairing import argument_faults, leftover_faults
 from artificer.checks.calls.plain import same_json, short
+from artificer.checks.calls.strict import typed
 from artificer.checks.calls.texts import nearly
 from artificer.core.canon import Json
 from artificer.core.messages import ToolCall
@@ -46,7 +47,9 @@ def match(made: Sequence[ToolCall], expected: Sequence[Expected], tools: Sequenc
         kind = ErrorKind.wrong_tool if known else ErrorKind.unknown_tool
         fault = CallFault(kind, f"the decisive call is {short(last.name)}, wanted {short(wanted.name)}", row, column)
         return CallMatch(False, 0.0, (), (fault,))
-    faults = tuple(CallFault(kind, why, row, column, path) for kind, path, why in argument_faults(last, wanted, fuzzy))
+    schemas = {tool.name: tool.parameters for tool in tools}
+    found = [typed(last, wanted, fault, schemas) for fault in argument_faults(last, wanted, fuzzy)]
+    faults = tuple(CallFault(kind, why, row, column, path) for kind, path, why in found)
     return CallMatch(not faults, float(not faults), ((row, column),), faults)
 
 

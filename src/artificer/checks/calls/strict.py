@@ -4,7 +4,7 @@ A call is right when it has the tool and exactly the arguments of a call of the 
 compared as JSON: 1 and 1.0 are the same, 1 and "1" and true are not; numbers may differ by a relative tolerance where one
 is asked for. Which call answers which is decided so that the fewest arguments are wrong (`pairing.pair_up`), hence the
 verdict does not depend on the order of equal calls. With `ordered` right calls must also come in the reference's order;
-the fewest that would have to move are out of order.
+the fewest that would have to move are out of order, among the pairings with the fewest faults.
 
 Score: F1 of right calls. Numbers: `right`, `precision`, `recall`, and `argument_f1` (see `f1`).
 """
@@ -46,12 +46,12 @@ def match(
         rel: relative tolerance of numbers, at any depth.
     """
     same = same_json if rel <= 0 else within(rel)
-    pairs = pair_up(made, expected, same)
+    pairs = pair_up(made, expected, same, ordered=ordered)
     schemas = {tool.name: tool.parameters for tool in tools}
     faults: list[CallFault] = []
     wrong: set[int] = set()
     for row, column in pairs:
-        found = [_typed(made[row], expected[column], fault, schemas) for fault in argument_faults(made[row], expected[column], same)]
+        found = [typed(made[row], expected[column], fault, schemas) for fault in argument_faults(made[row], expected[column], same)]
         if found:
             wrong.add(row)
         faults += [CallFault(kind, why, row, column, path) for kind, path, why in found]
@@ -102,7 +102,7 @@ def _near(given: Json, wanted: Json, rel: float) -> bool:
     return math.isfinite(off) and abs(off) <= rel * size
 
 
-def _typed(call: ToolCall, wanted: Expected, fault: tuple[ErrorKind, str, str], schemas: Mapping[str, dict[str, Json]]) -> tuple[ErrorKind, str, str]:
+def typed(call: ToolCall, wanted: Expected, fault: tuple[ErrorKind, str, str], schemas: Mapping[str, dict[str, Json]]) -> tuple[ErrorKind, str, str]:
     """A wrong value of a wrong type is a mistyped argument: no allowed value has its type, or the schema has another."""
     kind, name, why = fault
     if kind is not ErrorKind.wrong_value:
@@ -128,6 +128,8 @@ def _fits(value: Json, schema: dict[str, Json] | None, name: str) -> bool:
     kind = stated.get("type")
     kinds = cast("list[Json]", kind) if isinstance(kind, list) else [kind]
     known = [_TYPES[one] for one in kinds if isinstance(one, str) and one in _TYPES]
+    if "integer" in kinds and "number" not in kinds and isinstance(value, float) and not value.is_integer():
+        return False
     return not known or any(isinstance(value, types) and (bool in types or not isinstance(value, bool)) for types in known)
 
 

@@ -6,10 +6,9 @@ either: codes and amounts that differ are not nearly the same. Symmetric, and li
 from __future__ import annotations
 
 import re
-import unicodedata
 
 from artificer.checks.answers.text import token_f1
-from artificer.checks.values import written_dates
+from artificer.checks.values import unified, written_dates
 
 FUZZY = 0.8
 """Ours: MCP-RADAR calls its tasks fuzzy and publishes no measure for texts."""
@@ -22,7 +21,7 @@ _DATED = 40
 
 def folded(text: str) -> str:
     """Without case, compatibility forms unified (NFKC), single spaces."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    return " ".join(unified(text).casefold().split())
 
 
 def nearly(given: str, wanted: str) -> bool:
