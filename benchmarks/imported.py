@@ -18,14 +18,14 @@ import math
 import os
 import platform
 import re
-import subprocess
 import sys
 import tempfile
 import time
 from importlib.metadata import distributions
 from pathlib import Path
 
-HERE = Path(__file__).parent
+from upstream.place import install, told
+
 PACKAGES = ["bfcl-eval==2026.3.23", "agentdojo==0.1.35", "inspect-evals==0.26.0"]
 LIBRARIES = ["pydantic>=2.7", "email-validator>=2", "pyyaml>=6", "deepdiff>=8.6", "mpmath>=1.3", "toml", "loguru", "addict", "python-dotenv"]
 BFCL = [f"bfcl:multi_turn_{name}" for name in ("base", "miss_func", "miss_param", "long_context")]
@@ -33,26 +33,9 @@ DOJO = [f"agentdojo:{name}" for name in ("workspace", "banking", "slack", "trave
 TAU2 = ["tau2:retail", "tau2:airline", "tau2:telecom"]
 
 
-def install(site):
-    """The packages without what they declare to need, and the libraries that are really used."""
-    pip = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--target", str(site)]
-    for words in (["--no-deps", *PACKAGES], LIBRARIES):
-        subprocess.run([*pip, *words], check=True, env={**os.environ, "PIP_ROOT_USER_ACTION": "ignore"})
-
-
 def upstream(script, asked, site):
     """The answer of upstream's own code."""
-    path = os.pathsep.join([str(site), *sys.path[1:]])
-    done = subprocess.run(
-        [sys.executable, str(HERE / "upstream" / script)],
-        input=json.dumps(asked),
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": path},
-    )
-    if done.returncode:
-        raise SystemExit(f"{script} {asked.get('domain') or asked.get('category') or asked.get('suite')}: {done.stderr[-3000:]}")
-    return json.loads(done.stdout)
+    return json.loads(told(script, asked, site, asked.get("domain") or asked.get("category") or asked.get("suite")))
 
 
 class Audit:
@@ -314,7 +297,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="artificer-parity-") as place:
         site = arguments.site or Path(place)
         if arguments.site is None:
-            install(site)
+            install(site, PACKAGES, LIBRARIES)
         worlds = run(arguments, site)
         versions = {found.metadata["Name"]: found.version for found in distributions(path=[str(site)])}
     told = {

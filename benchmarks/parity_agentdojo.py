@@ -14,24 +14,18 @@ import argparse
 import json
 import os
 import platform
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from pathlib import Path
 
-HERE = Path(__file__).parent
+from upstream.place import install, told
+
 PACKAGES = ["agentdojo==0.1.35"]
 LIBRARIES = ["pydantic>=2.7", "email-validator>=2", "pyyaml>=6", "deepdiff>=8.6"]
 SUITES = ("workspace", "banking", "slack", "travel")
 RANDOM = 500
-
-
-def install(site):
-    pip = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--target", str(site)]
-    for words in (["--no-deps", *PACKAGES], LIBRARIES):
-        subprocess.run([*pip, *words], check=True, env={**os.environ, "PIP_ROOT_USER_ACTION": "ignore"})
 
 
 class Suite:
@@ -109,16 +103,7 @@ class Suite:
 
 def original(suite, asked, site):
     question = {"suite": suite.name, "version": suite.worlds["user"].source.version, "asked": [[*key, question] for key, _, question in asked]}
-    done = subprocess.run(
-        [sys.executable, str(HERE / "upstream" / "run_agentdojo.py")],
-        input=json.dumps(question),
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(site), *sys.path[1:]])},
-    )
-    if done.returncode:
-        raise SystemExit(f"{suite.name}: {done.stderr[-3000:]}")
-    return json.loads(done.stdout)
+    return json.loads(told("run_agentdojo.py", question, site, suite.name))
 
 
 def ours(suite, key, question):
@@ -168,7 +153,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="artificer-parity-") as place:
         site = arguments.site or Path(place)
         if arguments.site is None:
-            install(site)
+            install(site, PACKAGES, LIBRARIES)
         sys.path.insert(0, str(site))
         found = {}
         for name in arguments.suite:

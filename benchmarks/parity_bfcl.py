@@ -23,6 +23,8 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from upstream.place import install, told
+
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "bfcl"))
 import answers as making  # noqa: E402
@@ -35,23 +37,8 @@ AST = [*PYTHON, "simple_java", "simple_javascript", *LIVE, "irrelevance", "live_
 SEED = 5
 
 
-def install(site):
-    pip = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--target", str(site)]
-    for words in (["--no-deps", f"bfcl-eval=={VERSION}"], LIBRARIES):
-        subprocess.run([*pip, *words], check=True, env={**os.environ, "PIP_ROOT_USER_ACTION": "ignore"})
-
-
 def upstream(script, asked, site):
-    done = subprocess.run(
-        [sys.executable, str(HERE / "upstream" / script)],
-        input=json.dumps(asked),
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(site), *sys.path[1:]])},
-    )
-    if done.returncode:
-        raise SystemExit(f"{script}: {done.stderr[-3000:]}")
-    return json.loads(done.stdout)
+    return json.loads(told(script, asked, site))
 
 
 def lines(path):
@@ -326,7 +313,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="artificer-parity-") as place:
         site = arguments.site or Path(place)
         if arguments.site is None:
-            install(site)
+            install(site, [f"bfcl-eval=={VERSION}"], LIBRARIES)
         sys.path.append(str(site))
         result = {"bfcl_eval": VERSION, "python": platform.python_version(), "seed": SEED}
         if arguments.only != "turns":

@@ -19,14 +19,14 @@ import asyncio
 import json
 import os
 import platform
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from pathlib import Path
 
-HERE = Path(__file__).parent
+from upstream.place import install, told
+
 PACKAGES = ["inspect-evals==0.26.0"]
 LIBRARIES = ["pydantic>=2.7", "deepdiff>=8.6", "toml", "loguru", "addict", "python-dotenv", "pyyaml>=6", "docstring-parser"]
 DOMAINS = ("airline", "retail", "telecom")
@@ -39,12 +39,6 @@ STOPS = {
     "user_error": "user_error",
 }
 RANDOM = 1000
-
-
-def install(site):
-    pip = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--target", str(site)]
-    for words in (["--no-deps", *PACKAGES], LIBRARIES):
-        subprocess.run([*pip, *words], check=True, env={**os.environ, "PIP_ROOT_USER_ACTION": "ignore"})
 
 
 # what is asked
@@ -169,16 +163,7 @@ def original(domain, asked, site, root):
         "writes": [name for name in domain.names if name not in domain.reads],
         "asked": asked,
     }
-    done = subprocess.run(
-        [sys.executable, str(HERE / "upstream" / "run_tau2_reward.py")],
-        input=json.dumps(question),
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(site), *sys.path[1:]])},
-    )
-    if done.returncode:
-        raise SystemExit(f"{domain.name}: {done.stderr[-3000:]}")
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    return [json.loads(line) for line in told("run_tau2_reward.py", question, site, domain.name).splitlines()]
 
 
 class Told:
@@ -320,7 +305,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="artificer-parity-") as place:
         site = arguments.site or Path(place)
         if arguments.site is None:
-            install(site)
+            install(site, PACKAGES, LIBRARIES)
         sys.path.insert(0, str(site))
         found, recorded = {}, []
         for name in arguments.domain:

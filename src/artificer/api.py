@@ -26,6 +26,7 @@ from msgspec import Struct
 from artificer.core.errors import ArtificerError, RunError, SourceError
 from artificer.core.tasks import Task
 from artificer.core.tools import ToolSpec
+from artificer.core.verdicts import GONE
 from artificer.formats.account import Account
 from artificer.formats.holding import with_policy
 from artificer.models.base import Model
@@ -36,7 +37,6 @@ from artificer.rollout.metered import Budget
 from artificer.rollout.play import GuideMaker, own_guide
 from artificer.rollout.proof import Proof, verify_run, world_of
 from artificer.rollout.stats import RunStats, count_run
-from artificer.rollout.telling import GONE
 from artificer.run import traded
 from artificer.run.engine import execute
 from artificer.run.progress import Progress
@@ -267,6 +267,9 @@ def rollout(
     workers = int(count) if (count := engine.partition(":")[2]).isdecimal() else 1
     share = budget if workers < 2 else budget.shared(workers)
 
+    def asked_for(place: str, given: dict[str, str]) -> Rollout:
+        return Rollout(place, given, agent, user, errors, trials, keep_failed, search, rules, constrain, rules_seed, judge, votes)
+
     async def run(knobs: Rollout, guide: GuideMaker, rows: Iterable[tuple[str, Task]], folder: RunFolder, total: int | None) -> Summary:
         again = folder.forget("judge", "traces", [stop.value for stop in GONE]) if retry_failed else 0
         if again and progress is not None:
@@ -281,21 +284,7 @@ def rollout(
             first = next(rows, None)
             if first is None:
                 raise SourceError(f"{source!r} brings no tasks", remedy="make some with `artificer synth`, and give the run folder")
-            knobs = Rollout(
-                source if world is None else world,
-                options or {},
-                agent,
-                user,
-                errors,
-                trials,
-                keep_failed,
-                search,
-                rules,
-                constrain,
-                rules_seed,
-                judge,
-                votes,
-            )
+            knobs = asked_for(source if world is None else world, options or {})
             asked = {"rollout": source, "n": n, "knobs": msgspec.to_builtins(knobs), "about": about}
             with RunFolder.create_or_continue(out, asked) as folder:
                 if not folder.has("tools.json"):
@@ -308,21 +297,7 @@ def rollout(
     async def play() -> Summary:
         with RunFolder.open(tasks) as given:
             source, chosen = world_of(given) if world is None else (world, {})
-            knobs = Rollout(
-                source,
-                chosen if options is None else options,
-                agent,
-                user,
-                errors,
-                trials,
-                keep_failed,
-                search,
-                rules,
-                constrain,
-                rules_seed,
-                judge,
-                votes,
-            )
+            knobs = asked_for(source, chosen if options is None else options)
             asked = {"rollout": given.manifest.get("recipe", ""), "n": n, "knobs": msgspec.to_builtins(knobs), "about": about}
             with RunFolder.create_or_continue(out, asked) as folder:
                 for name in ("tools.json", GRAPH):

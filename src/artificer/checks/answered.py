@@ -14,6 +14,7 @@ from artificer.checks.answers.extract import final_answer
 from artificer.checks.answers.grading import Rule, grade
 from artificer.checks.answers.maths import Mathematician
 from artificer.checks.base import Episode
+from artificer.checks.episodes import last_word
 from artificer.core.verdicts import CheckResult, ErrorKind
 
 
@@ -26,11 +27,11 @@ class Answered:
         self._mathematician = mathematician or Mathematician()
 
     async def __call__(self, episode: Episode) -> CheckResult:
-        stated = next((one.arguments for one in episode.task.constraints if one.name == "answer"), None)
+        stated = episode.task.stated("answer")
         if stated is None or "gold" not in stated:
             return CheckResult(self.name, 0.0, False, ("the task states no answer",))
         rule: Rule = msgspec.convert({name: value for name, value in stated.items() if name != "gold"}, Rule)
-        said = next((node.message.text for node in reversed(episode.nodes) if node.message.role == "assistant" and node.message.text), "")
+        said = last_word(episode.nodes)
         answer = final_answer(said)
         if not answer:
             return CheckResult(self.name, 0.0, False, ("no answer was given",), (ErrorKind.not_told,))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 
 def assign(cost: Sequence[Sequence[float]]) -> list[int | None]:
@@ -61,3 +61,31 @@ def _augmented(table: Sequence[Sequence[float]], rows: int, columns: int) -> lis
             holder[at] = holder[before[at]]
             at = before[at]
     return [row - 1 if row else None for row in holder[1:]]
+
+
+def placed(mover: int, options: Mapping[int, Sequence[int]], taken: dict[int, int], held: dict[int, int]) -> bool:
+    """Whether one more mover gets one of its places, others moving to another of theirs where they must (an augmenting path,
+    found breadth first). Called for each mover in turn it gives the largest matching.
+
+    Args:
+        options: the places of each mover.
+        taken: who holds each place; held: the place of each who has one. Both are kept up.
+    """
+    came: dict[int, int] = {}
+    waiting = [mover]
+    for one in waiting:
+        for place in options[one]:
+            if place in came:
+                continue
+            came[place] = one
+            if place in taken:
+                waiting.append(taken[place])
+                continue
+            free: int | None = place
+            while free is not None:
+                moved = came[free]
+                before = held.get(moved)
+                taken[free], held[moved] = moved, free
+                free = before
+            return True
+    return False

@@ -72,6 +72,11 @@ def made(nodes: Sequence[Node]) -> list[Made]:
     return calls
 
 
+def last_word(nodes: Sequence[Node]) -> str:
+    """What the agent said last; "" when it said nothing."""
+    return next((node.message.text for node in reversed(nodes) if node.message.role == "assistant" and node.message.text), "")
+
+
 def tools_by_name(episode: Episode) -> dict[str, ToolSpec]:
     """The episode's tools by name."""
     return {tool.name: tool for tool in episode.tools}

@@ -100,8 +100,8 @@ def command(
     from artificer.api import rollout
     from artificer.cli.show import say
     from artificer.cli.synth import report
+    from artificer.core.verdicts import GONE
     from artificer.rollout.metered import Budget
-    from artificer.rollout.telling import GONE
     from artificer.run.progress import Progress
 
     summary = rollout(

@@ -123,5 +123,9 @@ class Task(Struct, frozen=True, omit_defaults=True):
     tags: tuple[str, ...] = ()
     lineage: dict[str, Json] = {}
 
+    def stated(self, constraint: str) -> dict[str, Any] | None:
+        """The arguments of the first constraint of a name; None where there is none."""
+        return next((one.arguments for one in self.constraints if one.name == constraint), None)
+
     def visible(self) -> Visible:
         return Visible(prompt=self.prompt, tools=self.tools)

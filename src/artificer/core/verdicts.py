@@ -33,6 +33,16 @@ class StopReason(StrEnum):
     pruned = "pruned"  # others were worth more, or it was a fork made for a step or two
 
 
+GONE = frozenset({StopReason.agent_error, StopReason.user_error, StopReason.world_error})
+"""Ends by which nobody was left to go on with."""
+INFRASTRUCTURE = GONE | {StopReason.cancelled}
+"""Ends that no skill of an agent could have changed: they say nothing of it."""
+
+
+UNDECIDED = "undecided"
+"""The number by which a check says how much it could not decide."""
+
+
 class CheckResult(Struct, frozen=True, omit_defaults=True):
     """What one check found.
 

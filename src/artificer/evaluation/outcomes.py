@@ -16,9 +16,8 @@ from msgspec import Struct
 from artificer.core.errors import RunError
 from artificer.core.tasks import Task
 from artificer.core.trace import Trace
-from artificer.core.verdicts import ErrorKind
+from artificer.core.verdicts import INFRASTRUCTURE, ErrorKind
 from artificer.evaluation.decisions import Prediction
-from artificer.rollout.mistakes import INFRASTRUCTURE
 from artificer.run.store import RunFolder
 
 PLAYED = frozenset({"play", "judge"})

@@ -17,15 +17,12 @@ from artificer.checks.errors import StepError, errors
 from artificer.core.kinds import ErrorGroup, tree
 from artificer.core.tasks import Task
 from artificer.core.trace import Node, Trace
-from artificer.core.verdicts import StopReason
+from artificer.core.verdicts import INFRASTRUCTURE
 from artificer.rollout.audit import Offered, dropped_rows, episode_of, leaf_of, world_offered
 from artificer.rollout.play import Played
 from artificer.rollout.proof import played_rows
-from artificer.rollout.telling import GONE
 from artificer.run.store import RunFolder
 
-INFRASTRUCTURE = GONE | {StopReason.cancelled}
-"""Stop reasons that no skill of an agent could have changed."""
 REST = "(others)"
 _TOOLS, _TURNS, _KNOBS = 500, 50, 50
 _TINY, _HUGE = -10, 40

@@ -14,13 +14,12 @@ import msgspec
 from msgspec import Struct
 
 from artificer.checks.base import Check
-from artificer.checks.rewards.base import UNDECIDED
 from artificer.checks.suite import judge
 from artificer.core.canon import canonical, digest
 from artificer.core.tasks import Task
 from artificer.core.tools import ToolSpec
 from artificer.core.trace import Node, Trace
-from artificer.core.verdicts import Verdict
+from artificer.core.verdicts import UNDECIDED, Verdict
 from artificer.rollout.past import episode_of, opened, repeated
 from artificer.rollout.tree import own_specs
 from artificer.worlds.base import World

@@ -8,10 +8,8 @@ from typing import Any, cast
 from msgspec import Struct
 
 from artificer.core.trace import Trace
-from artificer.core.verdicts import StopReason
+from artificer.core.verdicts import GONE, StopReason
 
-GONE = frozenset({StopReason.agent_error, StopReason.user_error, StopReason.world_error})
-"""Ends that say nothing of the agent: somebody could not go on. Such rows can be played again."""
 _PRICE = re.compile(r"[?&]price_(in|out)=(\d+(?:\.\d+)?)(?=&|$)")
 
 

@@ -11,6 +11,7 @@ from typing import Any, Literal, cast
 
 from msgspec import Struct
 
+from artificer.checks.assign import placed
 from artificer.checks.calls.bfcl_decode import Calls, Mode
 from artificer.checks.calls.bfcl_parameters import Language, Parameter, parameter
 from artificer.checks.calls.bfcl_rules import Wrong, wrong_value
@@ -176,36 +177,15 @@ def assigned(one: Case, decoded: Calls) -> tuple[Wrong | None, list[tuple[int, i
 
 def _best(one: Case, decoded: Calls) -> tuple[Wrong | None, list[tuple[int, int]]]:
     """The largest assignment (augmenting paths): right calls pass in whatever order they and their references stand."""
-    fits = [
-        [index for index, call in enumerate(decoded) if wrong_call(reference, call, one.language, one.mode) is None] for reference in one.references
-    ]
+    fits = {
+        at: [index for index, call in enumerate(decoded) if wrong_call(reference, call, one.language, one.mode) is None]
+        for at, reference in enumerate(one.references)
+    }
     taken: dict[int, int] = {}
+    held: dict[int, int] = {}
     missing: str | None = None
-    for at in range(len(fits)):
-        if not _augmented(fits, taken, at) and missing is None:
+    for at in fits:
+        if not placed(at, fits, taken, held) and missing is None:
             missing = str(at)
     pairs = sorted((index, at) for index, at in taken.items())
     return ((UNMATCHED, missing) if missing is not None else None), pairs
-
-
-def _augmented(fits: Sequence[Sequence[int]], taken: dict[int, int], start: int) -> bool:
-    """Finds a call for one more reference, moving others where that helps; breadth first, no recursion."""
-    came: dict[int, int] = {}
-    queue = [start]
-    for at in queue:
-        for index in fits[at]:
-            if index in came:
-                continue
-            came[index] = at
-            if index in taken:
-                queue.append(taken[index])
-                continue
-            while True:  # a free call: everybody on the way moves up
-                owner = came[index]
-                previous = next((call for call, held in taken.items() if held == owner), None)
-                taken[index] = owner
-                if owner == start:
-                    return True
-                assert previous is not None
-                index = previous
-    return False

@@ -61,7 +61,7 @@ class Called:
     name = NAME
 
     async def __call__(self, episode: Episode) -> CheckResult:
-        given: dict[str, Any] | None = next((one.arguments for one in episode.task.constraints if one.name == NAME), None)
+        given = episode.task.stated(NAME)
         if given is None and episode.task.gold is None:
             return CheckResult(self.name, 0.0, False, ("the task states no calls, and has no gold calls",))
         stated = read(given or {}, episode.task.id)

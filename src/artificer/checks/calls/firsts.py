@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from msgspec import Struct
 
+from artificer.checks.assign import placed
 from artificer.checks.calls.base import Expected
 from artificer.checks.calls.pairing import Same, argument_faults
 from artificer.checks.calls.plain import same_json
@@ -84,7 +85,7 @@ def process(
                 answered[at_turn] = at
         elif after is None:
             options[at] = [one for one, wanted in enumerate(expected) if answers(call, wanted)]
-            found = _placed(at, options, answered, held)
+            found = placed(at, options, answered, held)
         else:
             ready = (one for one in range(len(expected)) if one not in answered and set(after.get(one, ())) <= answered.keys())
             place = next((one for one in ready if answers(call, expected[one])), None)
@@ -98,25 +99,3 @@ def process(
             first = at if first is None else first
     missing = tuple(one for one in range(len(expected)) if one not in answered)
     return Process(first, prefix, len(answered), wrong, missing, prefix / len(expected) if expected else 1.0)
-
-
-def _placed(call: int, options: dict[int, list[int]], answered: dict[int, int], held: dict[int, int]) -> bool:
-    """Whether a call gets one of its places, others moving to another of theirs where they must (an augmenting path)."""
-    came: dict[int, int] = {}
-    waiting = [call]
-    for mover in waiting:
-        for place in options[mover]:
-            if place in came:
-                continue
-            came[place] = mover
-            if place in answered:
-                waiting.append(answered[place])
-                continue
-            free: int | None = place
-            while free is not None:
-                moved = came[free]
-                before = held.get(moved)
-                answered[free], held[moved] = moved, free
-                free = before
-            return True
-    return False

@@ -11,12 +11,19 @@ DEEPEST = 50
 """Values nested deeper than this are not written out as text."""
 
 
-def same_json(given: Json, wanted: Json, text: Callable[[str, str], bool] | None = None, listed: Callable[[str, str], bool] | None = None) -> bool:
+def same_json(
+    given: Json,
+    wanted: Json,
+    text: Callable[[str, str], bool] | None = None,
+    listed: Callable[[str, str], bool] | None = None,
+    near: Callable[[Json, Json], bool] | None = None,
+) -> bool:
     """Whether two JSON values are alike: 1 and 1.0 are, 1 and true are not, NaN is NaN, keys have no order.
 
     Args:
         text: how two strings are compared; by equality without it. Keys are always compared by equality.
         listed: how two strings right in a list are compared; as others without it.
+        near: whether two other values (numbers) that differ are alike all the same.
     """
     stack = [(given, wanted, text)]
     while stack:
@@ -37,8 +44,10 @@ def same_json(given: Json, wanted: Json, text: Callable[[str, str], bool] | None
         elif isinstance(one, bool) or isinstance(other, bool):
             if one is not other:
                 return False
-        elif one != other and not (isinstance(one, float) and isinstance(other, float) and one != one and other != other):
-            return False
+        else:
+            both_nan = isinstance(one, float) and isinstance(other, float) and one != one and other != other
+            if one != other and not both_nan and (near is None or not near(one, other)):
+                return False
     return True
 
 

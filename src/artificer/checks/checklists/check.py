@@ -48,7 +48,7 @@ class Ticked(Struct, frozen=True):
     name: str = "checklist"
 
     async def __call__(self, episode: Episode) -> CheckResult:
-        stated = next((one.arguments for one in episode.task.constraints if one.name == "checklist"), None)
+        stated = episode.task.stated("checklist")
         if stated is None or "turns" not in stated:
             return CheckResult(self.name, 0.0, False, ("the task states no checklist",))
         where = f"task {episode.task.id!r}, constraint 'checklist'"

@@ -19,9 +19,9 @@ from artificer.checks.errors.ends import ended
 from artificer.checks.talk import Talk
 from artificer.checks.values import clip
 from artificer.core.kinds import ErrorGroup
-from artificer.core.verdicts import CheckResult, StopReason, Verdict
+from artificer.core.verdicts import INFRASTRUCTURE, CheckResult, StopReason, Verdict
 
-_GONE = frozenset({StopReason.agent_error, StopReason.user_error, StopReason.world_error, StopReason.cancelled, StopReason.pruned})
+_GONE = INFRASTRUCTURE | {StopReason.pruned}
 """Ends after which nothing can be said of what was left undone."""
 _READ = frozenset({"told", "reached", "nothing_else", "redundancy", "grounded", "confirmed", "grammar", "errors"})
 """Checks whose findings are given steps here, by the same functions: nothing is left of them to add."""

@@ -17,8 +17,9 @@ import msgspec
 from msgspec import Struct
 
 from artificer.checks.base import Episode
+from artificer.checks.episodes import last_word
 from artificer.checks.judges.base import Judge, Judgement, Question
-from artificer.checks.judges.told import last_word, nothing_stated, stated, undecided
+from artificer.checks.judges.told import nothing_stated, undecided
 from artificer.checks.values import clip, fold, occurs
 from artificer.core.errors import ArtificerError
 from artificer.core.verdicts import CheckResult, ErrorKind
@@ -80,7 +81,7 @@ class Nuggets:
         self._judge = judge
 
     async def __call__(self, episode: Episode) -> CheckResult:
-        given = stated(episode, "nuggets")
+        given = episode.task.stated("nuggets")
         if given is None:
             return nothing_stated(self.name, "nuggets")
         wanted = read(given.get("facts"), episode.task.id)

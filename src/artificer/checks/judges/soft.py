@@ -16,8 +16,9 @@ from artificer.checks.answers.extract import final_answer
 from artificer.checks.answers.grading import Grade, Rule, grade
 from artificer.checks.answers.maths import Mathematician
 from artificer.checks.base import Episode
+from artificer.checks.episodes import last_word
 from artificer.checks.judges.base import Judge, Question
-from artificer.checks.judges.told import last_word, nothing_stated, stated, undecided
+from artificer.checks.judges.told import nothing_stated, undecided
 from artificer.core.errors import ArtificerError
 from artificer.core.verdicts import CheckResult, ErrorKind
 
@@ -50,7 +51,7 @@ class SoftAnswer:
         self._mathematician = mathematician or Mathematician()
 
     async def __call__(self, episode: Episode) -> CheckResult:
-        given = stated(episode, "answer")
+        given = episode.task.stated("answer")
         if given is None or "gold" not in given:
             return nothing_stated(self.name, "answer")
         try:

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from artificer.checks.base import Episode
 from artificer.checks.judges.base import Judge, Judgement, Question
-from artificer.checks.judges.told import conversation_text, nothing_stated, stated, undecided
+from artificer.checks.judges.told import conversation_text, nothing_stated, undecided
 from artificer.checks.values import clip
 from artificer.core.errors import ArtificerError
 from artificer.core.verdicts import CheckResult, ErrorKind
@@ -48,7 +48,7 @@ class Stated:
         self._judge = judge
 
     async def __call__(self, episode: Episode) -> CheckResult:
-        given = stated(episode, "statements")
+        given = episode.task.stated("statements")
         if given is None:
             return nothing_stated(self.name, "statements")
         sentences = read(given.get("all"), episode.task.id)

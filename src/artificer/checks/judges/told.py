@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import msgspec
 
-from artificer.checks.base import Episode
 from artificer.checks.values import clip
 from artificer.core.messages import Message
 from artificer.core.trace import Node
@@ -38,16 +37,6 @@ def _record(message: Message) -> dict[str, object]:
     if message.calls:
         record["calls"] = [{"name": clip(call.name), "arguments": call.arguments} for call in message.calls]
     return record
-
-
-def last_word(nodes: Sequence[Node]) -> str:
-    """What the agent said last; "" when it said nothing."""
-    return next((node.message.text for node in reversed(nodes) if node.message.role == "assistant" and node.message.text), "")
-
-
-def stated(episode: Episode, name: str) -> dict[str, object] | None:
-    """What the task states for a judge's check."""
-    return next((one.arguments for one in episode.task.constraints if one.name == name), None)
 
 
 def nothing_stated(check: str, name: str) -> CheckResult:

@@ -24,8 +24,9 @@ from msgspec import Struct
 
 from artificer.checks.answered import Answered
 from artificer.checks.base import Episode
+from artificer.checks.episodes import last_word
 from artificer.checks.judges.base import Judge, Judgement, Question
-from artificer.checks.judges.told import conversation_text, last_word, undecided
+from artificer.checks.judges.told import conversation_text, undecided
 from artificer.core.canon import rng
 from artificer.core.tasks import Task
 from artificer.core.trace import Node
@@ -103,7 +104,7 @@ async def answer_status(episode: Episode, judge: Judge | None) -> Judgement:
     if why:
         return Judgement("unsolved", why)
     said = last_word(episode.nodes)
-    if any(one.name == "answer" for one in episode.task.constraints):
+    if episode.task.stated("answer") is not None:
         found = await Answered()(episode)
         if found.passed:
             return Judgement("solved", "it equals the reference answer")

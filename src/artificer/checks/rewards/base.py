@@ -16,14 +16,7 @@ from msgspec import Struct
 
 from artificer.core.errors import ArtificerError
 from artificer.core.trace import Node, Trace
-from artificer.core.verdicts import CheckResult, StopReason, Verdict
-
-UNDECIDED = "undecided"
-"""The number by which a check says how much it could not decide."""
-
-
-LOST = frozenset({StopReason.agent_error, StopReason.user_error, StopReason.world_error, StopReason.cancelled})
-"""Ends that say nothing of what the agent can do: no reward, good or bad."""
+from artificer.core.verdicts import INFRASTRUCTURE, UNDECIDED, CheckResult, StopReason, Verdict
 
 
 class At(Struct, frozen=True):
@@ -90,7 +83,7 @@ class Reward(Struct, frozen=True, omit_defaults=True):
 class Term(Struct, frozen=True):
     """A named reward; `+`, `*` and numbers combine terms.
 
-    Called, it leaves out the rollouts that were lost (`LOST`), so that nobody is compared with them; `of` is what it does with
+    Called, it leaves out the rollouts that were lost (`INFRASTRUCTURE`), so that nobody is compared with them; `of` is what it does with
     the others.
     """
 
@@ -99,7 +92,7 @@ class Term(Struct, frozen=True):
 
     def __call__(self, group: Sequence[Rollout], at: At | None = None) -> list[Reward]:
         """One reward a rollout."""
-        lost = [rollout.stop.value if rollout.stop is not None and rollout.stop in LOST else "" for rollout in group]
+        lost = [rollout.stop.value if rollout.stop is not None and rollout.stop in INFRASTRUCTURE else "" for rollout in group]
         given = iter(self.of([rollout for rollout, end in zip(group, lost, strict=True) if not end], at or At()))
         return [Reward(None, why=f"the episode ended with {end!r}") if end else next(given) for end in lost]
 

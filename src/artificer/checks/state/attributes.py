@@ -137,7 +137,7 @@ class Attributes:
     name = CONSTRAINT
 
     async def __call__(self, episode: Episode) -> CheckResult:
-        arguments = next((one.arguments for one in episode.task.constraints if one.name == CONSTRAINT), None)
+        arguments = episode.task.stated(CONSTRAINT)
         if arguments is None:
             return CheckResult(self.name, 0.0, False, ("the task states no attributes",))
         wanted: Stated = read(arguments, Stated, f"task {episode.task.id!r}, attributes")

@@ -36,7 +36,7 @@ class Kept:
     name = CONSTRAINT
 
     async def __call__(self, episode: Episode) -> CheckResult:
-        stated = next((one.arguments for one in episode.task.constraints if one.name == CONSTRAINT), None)
+        stated = episode.task.stated(CONSTRAINT)
         if stated is None:
             return CheckResult(self.name, 0.0, False, ("the task does not say what is to be kept",))
         limits: Limits = read(stated, Limits, f"task {episode.task.id!r}, kept")

@@ -51,7 +51,7 @@ def stated(task: Task) -> Stated | None:
     Raises:
         ArtificerError: they are not written as they must be.
     """
-    arguments = next((one.arguments for one in task.constraints if one.name == CONSTRAINT), None)
+    arguments = task.stated(CONSTRAINT)
     return None if arguments is None else read(arguments, Stated, f"task {task.id!r}, milestones")
 
 

@@ -55,7 +55,7 @@ class Part(Struct, frozen=True):
 
 def mode_of(task: Task) -> Mode:
     """The mode that a task states; `code` when it states none, or one that there is not."""
-    stated = next((one.arguments.get("mode") for one in task.constraints if one.name == CONSTRAINT), None)
+    stated = (task.stated(CONSTRAINT) or {}).get("mode")
     known: dict[object, Mode] = {mode: mode for mode in MODES}
     return known.get(stated, "code") if isinstance(stated, str) else "code"
 
