@@ -6,13 +6,13 @@ from artificer.core.errors import ArtificerError
 from artificer.worlds.base import World
 
 if TYPE_CHECKING:
-    from artificer.api import convert as convert
     from artificer.api import described as described
     from artificer.api import report as report
     from artificer.api import rollout as rollout
     from artificer.api import stats as stats
     from artificer.api import synth as synth
     from artificer.api import verify as verify
+    from artificer.data import convert as convert
     from artificer.learn import compare as compare
     from artificer.learn import curate as curate
     from artificer.learn import evaluate as evaluate

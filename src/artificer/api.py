@@ -23,12 +23,10 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import msgspec
 from msgspec import Struct
 
-from artificer.core.errors import ArtificerError, RunError, SourceError
+from artificer.core.errors import RunError, SourceError
 from artificer.core.tasks import Task
 from artificer.core.tools import ToolSpec
 from artificer.core.verdicts import GONE
-from artificer.formats.account import Account
-from artificer.formats.holding import with_policy
 from artificer.models.base import Model
 from artificer.recipes import Recipe, knobs_of, recipe_named
 from artificer.rollout.again import Rollout, check_search, rollout_stages
@@ -37,7 +35,6 @@ from artificer.rollout.metered import Budget
 from artificer.rollout.play import GuideMaker, own_guide
 from artificer.rollout.proof import Proof, verify_run, world_of
 from artificer.rollout.stats import RunStats, count_run
-from artificer.run import traded
 from artificer.run.engine import execute
 from artificer.run.progress import Progress
 from artificer.run.store import RunFolder
@@ -49,6 +46,8 @@ from artificer.worlds.base import Offer, Problem, World
 from artificer.worlds.env_refs import token_of
 
 if TYPE_CHECKING:
+    from artificer.data import Converted as Converted
+    from artificer.data import convert as convert
     from artificer.learn import compare as compare
     from artificer.learn import curate as curate
     from artificer.learn import evaluate as evaluate
@@ -59,6 +58,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_DATA = ("Converted", "convert")
 _LEARNING = ("compare", "curate", "evaluate", "learned", "results_in", "standing", "train")
 
 PAYS = 300
@@ -365,72 +365,6 @@ def _shown(run: str | Path) -> Shown:
         return gather(folder)
 
 
-class Converted(Struct, frozen=True):
-    """What became of a conversion: what was read, and what was written of it."""
-
-    source: str
-    to: str
-    read: Account
-    written: Account
-
-    @property
-    def rows(self) -> int:
-        return self.written.rows_out
-
-
-def convert(
-    source: str | Path, out: str | Path, *, to: str = "chat", given: str | None = None, policy: bool = False, every: bool = False
-) -> Converted:
-    """Writes traces in another format: those of a run, or of a file of any format that is known.
-
-    Args:
-        source: a run folder (of which the passed branches are written), a file, or a folder of files.
-        out: the file to write, a run folder with `to="artificer"`; an existing file is never overwritten.
-        to: a format's name; see `docs/formats.md`.
-        given: the format of `source`; guessed from its first rows when None.
-        policy: put the policy of a run's world in front as a system message.
-        every: also the branches that did not pass.
-
-    Raises:
-        ArtificerError: no such format, the source is of none or cannot be read, or the file is there already or cannot be written.
-    """
-    from artificer.formats import format_named, guess
-    from artificer.formats.convert import read
-
-    form = None if to == "artificer" else format_named(to)
-    if form is not None and form.render is None:
-        raise ArtificerError(f"{to!r} is only read", remedy="choose another format; docs/formats.md says which can be written")
-    before, after = Account(), Account()
-    if (Path(source) / "run.toml").exists():
-        with RunFolder.open(source) as folder:
-            items = with_policy(traded.traces_of(folder, before), traded.policy_of(folder) if policy else "")
-            _write_out(items, out, form, after, before, str(source), "artificer", every)
-        return Converted("artificer", to, before, after)
-    from_ = format_named(given) if given is not None else guess(source)[0]
-    _write_out(read(Path(source), from_, before), out, form, after, before, str(source), from_.name, every)
-    return Converted(from_.name, to, before, after)
-
-
-def _write_out(items: Any, out: str | Path, form: Any, after: Account, before: Account, source: str, name: str, every: bool) -> None:
-    from artificer.formats import parquet
-    from artificer.formats.convert import render, write
-
-    if form is None:
-        with RunFolder.create_or_continue(out, {"recipe": "import", "knobs": {"source": source, "format": name}}) as target:
-            traded.keep(items, target, after, before, source=source, form=name)
-        return
-    try:
-        if form.file == "parquet":
-            parquet.write(render(items, form, after, every=every), Path(out))
-            return
-        with Path(out).open("xb") as file:
-            write(items, file, form, after, every=every)
-    except FileExistsError as error:
-        raise ArtificerError("this file is there already", where=str(out), remedy="choose another name, or remove it") from error
-    except OSError as error:
-        raise ArtificerError(f"the file cannot be written: {error.strerror}", where=str(out), remedy="choose another place") from error
-
-
 def audit(run: str | Path, *, judge: str | None = None) -> list[Audited]:
     """Of every failed row of a run, whose fault it was, with the evidence; `rollout.audit.shares` counts them.
 
@@ -471,7 +405,11 @@ def run_async(work: Coroutine[Any, Any, T]) -> T:
 
 
 def __getattr__(name: str) -> object:
-    """The learning half (`artificer.learn`), loaded when it is named."""
+    """What is done to data (`artificer.data`) and the learning half (`artificer.learn`), loaded when it is named."""
+    if name in _DATA:
+        from artificer import data
+
+        return getattr(data, name)
     if name in _LEARNING:
         from artificer import learn
 

@@ -39,7 +39,7 @@ def command(
     every
         Also write the branches that did not pass their checks.
     """
-    from artificer.api import convert
+    from artificer.data import convert
 
     done = convert(source, out, to=to, given=given, policy=policy, every=every)
     say(f"{done.rows} conversations: {out}")

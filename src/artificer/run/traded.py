@@ -6,15 +6,22 @@ under `from`. Their tools lie once for each set in the shards `toolsets`, by the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from artificer.core.errors import ArtificerError
 from artificer.core.tools import ToolSpec
 from artificer.core.trace import Trace
+from artificer.formats import format_named, guess, parquet
 from artificer.formats.account import Account
 from artificer.formats.base import Item, content_id, events, toolset_digest
+from artificer.formats.convert import read as read_file
+from artificer.formats.convert import render, write
+from artificer.formats.holding import with_policy
 from artificer.run.frames import Note
 from artificer.run.shards import Line
 from artificer.run.store import RunFolder
@@ -27,6 +34,61 @@ SAME = "the same trace as an earlier one"
 class _Described(msgspec.Struct, frozen=True):
     tools: tuple[ToolSpec, ...] = ()
     policy: str = ""
+
+
+class Data(msgspec.Struct, frozen=True):
+    """Data that somebody names: traces with their tools, read lazily; `form` is the format they are in, "artificer" for a run folder."""
+
+    source: str
+    form: str
+    items: Iterator[Item]
+
+
+@contextmanager
+def opened(source: str | Path, account: Account, *, given: str | None = None, policy: bool = False) -> Generator[Data]:
+    """The traces of a run folder, of a file of any known format, or of a folder of such files.
+
+    Args:
+        account: of the reading; its `where` names the row under way.
+        given: the format; guessed from the first rows when None.
+        policy: put the policy of a run's world in front as a system message.
+
+    Raises:
+        ArtificerError: no such format, the source is of none, or cannot be read.
+    """
+    if (Path(source) / "run.toml").exists():
+        with RunFolder.open(source) as folder:
+            yield Data(str(source), "artificer", iter(with_policy(traces_of(folder, account), policy_of(folder) if policy else "")))
+        return
+    form = format_named(given) if given is not None else guess(source)[0]
+    yield Data(str(source), form.name, read_file(Path(source), form, account))
+
+
+def written(data: Data, out: str | Path, account: Account, read: Account, *, to: str, every: bool = False) -> None:
+    """Writes data as another format, or as a run folder with `to="artificer"`.
+
+    Args:
+        account: of the writing; read: of the reading.
+        every: also branches that did not pass.
+
+    Raises:
+        ArtificerError: the file is there already, or cannot be written.
+    """
+    if to == "artificer":
+        with RunFolder.create_or_continue(out, {"recipe": "import", "knobs": {"source": data.source, "format": data.form}}) as target:
+            keep(data.items, target, account, read, source=data.source, form=data.form)
+        return
+    form = format_named(to)
+    try:
+        if form.file == "parquet":
+            parquet.write(render(data.items, form, account, every=every), Path(out))
+            return
+        with Path(out).open("xb") as file:
+            write(data.items, file, form, account, every=every)
+    except FileExistsError as error:
+        raise ArtificerError("this file is there already", where=str(out), remedy="choose another name, or remove it") from error
+    except OSError as error:
+        raise ArtificerError(f"the file cannot be written: {error.strerror}", where=str(out), remedy="choose another place") from error
 
 
 def traces_of(folder: RunFolder, account: Account) -> Iterator[Item]:
