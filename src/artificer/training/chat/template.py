@@ -1,8 +1,12 @@
 """A tokenizer with its chat template, asked for texts and for ids. Nothing here knows about training.
 
-A template is a program that came with a model: transformers runs it in Jinja's sandbox, and what it refuses is one error that says which message it
-stopped at. What a conversation says cannot form a control token: see `models.tokens.Tokens.harmless`. Dates that templates print are not today's but
-the conversation's own, or a fixed one, so that the same trace gives the same ids on every day.
+A template is a program that came with a model: it is run in Jinja's sandbox (`sandbox`), and what it refuses is one error
+that says which message it stopped at. Templates differ in what they take; where one refuses, it is asked again in another
+of the ways that are in use: with ids of nine letters and digits (Mistral), with arguments as a text (DeepSeek), with
+contents as lists of parts (vision models).
+
+What a conversation says cannot form a control token: see `models.tokens.Tokens.harmless`. Dates that templates print are
+not today's but the conversation's own, or a fixed one, so that the same trace gives the same ids on every day.
 """
 
 from __future__ import annotations
@@ -10,22 +14,22 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from functools import lru_cache
 from typing import Any, cast
 
 from artificer.core.canon import Json, stable_id
 from artificer.core.errors import ArtificerError
-from artificer.core.messages import Message
+from artificer.core.messages import Message, ToolCall
 from artificer.core.tools import ToolSpec
 from artificer.formats.openai import tool_record
 from artificer.models.prompt import result_text
 from artificer.models.tokens import Tokens
+from artificer.training.chat.sandbox import clock, compiled
 
 DAY = "2024-07-26"
 """The day for templates that print one; the day that Llama 3.1's own template falls back to."""
-_NINE = re.compile(r"\bids?\b.*\b9\b|\b9\b.*\bids?\b", re.IGNORECASE | re.DOTALL)
-"""What Mistral's templates say of call ids that are not nine letters and digits."""
+_WAYS = tuple(frozenset(ways.split()) for ways in ("short", "text", "short text", "parts", "parts text"))
+"""Other ways to tell a conversation: nine letters and digits as ids, arguments as text, contents as parts."""
 
 
 class Template:
@@ -42,19 +46,15 @@ class Template:
         ArtificerError: the tokenizer has no template and none is given.
     """
 
-    def __init__(
-        self, tokenizer: Any, template: str | None = None, options: Mapping[str, Json] | None = None, ends: Sequence[int] = ()
-    ) -> None:
-        if template is None and not tokenizer.chat_template:
-            raise ArtificerError("the tokenizer has no chat template", remedy="give one: --template FILE.jinja")
+    def __init__(self, tokenizer: Any, template: str | None = None, options: Mapping[str, Json] | None = None, ends: Sequence[int] = ()) -> None:
         self.tokenizer = tokenizer
+        self._template = compiled(template if template is not None else _source(tokenizer.chat_template))
         self.special = frozenset(index for index, token in tokenizer.added_tokens_decoder.items() if token.special)
         self.ends = frozenset({tokenizer.eos_token_id, *ends} - {None})
-        self._own = template
-        self._options = dict(options or {})
+        self._options: dict[str, Any] = {**tokenizer.special_tokens_map, **(options or {})}
         self._harmless = Tokens(tokenizer).harmless if tokenizer.chat_template else _guarded(tokenizer)
         self._encode = _encoder(tokenizer)
-        self.short_ids = False
+        self.ways = frozenset[str]()
 
     def text(self, messages: Sequence[Message], tools: Sequence[ToolSpec], *, prompt: bool) -> str:
         """The conversation as the template writes it; with `prompt`, and what opens the assistant's turn.
@@ -63,54 +63,38 @@ class Template:
             ArtificerError: the template refuses it.
         """
         try:
-            return self._rendered(messages, tools, prompt)
-        except ArtificerError as error:
-            if self.short_ids or not _NINE.search(error.what) or not any(message.calls for message in messages):
-                raise
-        self.short_ids = True
-        return self._rendered(messages, tools, prompt)
+            return self._rendered(messages, tools, prompt, self.ways)
+        except ArtificerError:
+            for ways in _WAYS:
+                try:
+                    shown = self._rendered(messages, tools, prompt, ways)
+                except ArtificerError:
+                    continue
+                self.ways = ways
+                return shown
+            raise
 
-    def _rendered(self, messages: Sequence[Message], tools: Sequence[ToolSpec], prompt: bool) -> str:
+    def _rendered(self, messages: Sequence[Message], tools: Sequence[ToolSpec], prompt: bool, ways: frozenset[str]) -> str:
         import jinja2
 
-        records = self.records(messages)
-        specs = [self._all(tool_record(tool)) for tool in tools]
         day = next((message.at for message in messages if message.at), DAY)
+        given: dict[str, Any] = {
+            "messages": self.records(messages, ways),
+            "tools": [self._all(tool_record(tool)) for tool in tools] or None,
+            "documents": None,
+            "add_generation_prompt": prompt,
+            "strftime_now": clock(day, DAY),
+        }
         try:
-            return self.tokenizer.apply_chat_template(
-                records,
-                tools=specs or None,
-                chat_template=self._own,
-                add_generation_prompt=prompt,
-                tokenize=False,
-                strftime_now=_clock(day),
-                **self._options,
-            )
-        except (jinja2.TemplateError, TypeError, KeyError, ValueError, AttributeError, IndexError) as error:
+            return self._template.render(**(self._options | given))
+        except (jinja2.TemplateError, TypeError, KeyError, ValueError, AttributeError, IndexError, RecursionError) as error:
             last = f"{len(messages)} messages, the last of them {messages[-1].role!r}" if messages else "no message"
             raise ArtificerError(f"the chat template refuses the conversation: {error}", where=last, remedy="another template: --template") from error
 
-    def records(self, messages: Sequence[Message]) -> list[dict[str, Json]]:
+    def records(self, messages: Sequence[Message], ways: frozenset[str] = frozenset()) -> list[Json]:
         """Messages as templates take them: arguments as records, results as text, each with the name of the tool."""
         names = {call.id: call.name for message in messages for call in message.calls}
-        return [cast("dict[str, Json]", self._all(self._record(message, names))) for message in messages]
-
-    def _record(self, message: Message, names: Mapping[str, str]) -> dict[str, Json]:
-        if message.result is not None:
-            call_id = message.result.call_id
-            name = names.get(call_id, message.author or "tool")
-            return {"role": "tool", "name": name, "content": result_text(message.result), "tool_call_id": self._id(call_id)}
-        record: dict[str, Json] = {"role": message.role, "content": message.text}
-        if message.reasoning is not None:
-            record["reasoning_content"] = message.reasoning
-        if message.calls:
-            record["tool_calls"] = [
-                {"id": self._id(call.id), "type": "function", "function": {"name": call.name, "arguments": call.arguments}} for call in message.calls
-            ]
-        return record
-
-    def _id(self, call_id: str) -> str:
-        return re.sub(r"[^A-Za-z0-9]", "", stable_id("call", call_id))[-9:].rjust(9, "0") if self.short_ids else call_id
+        return [self._all(_record(message, names, ways)) for message in messages]
 
     def _all(self, value: Json) -> Json:
         if isinstance(value, str):
@@ -130,6 +114,19 @@ class Template:
         return self.tokenizer.decode(list(ids), skip_special_tokens=False)
 
 
+def _source(own: Any) -> str:
+    """A tokenizer's template; the one for tools where there are several.
+
+    Raises:
+        ArtificerError: there is none.
+    """
+    named = cast("dict[str, str]", own) if isinstance(own, dict) else {"default": own}
+    source = named.get("tool_use") or named.get("default")
+    if not source:
+        raise ArtificerError("the tokenizer has no chat template", remedy="give one: --template FILE.jinja")
+    return source
+
+
 def _guarded(tokenizer: Any) -> Callable[[str], str]:
     """`harmless` of a tokenizer without a template of its own, which is left without one."""
     try:
@@ -138,12 +135,33 @@ def _guarded(tokenizer: Any) -> Callable[[str], str]:
         tokenizer.chat_template = None
 
 
-def _clock(day: str) -> Callable[[str], str]:
-    try:
-        now = datetime.fromisoformat(day)
-    except ValueError:
-        now = datetime.fromisoformat(DAY)
-    return now.strftime
+def _record(message: Message, names: Mapping[str, str], ways: frozenset[str]) -> Json:
+    """A message, told in some ways."""
+    if message.result is not None:
+        call_id = message.result.call_id
+        name = names.get(call_id, message.author or "tool")
+        return {"role": "tool", "name": name, "content": _content(result_text(message.result), ways), "tool_call_id": _id(call_id, ways)}
+    record: dict[str, Json] = {"role": message.role, "content": _content(message.text, ways)}
+    if message.reasoning is not None:
+        record |= {"reasoning_content": message.reasoning, "thinking": message.reasoning, "reasoning": message.reasoning}
+    if message.calls:
+        record["tool_calls"] = [
+            {"id": _id(call.id, ways), "type": "function", "function": {"name": call.name, "arguments": _arguments(call, ways)}}
+            for call in message.calls
+        ]
+    return record
+
+
+def _content(text: str, ways: frozenset[str]) -> Json:
+    return [{"type": "text", "text": text}] if "parts" in ways else text
+
+
+def _arguments(call: ToolCall, ways: frozenset[str]) -> Json:
+    return json.dumps(call.arguments, ensure_ascii=False) if "text" in ways else call.arguments
+
+
+def _id(call_id: str, ways: frozenset[str]) -> str:
+    return stable_id("call", call_id)[-9:] if "short" in ways else call_id
 
 
 def _encoder(tokenizer: Any) -> Callable[[str], tuple[int, ...]]:

@@ -1,0 +1,101 @@
+"""One row a branch: the template's rendering of the finished conversation, with the sampled messages found in it.
+
+This is what most trainers make. It is shorter than `rows`, and where a template changes earlier turns it is not what the
+model saw: a message is learnt behind a context that it was not written in, or stands there without its reasoning. What of
+a branch is learnt and what is not is said. A message is looked for by what opens its turn and what it is, behind the one
+before; what a conversation says cannot form the control tokens that open a turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from artificer.core.errors import ArtificerError
+from artificer.core.messages import Message
+from artificer.core.tools import ToolSpec
+from artificer.core.trace import Trace, agent_side
+from artificer.training.chat.rows import CONTEXT, Rendered, Row, Unaligned, shown_behind
+from artificer.training.chat.template import Template
+
+
+def merged_of(trace: Trace, template: Template, tools: Sequence[ToolSpec] = (), *, leaves: Sequence[int] | None = None) -> Rendered:
+    """One row for each branch. A message that several branches share is owned in the first row that has it.
+
+    Args:
+        leaves: which branches; all when None.
+    """
+    found = Rendered()
+    owned: set[int] = set()
+    for leaf in trace.leaves() if leaves is None else leaves:
+        path = trace.path(leaf)
+        path = [path[at] for at in agent_side([trace.nodes[index] for index in path])]
+        messages = [trace.nodes[index].message for index in path]
+        wanted = {at for at, index in enumerate(path) if trace.nodes[index].sampled and messages[at].role == "assistant" and index not in owned}
+        if not wanted:
+            continue
+        try:
+            text = template.text(messages, tools, prompt=False)
+        except ArtificerError as error:
+            found.missing[error.what] += len(wanted)
+            continue
+        spans = _spans(text, messages, wanted, template, tools, found)
+        owned.update(path[at] for at, _, _ in spans)
+        if spans:
+            found.rows.append(_row(trace, leaf, [(path[at], start, end) for at, start, end in spans], text, template))
+    return found
+
+
+def _spans(
+    text: str, messages: Sequence[Message], wanted: Collection[int], template: Template, tools: Sequence[ToolSpec], found: Rendered
+) -> list[tuple[int, int, int]]:
+    """Where wanted messages stand in the text: (message, start, end), in order. The others of the assistant are looked for too, so that none is
+    taken for another that reads the same.
+    """
+    spans: list[tuple[int, int, int]] = []
+    behind = 0
+    for at, message in enumerate(messages):
+        if message.role != "assistant":
+            continue
+        reason = "a message stands otherwise in the finished conversation"
+        try:
+            place = _place(text, behind, messages, at, template, tools)
+        except (ArtificerError, Unaligned) as error:
+            place, reason = None, error.what if isinstance(error, ArtificerError) else str(error)
+        if place is None:
+            if at in wanted:
+                found.missing[reason] += 1
+            continue
+        behind = place[1]
+        if at in wanted:
+            found.shortened += place[2]
+            spans.append((at, place[0], place[1]))
+    return spans
+
+
+def _place(
+    text: str, behind: int, messages: Sequence[Message], at: int, template: Template, tools: Sequence[ToolSpec]
+) -> tuple[int, int, bool] | None:
+    """Where a message stands, and whether without its reasoning; None when it cannot be found."""
+    message = messages[at]
+    bare = Message(message.role, message.content, None, message.calls)
+    for one in (message,) if message.reasoning is None else (message, bare):
+        asked = [*messages[:at], one]
+        opening, said = shown_behind(asked, at, template, tools)
+        start = text.find(opening + said, behind)
+        if said and start >= 0:
+            return start + len(opening), start + len(opening) + len(said), one is not message
+    return None
+
+
+def _row(trace: Trace, leaf: int, spans: Sequence[tuple[int, int, int]], text: str, template: Template) -> Row:
+    """The row: the text encoded in the pieces that the spans make of it, as it was when the model began to write."""
+    ids: list[int] = []
+    owner: list[int] = []
+    at = 0
+    for index, start, end in (*spans, (CONTEXT, len(text), len(text))):
+        for part, whose in ((text[at:start], CONTEXT), (text[start:end], index)):
+            made = template.ids(part)
+            ids += made
+            owner += [whose] * len(made)
+        at = end
+    return Row(trace.id, leaf, tuple(ids), tuple(owner), {"loss": tuple([float(whose != CONTEXT) for whose in owner])})

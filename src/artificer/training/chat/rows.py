@@ -1,0 +1,255 @@
+"""From branches to rows of token ids in which every sampled token is owned by exactly one message.
+
+What a model saw when it wrote a message is the template's rendering of the messages before, with what opens the assistant's turn; what it wrote is
+the node's own tokens where they were recorded, and else what the rendering with the message has more. Both are rendered whole and aligned: nothing is
+put together from pieces, because templates change earlier turns when later ones come (reasoning is dropped, tools are written again elsewhere, tool
+turns are merged). As long as each next prompt begins with the ids of the row so far, the row goes on; where it does not, a new row begins and the
+earlier turns are only context in it. So a message is learnt in the context in which it was (or will be) sampled, and in that context alone.
+
+Where prompt and answer meet, tokens are cut as they were when the model began to write: the prompt is encoded by itself. The token that ends the turn
+belongs to the message; white space that a template writes behind it does not.
+
+What cannot be said exactly is not guessed: the message is in no row, and the reason is named.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from msgspec import Struct, field
+
+from artificer.core.errors import ArtificerError
+from artificer.core.messages import Message
+from artificer.core.tools import ToolSpec
+from artificer.core.trace import Node, Trace, agent_side
+from artificer.training.chat.template import Template
+
+CONTEXT = -1
+"""The owner of tokens that no sampled message owns."""
+
+
+class Row(Struct, frozen=True):
+    """One training row. All streams are of one length (T,).
+
+    Args:
+        trace: the trace's id; leaf: the branch that the row lies on.
+        ids: token ids.
+        owner: for each token, the index of the node that sampled it, or `CONTEXT`.
+        weights: named streams; `loss` is 1 on owned tokens (or what the node's own `loss` stream says) and 0 elsewhere; others are 0 where
+            nothing was recorded.
+        logprobs: of the engine that sampled, 0 elsewhere; None when no node has any.
+    """
+
+    trace: str
+    leaf: int
+    ids: tuple[int, ...]
+    owner: tuple[int, ...]
+    weights: dict[str, tuple[float, ...]]
+    logprobs: tuple[float, ...] | None = None
+
+    @property
+    def learnt(self) -> tuple[bool, ...]:
+        """Whether a token is learnt: its weight in `loss` is not 0."""
+        return tuple([weight != 0 for weight in self.weights["loss"]])
+
+    @property
+    def labels(self) -> tuple[int, ...]:
+        """Ids where they are learnt, -100 elsewhere: what most trainers take."""
+        return tuple([token if weight else -100 for token, weight in zip(self.ids, self.weights["loss"], strict=True)])
+
+
+class Rendered(Struct):
+    """The rows of a trace. `missing`: sampled messages that are in none, by reason; `shortened`: messages that are in one without their reasoning,
+    with `reasoning="drop"`.
+    """
+
+    rows: list[Row] = field(default_factory=list[Row])
+    missing: Counter[str] = field(default_factory=Counter[str])
+    shortened: int = 0
+
+
+Reasoning = Literal["exact", "drop"]
+"""What becomes of a message whose reasoning a template does not show: it is missing, or learnt without."""
+
+
+class _Piece(Struct, frozen=True):
+    """One sampled message: the prompt that it was written to, and what was written."""
+
+    node: int
+    prompt: tuple[int, ...]
+    written: tuple[int, ...]
+
+
+class _Building:
+    """A row that may still go on."""
+
+    def __init__(self, piece: _Piece) -> None:
+        self.ids = [*piece.prompt, *piece.written]
+        self.pieces = [(piece, len(piece.prompt))]
+
+    def takes(self, piece: _Piece) -> bool:
+        """Puts a message at the end, where its prompt begins with all that is here."""
+        if tuple(self.ids) != piece.prompt[: len(self.ids)]:
+            return False
+        self.ids += piece.prompt[len(self.ids) :]
+        self.pieces.append((piece, len(self.ids)))
+        self.ids += piece.written
+        return True
+
+
+def render(branch: Sequence[Node], template: Template, tools: Sequence[ToolSpec] = (), *, reasoning: Reasoning = "exact") -> Rendered:
+    """The rows of one branch, given as its nodes from the root on. `owner` then counts the branch's nodes."""
+    nodes = tuple([Node(at - 1 if at else None, node.message, sampled=node.sampled, tokens=node.tokens) for at, node in enumerate(branch)])
+    return rows_of(Trace("", "", "", "", nodes), template, tools, reasoning=reasoning)
+
+
+def rows_of(
+    trace: Trace, template: Template, tools: Sequence[ToolSpec] = (), *, reasoning: Reasoning = "exact", leaves: Sequence[int] | None = None
+) -> Rendered:
+    """The rows of a trace: a message that several branches share is owned once, on the first of them.
+
+    Args:
+        leaves: which branches; all when None.
+    """
+    found = Rendered()
+    owned: set[int] = set()
+    for leaf in trace.leaves() if leaves is None else leaves:
+        path = trace.path(leaf)
+        path = [path[at] for at in agent_side([trace.nodes[index] for index in path])]
+        building: _Building | None = None
+        for piece in _pieces(trace, path, owned, template, tools, found, reasoning):
+            if building is None or not building.takes(piece):
+                if building is not None:
+                    found.rows.append(_row(trace, leaf, building))
+                building = _Building(piece)
+        if building is not None:
+            found.rows.append(_row(trace, leaf, building))
+    return found
+
+
+def _pieces(
+    trace: Trace, path: Sequence[int], owned: set[int], template: Template, tools: Sequence[ToolSpec], found: Rendered, reasoning: Reasoning
+) -> Iterator[_Piece]:
+    """The sampled messages of a branch that no earlier branch owns."""
+    messages = [trace.nodes[index].message for index in path]
+    for at, index in enumerate(path):
+        node = trace.nodes[index]
+        if not node.sampled or node.message.role != "assistant" or index in owned:
+            continue
+        owned.add(index)
+        try:
+            prompt = template.text(messages[:at], tools, prompt=True)
+            if node.tokens is not None and node.tokens.ids:
+                yield _Piece(index, template.ids(prompt), node.tokens.ids)
+                continue
+            written, whole = continuation(messages, at, prompt, template, tools)
+            if not whole and reasoning == "exact":
+                raise Unaligned("the template does not show the reasoning of a message")
+            found.shortened += not whole
+        except (ArtificerError, Unaligned) as error:
+            found.missing[error.what if isinstance(error, ArtificerError) else str(error)] += 1
+            continue
+        yield _Piece(index, template.ids(prompt), written)
+
+
+class Unaligned(Exception):
+    """What a message's tokens are cannot be said exactly; why."""
+
+
+def continuation(messages: Sequence[Message], at: int, prompt: str, template: Template, tools: Sequence[ToolSpec]) -> tuple[tuple[int, ...], bool]:
+    """The ids that the message at `at` is, written to `prompt`, and whether its reasoning is among them, if it has any.
+
+    Raises:
+        Unaligned: the template shows the message otherwise than it could be written.
+        ArtificerError: it refuses the conversation.
+    """
+    shown = template.text(messages[: at + 1], tools, prompt=False)
+    message = messages[at]
+    rest = shown[len(prompt) :] if shown.startswith(prompt) else _behind(messages, at, prompt, shown, template, tools)
+    whole = not message.reasoning or template.text([*messages[:at], _thinking(message)], tools, prompt=False) != shown
+    ids, end = _ended(template.ids(rest), template)
+    if not end and at + 1 < len(messages):  # some families end a turn with the token that opens the next one
+        more = template.text(messages[: at + 2], tools, prompt=False)
+        if more.startswith(shown):
+            following = template.ids(more[len(shown) :])[:1]
+            ids += following if following and following[0] in template.ends else ()
+    if not ids:
+        raise Unaligned("the template shows nothing of a message")
+    return ids, whole
+
+
+def shown_behind(messages: Sequence[Message], at: int, template: Template, tools: Sequence[ToolSpec]) -> tuple[str, str]:
+    """What opens the turn of the last of `messages`, and what it is up to the token that ends it, as texts.
+
+    Raises:
+        Unaligned, ArtificerError: as `continuation`.
+    """
+    before = template.text(messages[:at], tools, prompt=False)
+    prompt = template.text(messages[:at], tools, prompt=True)
+    shown = template.text(messages[: at + 1], tools, prompt=False)
+    rest = shown[len(prompt) :] if shown.startswith(prompt) else _behind(messages, at, prompt, shown, template, tools)
+    opening = shown[len(before) : len(shown) - len(rest)] if shown.startswith(before) else ""
+    ids = template.ids(rest)
+    ended = _ended(ids, template)[0]
+    return opening, rest[: len(rest) - len(template.said(ids[len(ended) :]))]
+
+
+def _thinking(message: Message) -> Message:
+    """The message with other reasoning."""
+    return Message(message.role, message.content, f"{message.reasoning}\nand", message.calls)
+
+
+def _behind(messages: Sequence[Message], at: int, prompt: str, shown: str, template: Template, tools: Sequence[ToolSpec]) -> str:
+    """What a finished message has behind the opening of its turn, when the prompt has more there: a closed empty thought, as Qwen3's.
+
+    Raises:
+        Unaligned: the prompt has something else there, or earlier turns stand otherwise in the two.
+    """
+    before = template.text(messages[:at], tools, prompt=False)
+    if not (prompt.startswith(before) and shown.startswith(before)):
+        raise Unaligned("the template writes earlier turns otherwise once a message is there")
+    opened, turn = prompt[len(before) :], shown[len(before) :]
+    size = next((index for index, (a, b) in enumerate(zip(opened, turn, strict=False)) if a != b), min(len(opened), len(turn)))
+    size = opened.rfind("<", 0, size + 1) if "<" in opened[1 : size + 1] and opened[size : size + 1] != "<" else size
+    put = opened[size:].strip()
+    if put and not (put.startswith("<") and put.split(">")[0].strip("<") == put.rsplit("<", 1)[-1].strip("/>")):
+        raise Unaligned(f"the prompt opens with {put[:40]!r}, which a finished message does not have")
+    return turn[size:]
+
+
+def _ended(ids: tuple[int, ...], template: Template) -> tuple[tuple[int, ...], bool]:
+    """Ids up to the token that ends the turn, and whether there is one: the last control token, with nothing but white space behind it."""
+    for index in range(len(ids) - 1, -1, -1):
+        if ids[index] in template.special or ids[index] in template.ends:
+            return (ids[: index + 1], True) if not template.said(ids[index + 1 :]).strip() else (ids, False)
+    return ids, False
+
+
+def _row(trace: Trace, leaf: int, building: _Building) -> Row:
+    """A finished row with its streams."""
+    size = len(building.ids)
+    owner = [CONTEXT] * size
+    weights: dict[str, list[float]] = {"loss": [0.0] * size}
+    logprobs: list[float] | None = None
+    for piece, start in building.pieces:
+        end = start + len(piece.written)
+        owner[start:end] = [piece.node] * len(piece.written)
+        tokens = trace.nodes[piece.node].tokens
+        weights["loss"][start:end] = [1.0] * len(piece.written)
+        if tokens is None or not tokens.ids:
+            continue
+        for name, stream in tokens.weights.items():
+            weights.setdefault(name, [0.0] * size)[start:end] = stream
+        if tokens.logprobs is not None:
+            logprobs = logprobs if logprobs is not None else [0.0] * size
+            logprobs[start:end] = tokens.logprobs
+    return Row(
+        trace.id,
+        leaf,
+        tuple(building.ids),
+        tuple(owner),
+        {name: tuple(stream) for name, stream in weights.items()},
+        tuple(logprobs) if logprobs is not None else None,
+    )
