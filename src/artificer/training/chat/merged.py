@@ -8,14 +8,18 @@ before; what a conversation says cannot form the control tokens that open a turn
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 
 from artificer.core.errors import ArtificerError
 from artificer.core.messages import Message
 from artificer.core.tools import ToolSpec
 from artificer.core.trace import Trace, agent_side
-from artificer.training.chat.rows import CONTEXT, Rendered, Row, Unaligned, shown_behind
+from artificer.training.chat.aligning import REASONING, Unaligned, written
+from artificer.training.chat.rows import CONTEXT, Rendered, Row
 from artificer.training.chat.template import Template
+
+_THOUGHT = re.compile(r"<(\w+)>.*?</\1>\s*", re.DOTALL)
 
 
 def merged_of(trace: Trace, template: Template, tools: Sequence[ToolSpec] = (), *, leaves: Sequence[int] | None = None) -> Rendered:
@@ -67,23 +71,27 @@ def _spans(
             continue
         behind = place[1]
         if at in wanted:
-            found.shortened += place[2]
+            found.shortened.update(place[2])
             spans.append((at, place[0], place[1]))
     return spans
 
 
 def _place(
     text: str, behind: int, messages: Sequence[Message], at: int, template: Template, tools: Sequence[ToolSpec]
-) -> tuple[int, int, bool] | None:
-    """Where a message stands, and whether without its reasoning; None when it cannot be found."""
+) -> tuple[int, int, list[str]] | None:
+    """Where a message stands, and what of it is not there; None when it cannot be found."""
     message = messages[at]
     bare = Message(message.role, message.content, None, message.calls)
+    prompt = template.text(messages[:at], tools, prompt=True)
     for one in (message,) if message.reasoning is None else (message, bare):
-        asked = [*messages[:at], one]
-        opening, said = shown_behind(asked, at, template, tools)
-        start = text.find(opening + said, behind)
-        if said and start >= 0:
-            return start + len(opening), start + len(opening) + len(said), one is not message
+        made = written([*messages[:at], one], prompt, template, tools)
+        said = made.text[: len(made.text) - len(template.said(template.ids(made.text)[len(made.ids) :]))]
+        for part in (said, _THOUGHT.sub("", said, count=1) if _THOUGHT.match(said) else said):  # a thought that is not there when it is history
+            start = text.find(made.opening + part, behind)
+            if part and start >= 0:
+                begins = start + len(made.opening)
+                hidden = set(made.hidden) | ({REASONING} if message.reasoning is not None and message.reasoning.strip() not in part else set())
+                return begins, begins + len(part), sorted(hidden)
     return None
 
 

@@ -24,6 +24,7 @@ from artificer.core.errors import ArtificerError
 from artificer.core.messages import Message
 from artificer.core.tools import ToolSpec
 from artificer.core.trace import Node, Trace, agent_side
+from artificer.training.chat.aligning import Unaligned, Written, ended, written
 from artificer.training.chat.template import Template
 
 CONTEXT = -1
@@ -61,17 +62,17 @@ class Row(Struct, frozen=True):
 
 
 class Rendered(Struct):
-    """The rows of a trace. `missing`: sampled messages that are in none, by reason; `shortened`: messages that are in one without their reasoning,
-    with `reasoning="drop"`.
+    """The rows of a trace. `missing`: sampled messages that are in none, by reason; `shortened`: messages that are in one without something that the
+    template does not show, with `hidden="drop"`.
     """
 
     rows: list[Row] = field(default_factory=list[Row])
     missing: Counter[str] = field(default_factory=Counter[str])
-    shortened: int = 0
+    shortened: Counter[str] = field(default_factory=Counter[str])
 
 
-Reasoning = Literal["exact", "drop"]
-"""What becomes of a message whose reasoning a template does not show: it is missing, or learnt without."""
+Hidden = Literal["refuse", "drop"]
+"""What becomes of a message whose reasoning (or text beside calls) a template does not show: it is in no row, or it is learnt without."""
 
 
 class _Piece(Struct, frozen=True):
@@ -99,14 +100,14 @@ class _Building:
         return True
 
 
-def render(branch: Sequence[Node], template: Template, tools: Sequence[ToolSpec] = (), *, reasoning: Reasoning = "exact") -> Rendered:
+def render(branch: Sequence[Node], template: Template, tools: Sequence[ToolSpec] = (), *, hidden: Hidden = "refuse") -> Rendered:
     """The rows of one branch, given as its nodes from the root on. `owner` then counts the branch's nodes."""
     nodes = tuple([Node(at - 1 if at else None, node.message, sampled=node.sampled, tokens=node.tokens) for at, node in enumerate(branch)])
-    return rows_of(Trace("", "", "", "", nodes), template, tools, reasoning=reasoning)
+    return rows_of(Trace("", "", "", "", nodes), template, tools, hidden=hidden)
 
 
 def rows_of(
-    trace: Trace, template: Template, tools: Sequence[ToolSpec] = (), *, reasoning: Reasoning = "exact", leaves: Sequence[int] | None = None
+    trace: Trace, template: Template, tools: Sequence[ToolSpec] = (), *, hidden: Hidden = "refuse", leaves: Sequence[int] | None = None
 ) -> Rendered:
     """The rows of a trace: a message that several branches share is owned once, on the first of them.
 
@@ -119,7 +120,7 @@ def rows_of(
         path = trace.path(leaf)
         path = [path[at] for at in agent_side([trace.nodes[index] for index in path])]
         building: _Building | None = None
-        for piece in _pieces(trace, path, owned, template, tools, found, reasoning):
+        for piece in _pieces(trace, path, owned, template, tools, found, hidden):
             if building is None or not building.takes(piece):
                 if building is not None:
                     found.rows.append(_row(trace, leaf, building))
@@ -130,7 +131,7 @@ def rows_of(
 
 
 def _pieces(
-    trace: Trace, path: Sequence[int], owned: set[int], template: Template, tools: Sequence[ToolSpec], found: Rendered, reasoning: Reasoning
+    trace: Trace, path: Sequence[int], owned: set[int], template: Template, tools: Sequence[ToolSpec], found: Rendered, hidden: Hidden
 ) -> Iterator[_Piece]:
     """The sampled messages of a branch that no earlier branch owns."""
     messages = [trace.nodes[index].message for index in path]
@@ -144,87 +145,24 @@ def _pieces(
             if node.tokens is not None and node.tokens.ids:
                 yield _Piece(index, template.ids(prompt), node.tokens.ids)
                 continue
-            written, whole = continuation(messages, at, prompt, template, tools)
-            if not whole and reasoning == "exact":
-                raise Unaligned("the template does not show the reasoning of a message")
-            found.shortened += not whole
+            made = written(messages[: at + 1], prompt, template, tools)
+            if made.hidden and hidden == "refuse":
+                raise Unaligned(made.hidden[0])
+            ids = _with_end(made, messages, at, template, tools)
         except (ArtificerError, Unaligned) as error:
             found.missing[error.what if isinstance(error, ArtificerError) else str(error)] += 1
             continue
-        yield _Piece(index, template.ids(prompt), written)
+        found.shortened.update(made.hidden)
+        yield _Piece(index, template.ids(prompt), ids)
 
 
-class Unaligned(Exception):
-    """What a message's tokens are cannot be said exactly; why."""
-
-
-def continuation(messages: Sequence[Message], at: int, prompt: str, template: Template, tools: Sequence[ToolSpec]) -> tuple[tuple[int, ...], bool]:
-    """The ids that the message at `at` is, written to `prompt`, and whether its reasoning is among them, if it has any.
-
-    Raises:
-        Unaligned: the template shows the message otherwise than it could be written.
-        ArtificerError: it refuses the conversation.
-    """
-    shown = template.text(messages[: at + 1], tools, prompt=False)
-    message = messages[at]
-    rest = shown[len(prompt) :] if shown.startswith(prompt) else _behind(messages, at, prompt, shown, template, tools)
-    whole = not message.reasoning or template.text([*messages[:at], _thinking(message)], tools, prompt=False) != shown
-    ids, end = _ended(template.ids(rest), template)
-    if not end and at + 1 < len(messages):  # some families end a turn with the token that opens the next one
-        more = template.text(messages[: at + 2], tools, prompt=False)
-        if more.startswith(shown):
-            following = template.ids(more[len(shown) :])[:1]
-            ids += following if following and following[0] in template.ends else ()
-    if not ids:
-        raise Unaligned("the template shows nothing of a message")
-    return ids, whole
-
-
-def shown_behind(messages: Sequence[Message], at: int, template: Template, tools: Sequence[ToolSpec]) -> tuple[str, str]:
-    """What opens the turn of the last of `messages`, and what it is up to the token that ends it, as texts.
-
-    Raises:
-        Unaligned, ArtificerError: as `continuation`.
-    """
-    before = template.text(messages[:at], tools, prompt=False)
-    prompt = template.text(messages[:at], tools, prompt=True)
-    shown = template.text(messages[: at + 1], tools, prompt=False)
-    rest = shown[len(prompt) :] if shown.startswith(prompt) else _behind(messages, at, prompt, shown, template, tools)
-    opening = shown[len(before) : len(shown) - len(rest)] if shown.startswith(before) else ""
-    ids = template.ids(rest)
-    ended = _ended(ids, template)[0]
-    return opening, rest[: len(rest) - len(template.said(ids[len(ended) :]))]
-
-
-def _thinking(message: Message) -> Message:
-    """The message with other reasoning."""
-    return Message(message.role, message.content, f"{message.reasoning}\nand", message.calls)
-
-
-def _behind(messages: Sequence[Message], at: int, prompt: str, shown: str, template: Template, tools: Sequence[ToolSpec]) -> str:
-    """What a finished message has behind the opening of its turn, when the prompt has more there: a closed empty thought, as Qwen3's.
-
-    Raises:
-        Unaligned: the prompt has something else there, or earlier turns stand otherwise in the two.
-    """
-    before = template.text(messages[:at], tools, prompt=False)
-    if not (prompt.startswith(before) and shown.startswith(before)):
-        raise Unaligned("the template writes earlier turns otherwise once a message is there")
-    opened, turn = prompt[len(before) :], shown[len(before) :]
-    size = next((index for index, (a, b) in enumerate(zip(opened, turn, strict=False)) if a != b), min(len(opened), len(turn)))
-    size = opened.rfind("<", 0, size + 1) if "<" in opened[1 : size + 1] and opened[size : size + 1] != "<" else size
-    put = opened[size:].strip()
-    if put and not (put.startswith("<") and put.split(">")[0].strip("<") == put.rsplit("<", 1)[-1].strip("/>")):
-        raise Unaligned(f"the prompt opens with {put[:40]!r}, which a finished message does not have")
-    return turn[size:]
-
-
-def _ended(ids: tuple[int, ...], template: Template) -> tuple[tuple[int, ...], bool]:
-    """Ids up to the token that ends the turn, and whether there is one: the last control token, with nothing but white space behind it."""
-    for index in range(len(ids) - 1, -1, -1):
-        if ids[index] in template.special or ids[index] in template.ends:
-            return (ids[: index + 1], True) if not template.said(ids[index + 1 :]).strip() else (ids, False)
-    return ids, False
+def _with_end(found: Written, messages: Sequence[Message], at: int, template: Template, tools: Sequence[ToolSpec]) -> tuple[int, ...]:
+    """The ids of a message with the token that ends its turn, also where that is the token which opens the next."""
+    if at + 1 == len(messages) or ended(found.ids, template)[1]:
+        return found.ids
+    more = template.text(messages[: at + 2], tools, prompt=False)
+    following = template.ids(more[len(found.shown) :])[:1] if more.startswith(found.shown) else ()
+    return found.ids + (following if following and following[0] in template.ends else ())
 
 
 def _row(trace: Trace, leaf: int, building: _Building) -> Row:

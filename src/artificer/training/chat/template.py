@@ -52,7 +52,7 @@ class Template:
         self.special = frozenset(index for index, token in tokenizer.added_tokens_decoder.items() if token.special)
         self.ends = frozenset({tokenizer.eos_token_id, *ends} - {None})
         self._options: dict[str, Any] = {**tokenizer.special_tokens_map, **(options or {})}
-        self._harmless = Tokens(tokenizer).harmless if tokenizer.chat_template else _guarded(tokenizer)
+        self.harmless = Tokens(tokenizer).harmless if tokenizer.chat_template else _guarded(tokenizer)
         self._encode = _encoder(tokenizer)
         self.ways = frozenset[str]()
 
@@ -98,11 +98,11 @@ class Template:
 
     def _all(self, value: Json) -> Json:
         if isinstance(value, str):
-            return self._harmless(value)
+            return self.harmless(value)
         if isinstance(value, list):
             return [self._all(entry) for entry in cast("list[Json]", value)]
         if isinstance(value, dict):
-            return {self._harmless(key): self._all(entry) for key, entry in cast("dict[str, Json]", value).items()}
+            return {self.harmless(key): self._all(entry) for key, entry in cast("dict[str, Json]", value).items()}
         return value
 
     def ids(self, text: str) -> tuple[int, ...]:
