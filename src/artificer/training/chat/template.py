@@ -55,6 +55,7 @@ class Template:
         self.harmless = Tokens(tokenizer).harmless if tokenizer.chat_template else _guarded(tokenizer)
         self._encode = _encoder(tokenizer)
         self.ways = frozenset[str]()
+        self._tools: tuple[Sequence[ToolSpec], list[Json]] | None = None
 
     def text(self, messages: Sequence[Message], tools: Sequence[ToolSpec], *, prompt: bool) -> str:
         """The conversation as the template writes it; with `prompt`, and what opens the assistant's turn.
@@ -80,7 +81,7 @@ class Template:
         day = next((message.at for message in messages if message.at), DAY)
         given: dict[str, Any] = {
             "messages": self.records(messages, ways),
-            "tools": [self._all(tool_record(tool)) for tool in tools] or None,
+            "tools": self._specs(tools) or None,
             "documents": None,
             "add_generation_prompt": prompt,
             "strftime_now": clock(day, DAY),
@@ -90,6 +91,12 @@ class Template:
         except (jinja2.TemplateError, TypeError, KeyError, ValueError, AttributeError, IndexError, RecursionError) as error:
             last = f"{len(messages)} messages, the last of them {messages[-1].role!r}" if messages else "no message"
             raise ArtificerError(f"the chat template refuses the conversation: {error}", where=last, remedy="another template: --template") from error
+
+    def _specs(self, tools: Sequence[ToolSpec]) -> list[Json]:
+        """Tools as templates take them; those of one trace are made once."""
+        if self._tools is None or self._tools[0] is not tools:
+            self._tools = (tools, [self._all(tool_record(tool)) for tool in tools])
+        return self._tools[1]
 
     def records(self, messages: Sequence[Message], ways: frozenset[str] = frozenset()) -> list[Json]:
         """Messages as templates take them: arguments as records, results as text, each with the name of the tool."""
