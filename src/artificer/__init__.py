@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from artificer.api import synth as synth
     from artificer.api import verify as verify
     from artificer.data import convert as convert
+    from artificer.data import verify_data as verify_data
     from artificer.learn import compare as compare
     from artificer.learn import curate as curate
     from artificer.learn import evaluate as evaluate
@@ -36,9 +37,10 @@ __all__ = [
     "tool",
     "train",
     "verify",
+    "verify_data",
 ]
 
-_STEPS = frozenset({"compare", "convert", "curate", "described", "evaluate", "report", "rollout", "stats", "synth", "train", "verify"})
+_STEPS = frozenset({"compare", "convert", "curate", "described", "evaluate", "report", "rollout", "stats", "synth", "train", "verify", "verify_data"})
 
 
 def __getattr__(name: str) -> object:
