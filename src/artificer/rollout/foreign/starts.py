@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import cast
+
 import msgspec
 from msgspec import Struct
 
+from artificer.core.canon import Json
 from artificer.core.errors import ArtificerError
-from artificer.core.tasks import Start, Task
+from artificer.core.tasks import Start
 from artificer.core.trace import Trace
 from artificer.run.store import RunFolder
 from artificer.worlds.base import World
@@ -42,7 +46,7 @@ class Starts:
         self._world = world
         self._seed = seed
         self._given: dict[str, Start] = {}
-        self._own: dict[str, Start] | None = None
+        self._own: tuple[dict[str, Start], dict[str, Start]] | None = None
         if tasks:
             with RunFolder.open(tasks) as folder:
                 self._given = {task.id: task.start for _, task in folder.read("tasks", _Begun)}
@@ -57,29 +61,37 @@ class Starts:
                 return msgspec.convert(said, Start)
             except msgspec.ValidationError:
                 pass
-        named = trace.lineage.get("task")
-        names = [name for name in (named, trace.task_id, trace.id) if isinstance(name, str)]
-        for name in names:
+        named = [*_named(trace.lineage), *([trace.task_id] if trace.task_id != trace.id else [])]
+        for name in (*named, trace.id):
             if name in self._given:
                 return self._given[name]
-        own = self._tasks() if trace.task_id != trace.id or named is not None else {}
-        return next((own[name] for name in names if name in own), Start(seed=self._seed))
+        ids, upstream = self._tasks()
+        for name in (*named, trace.id):
+            if name in ids:
+                return ids[name]
+        return next((upstream[name] for name in named if name in upstream), Start(seed=self._seed))
 
-    def _tasks(self) -> dict[str, Start]:
-        """The starts of the world's own tasks: by id, and by the id they have upstream."""
+    def _tasks(self) -> tuple[dict[str, Start], dict[str, Start]]:
+        """The starts of the world's own tasks, by id and by the id they have upstream, which is often just a number: it
+        counts only for a trace that names a task."""
         if self._own is None:
-            self._own = {}
+            ids, upstream = dict[str, Start](), dict[str, Start]()
             try:
                 for task in self._world.tasks():
-                    self._own.setdefault(task.id, task.start)
-                    upstream = _upstream(task)
-                    if upstream:
-                        self._own.setdefault(upstream, task.start)
+                    ids.setdefault(task.id, task.start)
+                    theirs = task.lineage.get("id")
+                    if isinstance(theirs, str):
+                        upstream.setdefault(theirs, task.start)
             except ArtificerError:  # tasks that cannot be read begin nothing; the traces say so by how they come out
                 pass
+            self._own = ids, upstream
         return self._own
 
 
-def _upstream(task: Task) -> str:
-    found = task.lineage.get("id")
-    return found if isinstance(found, str) else ""
+def _named(lineage: dict[str, Json]) -> Iterator[str]:
+    """The task that a trace's lineage names: its own field, or a field of the format it was read from."""
+    extra = lineage.get("extra")
+    fields = cast("dict[str, Json]", extra) if isinstance(extra, dict) else {}
+    for found in (lineage.get("task"), fields.get("task_id"), fields.get("task")):
+        if isinstance(found, str | int) and not isinstance(found, bool):
+            yield str(found)
