@@ -40,7 +40,9 @@ FAILED = "a failure that was recorded as text, or without its kind"
 
 _SHOWN = 8
 _CLIPPED = 160
-_LONGEST_LITERAL = 65_536
+_FRONT = 40
+_LONGEST_LITERAL = 1_000_000
+_LITERAL_BEGINS = frozenset("[{('\"-.0123456789TFN \n\t")
 _SHORTEST_CARRIED = 4
 _UNMAKEABLE = frozenset({ErrorKind.unknown_tool, *(kind for kind in ErrorKind if kind.parent is ErrorGroup.argument)})
 _FAILURE = re.compile(r"\W{0,3}(error|exception|failed|failure|traceback)\b", re.IGNORECASE)
@@ -178,20 +180,26 @@ def _failed(recorded: ToolResult, now: ToolResult, error: ErrorKind, carried: Ca
             out.differ("", clipped(recorded.content), f"{error.value}: {clipped(detail)}")
             out.level = "cannot" if error in _UNMAKEABLE else "differs"
             return
-        out.level = "like"
         out.used[FAILED] += 1
+        out.level = "exact" if _tells(_carried_text(said, carried), detail) else "like"
         return
     before = _carried_text(recorded.detail or "", carried)
-    if recorded.error != error:
-        if recorded.error is not ErrorKind.internal:
-            out.differ("/error", f"{recorded.error.value}: {clipped(recorded.detail or '')}", f"{error.value}: {clipped(detail)}")
-            out.level = "cannot" if error in _UNMAKEABLE and recorded.error not in _UNMAKEABLE else "differs"
-            return
-        out.used[FAILED] += 1  # formats that say only that a call failed are read so
-        out.level = "like"
-    elif before.strip() != detail.strip():
-        out.used[WORDS] += 1
-        out.level = "like"
+    if recorded.error == error or recorded.error is ErrorKind.internal:  # formats that say only that a call failed are read as `internal`
+        if recorded.error != error:
+            out.used[FAILED] += 1
+        if not _tells(before, detail):
+            out.used[WORDS] += 1
+            out.level = "like"
+        return
+    out.differ("/error", f"{recorded.error.value}: {clipped(recorded.detail or '')}", f"{error.value}: {clipped(detail)}")
+    out.level = "cannot" if error in _UNMAKEABLE and recorded.error not in _UNMAKEABLE else "differs"
+
+
+def _tells(said: str, detail: str) -> bool:
+    """Whether a failure is told in these words, with at most a word such as "Error:" in front."""
+    said, detail = said.strip(), detail.strip()
+    front = said[: len(said) - len(detail)]
+    return said == detail or (bool(detail) and said.endswith(detail) and len(front) <= _FRONT and _FAILURE.match(front) is not None)
 
 
 def _failure(content: Json) -> str | None:
@@ -244,7 +252,7 @@ def _json(text: str) -> tuple[Json] | None:
 
 
 def _literal(text: str) -> tuple[Json] | None:
-    if len(text) > _LONGEST_LITERAL:
+    if len(text) > _LONGEST_LITERAL or text[:1] not in _LITERAL_BEGINS:
         return None
     try:
         return (msgspec.to_builtins(ast.literal_eval(text.strip()), str_keys=True),)
