@@ -108,7 +108,7 @@ class Carried:
 
     def learn(self, name: str, recorded: Json, now: Json) -> None:
         """Notes that what was `recorded` in a field is `now` something else."""
-        if recorded is None or now is None or isinstance(recorded, bool | list | dict) or isinstance(now, bool | list | dict):
+        if not _carries(recorded) or not _carries(now):
             return
         if isinstance(recorded, str) and isinstance(now, str) and len(recorded) >= _SHORTEST_CARRIED:
             self.texts[recorded] = now
@@ -130,7 +130,7 @@ class Carried:
         return self._looked(self._back, name, value)
 
     def _looked(self, known: dict[tuple[str, Hashable], Json], name: str, value: Json) -> Json:
-        if value is None or not known or not isinstance(value, str | int | float) or isinstance(value, bool):
+        if not known or not _carries(value):
             return value
         frozen = freeze(value)
         if (name, frozen) in known:
@@ -157,6 +157,10 @@ class Carried:
             else:
                 holder[key] = name_of(name, item)
         return top[0]
+
+
+def _carries(value: Json) -> bool:
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
 
 
 def compare(recorded: ToolResult, now: ToolResult, tool: str, like: Likeness, carried: Carried) -> Compared:
@@ -220,6 +224,9 @@ def _contents(recorded: Json, now: Json, ignoring: _Ignoring, near: float, carri
     if isinstance(recorded, str) and isinstance(now, str) and _carried_text(recorded, carried).strip() == now.strip():
         out.used[SPACE if recorded.strip() == now.strip() else CARRIED] += 1
         return
+    if isinstance(recorded, str) and isinstance(now, str) and ((now,) == _json(recorded) or (recorded,) == _json(now)):
+        out.used[JSON_TEXT] += 1
+        return
     for read, tolerance in ((_json, JSON_TEXT), (_literal, LITERAL)):
         left = read(recorded) if isinstance(recorded, str) else (recorded,)
         right = read(now) if isinstance(now, str) else (now,)
@@ -268,6 +275,7 @@ def _carried_text(text: str, carried: Carried) -> str:
     return text
 
 
+_ABSENT = object()
 _Path = tuple[Any, str] | None
 """A field: where it stands, and its name; linked, so that nothing is copied on the way down."""
 
@@ -279,25 +287,22 @@ def _walk(recorded: Json, now: Json, ignoring: _Ignoring, near: float, carried: 
         left, right, path, name, patterns = waiting.pop()
         if isinstance(left, dict) and isinstance(right, dict):
             one, other = cast("dict[str, Json]", left), cast("dict[str, Json]", right)
-            for key in sorted({*one, *other}, reverse=True):
-                inner = patterns.within(key)
-                if key in one and key in other:
-                    waiting.append((one[key], other[key], (path, key), key, inner))
-                elif inner.all:
-                    out.used[IGNORED] += 1
-                else:
-                    out.differ(pointer((path, key)), *((clipped(one[key]), "absent") if key in one else ("absent", clipped(other[key]))))
+            keys = sorted({*one, *other}, reverse=True)
+            waiting += [(one.get(key, _ABSENT), other.get(key, _ABSENT), (path, key), key, patterns.within(key)) for key in keys]
         elif isinstance(left, list) and isinstance(right, list):
             ones, others = cast("list[Json]", left), cast("list[Json]", right)
             if len(ones) != len(others) and not patterns.all:
                 out.differ(pointer(path), f"{len(ones)} entries", f"{len(others)} entries")
             pairs = list(enumerate(zip(ones, others, strict=False)))
             waiting += [(one, other, (path, str(at)), name, patterns.within(str(at))) for at, (one, other) in reversed(pairs)]
-        elif same(left, right):
+        elif left is not _ABSENT and right is not _ABSENT and same(left, right):
             continue
         elif patterns.all:
             out.used[IGNORED] += 1
             carried.learn(name, left, right)
+        elif left is _ABSENT or right is _ABSENT:
+            was, comes = "absent" if left is _ABSENT else clipped(left), "absent" if right is _ABSENT else clipped(right)
+            out.differ(pointer(path), was, comes)
         elif _near(left, right, near):
             out.used[NEAR] += 1
         elif same(carried.now(name, left), right) or (isinstance(left, str) and _carried_text(left, carried) == right):
@@ -357,7 +362,7 @@ def _steps(pattern: str) -> tuple[str, tuple[str, ...]]:
         rest = f"/{rest}"
     if not rest.strip() or rest.strip() == "/":
         raise ArtificerError(f"{pattern!r} names no field", remedy="write a field's name, a pointer such as /order/placed_at, or TOOL:/**")
-    given = rest.removeprefix("/").split("/") if rest.startswith("/") else ["**", rest]
+    given = rest.removeprefix("/").split("/") if "/" in rest else ["**", rest]
     steps: list[str] = []
     for step in given:
         if step != "**" or not steps or steps[-1] != "**":

@@ -227,12 +227,12 @@ def _gather(
             if lines is not None:
                 lines.write(_encode(_line(made)) + b"\n")
             if keeper is not None and made.repair is not None:
-                if made.repair.trace is None:
-                    _add(proof.rejected, {made.repair.reason: 1})
+                reason = keeper.add(key, made.again, made.repair, made.given)
+                if reason:
+                    _add(proof.rejected, {reason: 1})
                 else:
                     proof.kept += 1
                     proof.repaired += made.repair.changed > 0
-                keeper.add(key, made.again, made.repair, made.given)
     offered = [tool.name for tool in (*world.tools, *world.user_tools)]
     for name, unknown in proof.unknown.items():
         unknown.near = near(name, offered)

@@ -38,21 +38,23 @@ class Keeper:
         self._keys: list[str] = []
         self._number = 0
 
-    def add(self, row: str, again: Again, repair: Repair, given: Trace | None) -> None:
-        """Takes one trace; where there is no copy, the trace as it was `given` and the reason."""
+    def add(self, row: str, again: Again, repair: Repair, given: Trace | None) -> str:
+        """Takes one trace; where there is no copy, the trace as it was `given` and the reason. Why it is rejected; "" when
+        it is kept."""
         trace = repair.trace
         if trace is None:
             self._reject(row, again, repair.reason, repair.detail, given)
-            return
+            return repair.reason
         key = content_id(Item(trace, self._tools))
         if key in self._seen:
             self._reject(row, again, "same", SAME, None)
-            return
+            return "same"
         self._seen.add(key)
         self._keys.append(key)
         self._lines.append(_encode(Line(key, trace)) + b"\n")
         if len(self._lines) >= TOGETHER:
             self._flush()
+        return ""
 
     def _reject(self, row: str, again: Again, reason: str, detail: str, given: Trace | None) -> None:
         where = f"{again.where}: " if again.where else ""

@@ -62,12 +62,14 @@ async def repaired(world: World, trace: Trace, start: Start, terms: Terms, again
     if told and not force:
         return Repair(changed=len(results), stale=told, reason="stale", detail=f"message {told[0].at}: {told[0].why}")
     copy = _copy(world, trace, start, terms, ends, results, told)
-    if copy.lineage.get(REPAIRED) != trace.lineage.get(REPAIRED):
-        shown, _ = await made_again(world, copy, start, msgspec.structs.replace(terms, names=type(terms.names)()))
-        if shown.verdict != "exact":
-            why = shown.problems[0].what if shown.problems else ""
-            return Repair(changed=len(results), stale=told, reason="unsteady", detail=f"the copy does not replay either: {why}")
-    return Repair(copy, len(results), told)
+    if copy.lineage.get(REPAIRED) == trace.lineage.get(REPAIRED):
+        return Repair(copy)
+    changed = len(copy.lineage[REPAIRED][-1]["messages"])
+    shown, _ = await made_again(world, copy, start, Terms(terms.like))
+    if shown.verdict != "exact":
+        why = shown.problems[0].what if shown.problems else ""
+        return Repair(changed=changed, stale=told, reason="unsteady", detail=f"the copy does not replay either: {why}")
+    return Repair(copy, changed, told)
 
 
 def _result(now: ToolResult, recorded: ToolResult | None, carried: Carried, terms: Terms) -> ToolResult:

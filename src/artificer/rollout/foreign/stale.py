@@ -72,6 +72,8 @@ def _turned(recorded: ToolResult, now: ToolResult) -> str:
     """How a result has turned into its opposite."""
     if (recorded.error is None) != (now.error is None):
         return "it answers a call that failed and does not now" if now.error is None else "it answers a call that went well and fails now"
+    if recorded.error != now.error:
+        return "it answers a call that fails for another reason now"
     if recorded.error is None and _nothing(recorded.content) != _nothing(now.content):
         return "it answers a result that was empty and is not now" if _nothing(recorded.content) else "it answers a result that is empty now"
     return ""
