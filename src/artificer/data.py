@@ -99,9 +99,9 @@ def verify_data(
         ArtificerError: the data, the world, a name or a pattern cannot be used, or what is to be written is there.
     """
     from artificer.api import run_async
-    from artificer.rollout.foreign.alike import Likeness
     from artificer.rollout.foreign.branch import Terms
     from artificer.rollout.foreign.data import Rerun, verify_data
+    from artificer.rollout.foreign.ignored import Likeness
     from artificer.rollout.foreign.names import renames_of
     from artificer.worlds.base import World
 

@@ -10,7 +10,9 @@ from artificer.core.errors import ArtificerError
 from artificer.core.messages import ToolResult
 from artificer.core.verdicts import ErrorKind
 from artificer.rollout.foreign import alike
-from artificer.rollout.foreign.alike import Carried, Difference, Likeness, compare
+from artificer.rollout.foreign.alike import Difference, compare
+from artificer.rollout.foreign.carried import Carried
+from artificer.rollout.foreign.ignored import Likeness
 
 
 def compared(recorded, now, *, like=(), near=0.0, carried=None, tool="get"):

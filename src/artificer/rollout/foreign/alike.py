@@ -12,18 +12,17 @@ import ast
 import math
 import re
 from collections import Counter
-from collections.abc import Hashable, Sequence
-from fnmatch import fnmatchcase
 from typing import Any, Literal, cast
 
 import msgspec
 from msgspec import Struct
 
-from artificer.checks.values import freeze, same
+from artificer.checks.values import same
 from artificer.core.canon import Json, canonical
-from artificer.core.errors import ArtificerError
 from artificer.core.kinds import ErrorGroup, ErrorKind
 from artificer.core.messages import ToolResult
+from artificer.rollout.foreign.carried import Carried
+from artificer.rollout.foreign.ignored import Ignoring, Likeness
 
 Level = Literal["exact", "like", "differs", "cannot"]
 """How a call came out: as recorded; failed as recorded, in other words; otherwise; not to be made here."""
@@ -43,28 +42,8 @@ _CLIPPED = 160
 _FRONT = 40
 _LONGEST_LITERAL = 1_000_000
 _LITERAL_BEGINS = frozenset("[{('\"-.0123456789TFN \n\t")
-_SHORTEST_CARRIED = 4
 _UNMAKEABLE = frozenset({ErrorKind.unknown_tool, *(kind for kind in ErrorKind if kind.parent is ErrorGroup.argument)})
 _FAILURE = re.compile(r"\W{0,3}(error|exception|failed|failure|traceback)\b", re.IGNORECASE)
-
-
-class Likeness(Struct, frozen=True, omit_defaults=True):
-    """What is no difference.
-
-    Args:
-        ignore: fields of results, as JSON pointers in which a step may be a pattern (`*_at`) and `**` stands for any
-            steps; a bare name is that field anywhere; `TOOL:/POINTER` holds for one tool.
-        near: two numbers are the same when they differ by no more than this, or by this share of the larger.
-    """
-
-    ignore: tuple[str, ...] = ()
-    near: float = 0.0
-
-    def __post_init__(self) -> None:
-        for pattern in self.ignore:
-            _steps(pattern)
-        if not (0 <= self.near < 1):
-            raise ArtificerError(f"numbers cannot be near by {self.near:g}", remedy="give a number from 0 to below 1, e.g. 1e-6")
 
 
 class Difference(Struct, frozen=True):
@@ -95,74 +74,6 @@ class Compared(Struct):
             self.differences.append(Difference(path, recorded, now))
 
 
-class Carried:
-    """What values of a record are called now: learnt from fields that are ignored, since an id that differs there is used
-    again in later calls and results. Texts of at least 4 letters are carried wherever they stand, other values only to
-    fields and arguments of the same name.
-    """
-
-    def __init__(self) -> None:
-        self.texts: dict[str, str] = {}
-        self._named: dict[tuple[str, Hashable], Json] = {}
-        self._back: dict[tuple[str, Hashable], Json] = {}
-
-    def learn(self, name: str, recorded: Json, now: Json) -> None:
-        """Notes that what was `recorded` in a field is `now` something else."""
-        if not _carries(recorded) or not _carries(now):
-            return
-        if isinstance(recorded, str) and isinstance(now, str) and len(recorded) >= _SHORTEST_CARRIED:
-            self.texts[recorded] = now
-        self._named[name, freeze(recorded)] = now
-        self._back[name, freeze(now)] = recorded
-        if isinstance(now, str) and len(now) >= _SHORTEST_CARRIED:
-            self._back["", freeze(now)] = recorded
-
-    def now(self, name: str, value: Json) -> Json:
-        """What a recorded value is called now."""
-        if isinstance(value, str) and value in self.texts:
-            return self.texts[value]
-        return self._looked(self._named, name, value)
-
-    def then(self, name: str, value: Json) -> Json:
-        """What a value of now was called in the record."""
-        if isinstance(value, str) and ("", value) in self._back:
-            return self._back["", value]
-        return self._looked(self._back, name, value)
-
-    def _looked(self, known: dict[tuple[str, Hashable], Json], name: str, value: Json) -> Json:
-        if not known or not _carries(value):
-            return value
-        frozen = freeze(value)
-        if (name, frozen) in known:
-            return known[name, frozen]
-        last = name.rpartition("_")[2]  # an order's `id` is an `order_id` elsewhere
-        return known.get((last, frozen), value) if last != name else value
-
-    def replaced(self, value: Json, *, back: bool = False) -> Json:
-        """A copy of a value, with everything in it as it is called now (or, `back`, as it was called)."""
-        if not self._named:
-            return value
-        name_of = self.then if back else self.now
-        top: list[Json] = [value]
-        waiting: list[tuple[Any, Any, str]] = [(top, 0, "")]
-        while waiting:
-            holder, key, name = waiting.pop()
-            item = holder[key]
-            if isinstance(item, dict):
-                holder[key] = copy = dict(cast("dict[str, Json]", item))
-                waiting += [(copy, inner, inner) for inner in copy]
-            elif isinstance(item, list | tuple):
-                holder[key] = entries = list(cast("Sequence[Json]", item))
-                waiting += [(entries, at, name) for at in range(len(entries))]
-            else:
-                holder[key] = name_of(name, item)
-        return top[0]
-
-
-def _carries(value: Json) -> bool:
-    return isinstance(value, str | int | float) and not isinstance(value, bool)
-
-
 def compare(recorded: ToolResult, now: ToolResult, tool: str, like: Likeness, carried: Carried) -> Compared:
     """Compares what was recorded of a call with what it gives now."""
     out = Compared()
@@ -171,7 +82,7 @@ def compare(recorded: ToolResult, now: ToolResult, tool: str, like: Likeness, ca
     elif recorded.error is not None:
         out.differ("", f"{recorded.error.value}: {clipped(recorded.detail or '')}", clipped(now.content))
     else:
-        _contents(recorded.content, now.content, _Ignoring.of(like.ignore, tool), like.near, carried, out)
+        _contents(recorded.content, now.content, Ignoring.of(like.ignore, tool), like.near, carried, out)
     return out
 
 
@@ -185,9 +96,9 @@ def _failed(recorded: ToolResult, now: ToolResult, error: ErrorKind, carried: Ca
             out.level = "cannot" if error in _UNMAKEABLE else "differs"
             return
         out.used[FAILED] += 1
-        out.level = "exact" if _tells(_carried_text(said, carried), detail) else "like"
+        out.level = "exact" if _tells(carried.text(said), detail) else "like"
         return
-    before = _carried_text(recorded.detail or "", carried)
+    before = carried.text(recorded.detail or "")
     if recorded.error == error or recorded.error is ErrorKind.internal:  # formats that say only that a call failed are read as `internal`
         if recorded.error != error:
             out.used[FAILED] += 1
@@ -214,14 +125,14 @@ def _failure(content: Json) -> str | None:
     return content if isinstance(content, str) and _FAILURE.match(content) else None
 
 
-def _contents(recorded: Json, now: Json, ignoring: _Ignoring, near: float, carried: Carried, out: Compared) -> None:
+def _contents(recorded: Json, now: Json, ignoring: Ignoring, near: float, carried: Carried, out: Compared) -> None:
     """Compares contents, reading texts as what they are where they differ as they stand."""
     if _equal(recorded, now):
         return
     if not isinstance(recorded, str) and not isinstance(now, str):
         _walk(recorded, now, ignoring, near, carried, out)
         return
-    if isinstance(recorded, str) and isinstance(now, str) and _carried_text(recorded, carried).strip() == now.strip():
+    if isinstance(recorded, str) and isinstance(now, str) and carried.text(recorded).strip() == now.strip():
         out.used[SPACE if recorded.strip() == now.strip() else CARRIED] += 1
         return
     if isinstance(recorded, str) and isinstance(now, str) and ((now,) == _json(recorded) or (recorded,) == _json(now)):
@@ -267,22 +178,14 @@ def _literal(text: str) -> tuple[Json] | None:
         return None
 
 
-def _carried_text(text: str, carried: Carried) -> str:
-    """A text in which whole values are called what they are called now."""
-    for recorded, now in carried.texts.items():
-        if recorded in text:
-            text = text.replace(recorded, now)
-    return text
-
-
 _ABSENT = object()
 _Path = tuple[Any, str] | None
 """A field: where it stands, and its name; linked, so that nothing is copied on the way down."""
 
 
-def _walk(recorded: Json, now: Json, ignoring: _Ignoring, near: float, carried: Carried, out: Compared) -> None:
+def _walk(recorded: Json, now: Json, ignoring: Ignoring, near: float, carried: Carried, out: Compared) -> None:
     """Compares two values field by field, in the order of keys."""
-    waiting: list[tuple[Json, Json, _Path, str, _Ignoring]] = [(recorded, now, None, "", ignoring)]
+    waiting: list[tuple[Json, Json, _Path, str, Ignoring]] = [(recorded, now, None, "", ignoring)]
     while waiting:
         left, right, path, name, patterns = waiting.pop()
         if isinstance(left, dict) and isinstance(right, dict):
@@ -305,7 +208,7 @@ def _walk(recorded: Json, now: Json, ignoring: _Ignoring, near: float, carried: 
             out.differ(pointer(path), was, comes)
         elif _near(left, right, near):
             out.used[NEAR] += 1
-        elif same(carried.now(name, left), right) or (isinstance(left, str) and _carried_text(left, carried) == right):
+        elif same(carried.now(name, left), right) or (isinstance(left, str) and carried.text(left) == right):
             out.used[CARRIED] += 1
         else:
             out.differ(pointer(path), *_around(left, right))
@@ -318,56 +221,6 @@ def _near(left: Json, right: Json, near: float) -> bool:
         return math.isclose(left, right, rel_tol=near, abs_tol=near)
     except OverflowError:
         return False
-
-
-class _Ignoring:
-    """Where patterns stand on the way down: `all` when what is here is to be ignored."""
-
-    def __init__(self, patterns: tuple[tuple[str, ...], ...], *, within: bool = False) -> None:
-        self._patterns = patterns
-        self.all = within or any(all(step == "**" for step in steps) for steps in patterns)
-
-    @classmethod
-    def of(cls, ignore: tuple[str, ...], tool: str) -> _Ignoring:
-        found = [_steps(pattern) for pattern in ignore]
-        return cls(tuple(steps for whose, steps in found if whose in ("", tool)))
-
-    def within(self, key: str) -> _Ignoring:
-        """The same, one step further down."""
-        if not self._patterns:
-            return self
-        if self.all:
-            return _Ignoring((), within=True)
-        left: dict[tuple[str, ...], None] = {}
-        for steps in self._patterns:
-            if steps[0] == "**":
-                left[steps] = None
-                if len(steps) > 1 and fnmatchcase(key, steps[1]):
-                    left[steps[2:]] = None
-            elif fnmatchcase(key, steps[0]):
-                left[steps[1:]] = None
-        return _Ignoring(tuple(left))
-
-
-def _steps(pattern: str) -> tuple[str, tuple[str, ...]]:
-    """The tool of a pattern ("" for all) and its steps.
-
-    Raises:
-        ArtificerError: it is empty.
-    """
-    whose, colon, rest = pattern.partition(":/")
-    if not colon:
-        whose, rest = "", pattern
-    else:
-        rest = f"/{rest}"
-    if not rest.strip() or rest.strip() == "/":
-        raise ArtificerError(f"{pattern!r} names no field", remedy="write a field's name, a pointer such as /order/placed_at, or TOOL:/**")
-    given = rest.removeprefix("/").split("/") if "/" in rest else ["**", rest]
-    steps: list[str] = []
-    for step in given:
-        if step != "**" or not steps or steps[-1] != "**":
-            steps.append(step.replace("~1", "/").replace("~0", "~"))
-    return whose, tuple(steps)
 
 
 def pointer(path: _Path) -> str:

@@ -20,7 +20,9 @@ from artificer.core.tasks import Effect, Start
 from artificer.core.tools import ToolSpec
 from artificer.core.trace import Node, Trace
 from artificer.core.verdicts import ErrorKind
-from artificer.rollout.foreign.alike import WORDS, Carried, Difference, Level, Likeness, clipped, compare
+from artificer.rollout.foreign.alike import WORDS, Difference, Level, clipped, compare
+from artificer.rollout.foreign.carried import Carried
+from artificer.rollout.foreign.ignored import Likeness
 from artificer.rollout.foreign.names import Renames, near
 from artificer.rollout.search.steps import again
 from artificer.rollout.tree import own_specs
