@@ -24,6 +24,7 @@ from artificer.rollout.foreign.alike import WORDS, Difference, Level, clipped, c
 from artificer.rollout.foreign.carried import Carried
 from artificer.rollout.foreign.ignored import Likeness
 from artificer.rollout.foreign.names import Renames, near
+from artificer.rollout.past import before
 from artificer.rollout.search.steps import again
 from artificer.rollout.tree import own_specs
 from artificer.worlds.base import Attending, Session, World, begun
@@ -196,7 +197,8 @@ class _Branch:
 
     async def run(self) -> None:
         attending = self._session if isinstance(self._session, Attending) else None
-        for index in self._path:
+        since = before([self._trace.nodes[index] for index in self._path])  # what a wrapper put there, it does not hear
+        for place, index in enumerate(self._path):
             message = self._trace.nodes[index].message
             for call in message.calls:
                 self._missing(self._waiting.pop(call.id, deque()))
@@ -206,7 +208,7 @@ class _Branch:
                 self._waiting.setdefault(call.id, deque()).append(beside[-1])
             if message.result is not None:
                 await self._answered(index, self._trace.nodes[index], message.result)
-            if attending is not None:
+            if attending is not None and place >= since:
                 attending.hear(message)
         self._missing(sorted((one for line in self._waiting.values() for one in line), key=lambda one: one.at))
 
@@ -227,10 +229,10 @@ class _Branch:
                 await self._make(one)
         call = asked.renamed or asked.call
         compared = compare(recorded, asked.made, call.name, self._terms.like, self._carried)
-        before = self._ends.now.get(index)
+        earlier = self._ends.now.get(index)
         self._ends.now[index] = Now(call, asked.made, asked.effects, compared.level)
-        if before is not None:
-            if canonical(before.result) != canonical(asked.made):
+        if earlier is not None:
+            if canonical(earlier.result) != canonical(asked.made):
                 self._once(index, Problem(index, "differs", asked.call.name, "branches that share this message are answered differently now"))
             return
         if compared.level in ("exact", "like"):
