@@ -99,8 +99,8 @@ def verify_data(
         ArtificerError: the data, the world, a name or a pattern cannot be used, or what is to be written is there.
     """
     from artificer.api import run_async
-    from artificer.rollout.foreign.branch import Terms
     from artificer.rollout.foreign.data import Rerun, verify_data
+    from artificer.rollout.foreign.findings import Terms
     from artificer.rollout.foreign.ignored import Likeness
     from artificer.rollout.foreign.names import renames_of
     from artificer.worlds.base import World
@@ -118,7 +118,18 @@ def verify_data(
     async def verify() -> DataProof:
         try:
             with traded.opened(source, account, given=given) as data:
-                return await verify_data(data, account, rerun, opened, out=repair, each_to=each, shown=shown, engine=engine, progress=progress)
+                return await verify_data(
+                    data,
+                    account,
+                    rerun,
+                    opened,
+                    out=repair,
+                    each_to=each,
+                    shown=shown,
+                    engine=engine,
+                    progress=progress,
+                    total=_traces(Path(source)),
+                )
         finally:
             await opened.close()
 
@@ -149,6 +160,14 @@ def _own_world(source: str | Path) -> tuple[str, dict[str, str]]:
             if folder.manifest.get("recipe") == RECIPE:
                 return world_of(folder)
     raise ArtificerError("nothing says in which world these calls are to be made", where=str(source), remedy="say which: --world SOURCE")
+
+
+def _traces(path: Path) -> int | None:
+    """How many traces a run folder holds; None for other data, which must be read to be counted."""
+    if not (path / "run.toml").exists():
+        return None
+    with RunFolder.open(path) as folder:
+        return len(folder.keys("traces"))
 
 
 def _size(path: Path) -> int:

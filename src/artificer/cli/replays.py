@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from artificer.cli.show import counts, say, table
 
 if TYPE_CHECKING:
-    from artificer.rollout.foreign.branch import Again
     from artificer.rollout.foreign.data import DataProof
+    from artificer.rollout.foreign.findings import Again
 
 _SHOWN = 12
 _TITLES = {"like": "replays alike", "differs": "differs here", "cannot": "cannot run"}
@@ -22,6 +22,21 @@ def show(proof: DataProof, shown: int, repair: str | None) -> None:
     others = proof.traces - proof.exact
     if others > len(proof.problems):
         say(f"... and {others - len(proof.problems)} more traces that do not replay exactly (--shown {others}, or --each FILE)")
+    _details(proof)
+    if repair is not None:
+        rejected = f"; {sum(proof.rejected.values())} rejected ({counts(dict(proof.rejected))})" if proof.rejected else ""
+        say(f"repaired: {proof.repaired} of the {proof.kept} traces in {repair} were changed{rejected}")
+    if proof.unread:
+        say(f"{proof.unread} rows could not be read as {proof.form} (artificer convert tells why)")
+    say(f"{proof.traces} traces on {proof.world}: {proof.exact} exact, {proof.like} alike, {proof.differs} differ, {proof.cannot} cannot run")
+    if proof.silent:
+        say(f"{proof.silent} of the exact ones make no call")
+    if not proof.calls:
+        say("there is no call to make again")
+
+
+def _details(proof: DataProof) -> None:
+    """Calls by tool, and what was needed or found beside."""
     if proof.calls:
         rows = sorted(proof.calls.items(), key=lambda item: (-sum(number for level, number in item[1].items() if level != "exact"), item[0]))
         say("\ncalls by tool")
@@ -35,16 +50,10 @@ def show(proof: DataProof, shown: int, repair: str | None) -> None:
         say(f"tolerated: {counts(dict(proof.tolerated))}")
     if proof.claims:
         say(f"effects and states that were recorded too: {proof.held} of {proof.claims} hold")
-    if repair is not None:
-        rejected = f"; {sum(proof.rejected.values())} rejected ({counts(dict(proof.rejected))})" if proof.rejected else ""
-        say(f"repaired: {proof.repaired} of the {proof.kept} traces in {repair} were changed{rejected}")
-    if proof.unread:
-        say(f"{proof.unread} rows could not be read as {proof.form} (artificer convert tells why)")
-    say(f"{proof.traces} traces on {proof.world}: {proof.exact} exact, {proof.like} alike, {proof.differs} differ, {proof.cannot} cannot run")
-    if proof.silent:
-        say(f"{proof.silent} of the exact ones make no call")
-    if not proof.calls:
-        say("there is no call to make again")
+    if proof.ungrounded:
+        say(f"beside: {proof.ungrounded} argument values in {proof.guessed} traces that nobody said and no result showed")
+    if proof.judged:
+        say(f"beside: {proof.judged} traces state verdicts, which are not judged anew without their tasks")
 
 
 def _trace(again: Again) -> None:

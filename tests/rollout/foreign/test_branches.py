@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from artificer.core.messages import Message, ToolCall, ToolResult
 from artificer.core.tasks import Goal, Start, Task
 from artificer.core.trace import Node, Trace
-from artificer.rollout.foreign.branch import Terms, made_again
+from artificer.rollout.foreign.branch import made_again
+from artificer.rollout.foreign.findings import Terms
 from artificer.rollout.foreign.starts import Starts
 from artificer.worlds.base import World
 

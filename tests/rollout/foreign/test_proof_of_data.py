@@ -146,6 +146,13 @@ def test_a_conversation_without_calls_proves_nothing(tmp_path):
     assert (proof.exact, proof.silent, proof.holds) == (1, 1, False)
 
 
+def test_a_guess_that_was_lucky_is_said_beside(tmp_path):
+    messages = good()
+    messages[0] = said("How many lamps are there? And open a ticket: it is dark.", "user")
+    proof = verified(tmp_path, messages, good())
+    assert (proof.exact, proof.holds, proof.ungrounded, proof.guessed) == (2, True, 1, 1)
+
+
 def test_rows_that_cannot_be_read_are_said(tmp_path):
     path = tmp_path / "data.jsonl"
     path.write_text(json.dumps({"messages": good()}) + "\nnot json\n")

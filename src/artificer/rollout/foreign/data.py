@@ -19,7 +19,8 @@ from artificer.core.errors import ArtificerError
 from artificer.core.trace import Trace
 from artificer.formats.account import Account
 from artificer.rollout.foreign.alike import Level
-from artificer.rollout.foreign.branch import Again, Terms, made_again
+from artificer.rollout.foreign.branch import made_again
+from artificer.rollout.foreign.findings import Again, Terms
 from artificer.rollout.foreign.keeping import Keeper
 from artificer.rollout.foreign.names import near
 from artificer.rollout.foreign.repair import Repair, repaired
@@ -72,6 +73,9 @@ class DataProof(Struct):
         calls: calls by tool and level.
         tolerated: how often which tolerance was needed for what is exact or alike.
         claims, held: effects and states that the data state, and those that hold.
+        ungrounded, guessed: argument values that nobody said and no result showed, and the traces that have some; it
+            decides nothing.
+        judged: traces that state verdicts, which are not judged anew: that needs their tasks.
         problems: the first traces that are not exact.
         repaired, rejected: of a repair: the traces that were changed, and the others' reasons.
     """
@@ -91,6 +95,9 @@ class DataProof(Struct):
     tolerated: dict[str, int] = field(default_factory=dict[str, int])
     claims: int = 0
     held: int = 0
+    ungrounded: int = 0
+    guessed: int = 0
+    judged: int = 0
     problems: list[Again] = field(default_factory=list[Again])
     repaired: int = 0
     kept: int = 0
@@ -109,6 +116,9 @@ class DataProof(Struct):
         self.silent += again.verdict == "exact" and not again.calls
         self.claims += again.claims
         self.held += again.held
+        self.ungrounded += again.ungrounded
+        self.guessed += again.ungrounded > 0
+        self.judged += again.judged
         _add(self.tolerated, again.tolerated)
         for tool, levels in again.tools.items():
             name = tool if tool in self.calls or len(self.calls) < _NAMES else OTHERS
@@ -175,6 +185,7 @@ async def verify_data(
     shown: int = 20,
     engine: str = "local",
     progress: Progress | None = None,
+    total: int | None = None,
 ) -> DataProof:
     """Makes every call of data again.
 
@@ -184,6 +195,7 @@ async def verify_data(
         out: a run folder for the repaired copy; there must be none yet.
         each_to: a file for what every single trace showed, a JSON object a line; there must be none yet.
         shown: how many traces that are not exact stand in the proof.
+        total: how many traces there are, where that is known, for progress.
 
     Raises:
         ArtificerError: the data, the world or what is to be written cannot be used.
@@ -192,7 +204,7 @@ async def verify_data(
     proof = DataProof(data.source, data.form, rerun.source)
     with TemporaryDirectory(prefix="artificer-verify-") as place, RunFolder.create_or_continue(place, {"verify": data.source}) as proofs:
         stage = each("verify", rerun, keep="proofs", of=Made, tell=_told)
-        summary = await execute([stage], _rows(data, account), proofs, engine=engine, progress=progress, of=Given)
+        summary = await execute([stage], _rows(data, account), proofs, engine=engine, progress=progress, of=Given, total=total)
         if not summary.complete:
             raise KeyboardInterrupt
         _gather(proofs, proof, rerun, world, data, out, each_to, shown)

@@ -9,7 +9,7 @@ import msgspec
 
 from artificer.core.trace import Trace
 from artificer.formats.base import Item, content_id
-from artificer.rollout.foreign.branch import Again
+from artificer.rollout.foreign.findings import Again
 from artificer.rollout.foreign.repair import Repair
 from artificer.run.frames import Note
 from artificer.run.shards import Line

@@ -16,8 +16,9 @@ from artificer.core.canon import Json, canonical
 from artificer.core.messages import ToolCall, ToolResult
 from artificer.core.tasks import Start
 from artificer.core.trace import Node, Trace
-from artificer.rollout.foreign.branch import Again, Ends, Terms, made_again
+from artificer.rollout.foreign.branch import made_again
 from artificer.rollout.foreign.carried import Carried
+from artificer.rollout.foreign.findings import Again, Ends, Terms
 from artificer.rollout.foreign.stale import Stale, stale
 from artificer.rollout.replay import content_digest
 from artificer.worlds.base import World
