@@ -30,7 +30,7 @@ def said(text, role="assistant"):
 
 
 GOOD = [
-    said("How many lamps are there? And open a ticket: it flickers.", "user"),
+    said("How many of the item lamp are there? And open a ticket: it flickers.", "user"),
     called("a", "count_stock", item="lamp"),
     answered("a", {"item": "lamp", "count": 3, "price": 19.5}),
     called("b", "open_ticket", title="it flickers"),
@@ -148,7 +148,7 @@ def test_a_conversation_without_calls_proves_nothing(tmp_path):
 
 def test_a_guess_that_was_lucky_is_said_beside(tmp_path):
     messages = good()
-    messages[0] = said("How many lamps are there? And open a ticket: it is dark.", "user")
+    messages[0] = said("How many of the item lamp are there? And open a ticket: it is dark.", "user")
     proof = verified(tmp_path, messages, good())
     assert (proof.exact, proof.holds, proof.ungrounded, proof.guessed) == (2, True, 1, 1)
 
