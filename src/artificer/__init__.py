@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from artificer.data import sample as sample
     from artificer.data import split as split
     from artificer.data import tokenize as tokenize
+    from artificer.data import verify_data as verify_data
     from artificer.learn import compare as compare
     from artificer.learn import curate as curate
     from artificer.learn import evaluate as evaluate
@@ -46,6 +47,7 @@ __all__ = [
     "tool",
     "train",
     "verify",
+    "verify_data",
 ]
 
 _STEPS = frozenset(__all__) - {"ArtificerError", "World", "__version__", "tool"}
