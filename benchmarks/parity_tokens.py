@@ -28,11 +28,12 @@ import sys
 import tarfile
 import tempfile
 from collections import Counter
+from datetime import datetime
 from pathlib import Path
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
-from transformers.utils.chat_template_utils import render_jinja_template
+from transformers.utils import chat_template_utils
 from upstream.place import install
 
 from artificer.core.errors import ArtificerError
@@ -42,7 +43,6 @@ from artificer.core.trace import Node, Trace
 from artificer.formats.openai import tool_record
 from artificer.training.chat.merged import merged_of
 from artificer.training.chat.rows import CONTEXT, render
-from artificer.training.chat.sandbox import clock
 from artificer.training.chat.template import DAY, Template
 
 PACKAGES = {"trl": "trl==1.16.0", "axolotl": "axolotl==0.19.0"}
@@ -121,18 +121,27 @@ def conversations():
 # the original
 
 
+class Day(datetime):
+    """The day that ours prints, for templates that print today's."""
+
+    @classmethod
+    def now(cls, tz=None):
+        return cls.fromisoformat(DAY)
+
+
+chat_template_utils.datetime = Day
+
 def theirs(template, tokenizer, messages, tools, prompt, marks=False):
     """What transformers renders of a conversation, told as we tell it; with the places of `{% generation %}`. None when it is refused."""
-    given = {**tokenizer.special_tokens_map, "strftime_now": clock(DAY, DAY)}
     told = template.records(messages, template.ways)
     try:
-        (text,), places = render_jinja_template(
+        (text,), places = chat_template_utils.render_jinja_template(
             [told],
             tools=[tool_record(tool) for tool in tools] or None,
             chat_template=tokenizer.chat_template,
             add_generation_prompt=prompt,
             return_assistant_tokens_mask=marks,
-            **given,
+            **tokenizer.special_tokens_map,
         )
     except Exception:  # whatever a template of theirs raises
         return None, []
