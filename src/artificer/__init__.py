@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from artificer.api import synth as synth
     from artificer.api import verify as verify
     from artificer.data import convert as convert
+    from artificer.data import tokenize as tokenize
     from artificer.learn import compare as compare
     from artificer.learn import curate as curate
     from artificer.learn import evaluate as evaluate
@@ -33,12 +34,13 @@ __all__ = [
     "rollout",
     "stats",
     "synth",
+    "tokenize",
     "tool",
     "train",
     "verify",
 ]
 
-_STEPS = frozenset({"compare", "convert", "curate", "described", "evaluate", "report", "rollout", "stats", "synth", "train", "verify"})
+_STEPS = frozenset({"compare", "convert", "curate", "described", "evaluate", "report", "rollout", "stats", "synth", "tokenize", "train", "verify"})
 
 
 def __getattr__(name: str) -> object:

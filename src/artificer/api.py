@@ -48,6 +48,7 @@ from artificer.worlds.env_refs import token_of
 if TYPE_CHECKING:
     from artificer.data import Converted as Converted
     from artificer.data import convert as convert
+    from artificer.data import tokenize as tokenize
     from artificer.learn import compare as compare
     from artificer.learn import curate as curate
     from artificer.learn import evaluate as evaluate
@@ -58,7 +59,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_DATA = ("Converted", "convert")
+_DATA = ("Converted", "convert", "tokenize")
 _LEARNING = ("compare", "curate", "evaluate", "learned", "results_in", "standing", "train")
 
 PAYS = 300

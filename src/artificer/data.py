@@ -5,14 +5,21 @@ As `artificer.api`, which the names are also to be had from, and loaded only whe
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
+from artificer.core.canon import Json
 from artificer.core.errors import ArtificerError
 from artificer.formats import format_named
 from artificer.formats.account import Account
+from artificer.formats.base import Item
 from artificer.run import traded
+from artificer.training.chat.rows import Hidden, Row
+from artificer.training.chat.show import Stretch
 
 
 class Converted(Struct, frozen=True):
@@ -50,3 +57,97 @@ def convert(
     with traded.opened(source, before, given=given, policy=policy) as data:
         traded.written(data, out, after, before, to=to, every=every)
         return Converted(data.form, to, before, after)
+
+
+class Tokenized(Struct):
+    """Traces as rows of tokens: how many, what of the traces is in no row and why, and the first rows to be looked at.
+
+    Args:
+        traces, rows, tokens, learnt: counts.
+        missing: sampled messages in no row, by reason.
+        shortened: messages in a row without something that the template does not show, with `hidden="drop"`.
+        shown: the first rows with their stretches.
+    """
+
+    traces: int = 0
+    rows: int = 0
+    tokens: int = 0
+    learnt: int = 0
+    missing: Counter[str] = field(default_factory=Counter[str])
+    shortened: Counter[str] = field(default_factory=Counter[str])
+    shown: list[tuple[Row, list[Stretch]]] = []
+    read: Account = field(default_factory=Account)
+
+
+def tokenize(
+    source: str | Path,
+    *,
+    model: str = "hf:smollm2",
+    template: str | Path | None = None,
+    options: dict[str, Json] | None = None,
+    given: str | None = None,
+    rows: Literal["exact", "one"] = "exact",
+    hidden: Hidden = "refuse",
+    every: bool = False,
+    policy: bool = True,
+    only: str | None = None,
+    show: int = 0,
+    out: str | Path | None = None,
+) -> Tokenized:
+    """Traces as token ids by a model's own chat template, with masks and weights.
+
+    Args:
+        source: a run folder (of which the passed branches are taken), a file of any known format, or a folder of files.
+        model: hf:smollm2, or hf:FOLDER with a tokenizer.
+        template: a file with a chat template to use instead of the tokenizer's own.
+        options: variables for the template, e.g. `{"enable_thinking": False}`.
+        rows: `exact`: every message in the context it was written in; `one`: one row a branch, as most trainers make it.
+        hidden: what becomes of a message whose reasoning, or text beside calls, the template does not show.
+        every: also branches that did not pass. policy: put the policy of a run's world in front.
+        only: the id of one trace.
+        show: so many rows are kept to be looked at.
+        out: a file to write all rows to: JSON lines, or Parquet when it ends in .parquet.
+
+    Raises:
+        ArtificerError: the source, the model or the template cannot be used, or the file is there already.
+    """
+    from artificer.training.chat import files
+    from artificer.training.chat.show import stretches
+
+    asked = files.opened(_tokenizer_folder(model), Path(template) if template is not None else None, options or {})
+    found = Tokenized()
+
+    def lines(items: Iterator[Item]) -> Iterator[bytes]:
+        wanted = (item for item in items if only is None or item.trace.id == only)
+        for one in files.rendered(wanted, asked, rows=rows, hidden=hidden, every=every):
+            found.traces += 1
+            found.missing.update(one.missing)
+            found.shortened.update(one.shortened)
+            for row in one.rows:
+                found.rows += 1
+                found.tokens += len(row.ids)
+                found.learnt += sum(row.learnt)
+                if len(found.shown) < show:
+                    found.shown.append((row, list(stretches(row, asked))))
+                yield files.record(row)
+
+    with traded.opened(source, found.read, given=given, policy=policy) as data:
+        traded.write_rows(lines(data.items), out)
+    if only is not None and not found.traces:
+        raise ArtificerError(f"there is no trace {only!r}", where=str(source), remedy="leave --trace out to see which there are")
+    return found
+
+
+def _tokenizer_folder(model: str) -> Path:
+    """The folder of a model whose tokenizer is wanted.
+
+    Raises:
+        ArtificerError: the string names no such folder.
+    """
+    from artificer.models.embedded import NAME, embedded_folder
+
+    form, _, rest = model.partition(":")
+    if form != "hf" or not rest:
+        raise ArtificerError(f"{model!r} has no tokenizer here", remedy="write hf:smollm2, or hf:FOLDER")
+    path = rest.partition("?")[0]
+    return embedded_folder() if path == NAME else Path(path).expanduser()

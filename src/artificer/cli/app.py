@@ -22,6 +22,7 @@ _COMMANDS = {
     "curate": "Turn proven traces into training rows: one decision each.",
     "convert": "Write a run's traces in another format.",
     "stats": "Count what a run holds and what it dropped.",
+    "tokens": "Show which tokens of traces are trained, and write them for trainers.",
     "train": "Fine-tune a model on training rows.",
     "eval": "Measure a model on held-out decisions.",
     "compare": "Compare two runs or examinations of the same tasks; fails when the second is worse.",

@@ -16,16 +16,19 @@ from artificer.core.messages import Message
 from artificer.core.tools import ToolSpec
 from artificer.core.trace import Trace, agent_side
 from artificer.training.chat.aligning import REASONING, Unaligned, written
-from artificer.training.chat.rows import CONTEXT, Rendered, Row
+from artificer.training.chat.rows import CONTEXT, Hidden, Rendered, Row
 from artificer.training.chat.template import Template
 
 _THOUGHT = re.compile(r"<(\w+)>.*?</\1>\s*", re.DOTALL)
 
 
-def merged_of(trace: Trace, template: Template, tools: Sequence[ToolSpec] = (), *, leaves: Sequence[int] | None = None) -> Rendered:
+def merged_of(
+    trace: Trace, template: Template, tools: Sequence[ToolSpec] = (), *, hidden: Hidden = "refuse", leaves: Sequence[int] | None = None
+) -> Rendered:
     """One row for each branch. A message that several branches share is owned in the first row that has it.
 
     Args:
+        hidden: what becomes of a message that stands there without its reasoning, or without its text beside calls.
         leaves: which branches; all when None.
     """
     found = Rendered()
@@ -42,7 +45,7 @@ def merged_of(trace: Trace, template: Template, tools: Sequence[ToolSpec] = (), 
         except ArtificerError as error:
             found.missing[error.what] += len(wanted)
             continue
-        spans = _spans(text, messages, wanted, template, tools, found)
+        spans = _spans(text, messages, wanted, template, tools, found, hidden)
         owned.update(path[at] for at, _, _ in spans)
         if spans:
             found.rows.append(_row(trace, leaf, [(path[at], start, end) for at, start, end in spans], text, template))
@@ -50,7 +53,7 @@ def merged_of(trace: Trace, template: Template, tools: Sequence[ToolSpec] = (), 
 
 
 def _spans(
-    text: str, messages: Sequence[Message], wanted: Collection[int], template: Template, tools: Sequence[ToolSpec], found: Rendered
+    text: str, messages: Sequence[Message], wanted: Collection[int], template: Template, tools: Sequence[ToolSpec], found: Rendered, hidden: Hidden
 ) -> list[tuple[int, int, int]]:
     """Where wanted messages stand in the text: (message, start, end), in order. The others of the assistant are looked for too, so that none is
     taken for another that reads the same.
@@ -70,7 +73,9 @@ def _spans(
                 found.missing[reason] += 1
             continue
         behind = place[1]
-        if at in wanted:
+        if at in wanted and place[2] and hidden == "refuse":
+            found.missing[place[2][0]] += 1
+        elif at in wanted:
             found.shortened.update(place[2])
             spans.append((at, place[0], place[1]))
     return spans
@@ -90,8 +95,8 @@ def _place(
             start = text.find(made.opening + part, behind)
             if part and start >= 0:
                 begins = start + len(made.opening)
-                hidden = set(made.hidden) | ({REASONING} if message.reasoning is not None and message.reasoning.strip() not in part else set())
-                return begins, begins + len(part), sorted(hidden)
+                gone = [] if not message.reasoning or message.reasoning.strip() in part else [REASONING]
+                return begins, begins + len(part), [*gone, *(one for one in made.hidden if one != REASONING)]
     return None
 
 
