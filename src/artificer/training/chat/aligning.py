@@ -18,8 +18,8 @@ from artificer.core.tools import ToolSpec
 from artificer.training.chat.template import Template
 
 REASONING, TEXT = "the template does not show the reasoning of a message", "the template does not show the text beside calls"
-_CLOSED = re.compile(r"<(\w+)>\s*</\1>")
-"""A thought that was closed before anything was thought."""
+_CLOSED = re.compile(r"<(\w+)>\s*</\1>|<\|(\w+)>\w*\s*<\2\|>")
+"""A thought that was closed before anything was thought, as Qwen3 and Gemma 4 write it."""
 _MARK = "Qx7vJ2mark"
 
 
@@ -109,7 +109,7 @@ def _hidden(messages: Sequence[Message], rest: str, shown: str, template: Templa
     """What a template does not show of the last message.
 
     Raises:
-        Unaligned: it does not show all its calls.
+        Unaligned: it does not show its text where it is all that it says, or not all its calls.
     """
     message = messages[-1]
     said = template.harmless(message.text.strip()) if message.text.strip() else ""
@@ -117,6 +117,8 @@ def _hidden(messages: Sequence[Message], rest: str, shown: str, template: Templa
     for name, times in Counter(template.harmless(call.name) for call in message.calls).items():
         if rest.count(name) < times + (beside.count(name) if beside in rest or said in rest else 0):
             raise Unaligned("the template does not show all calls of a message")
+    if said and said not in rest and not message.calls:
+        raise Unaligned("the template does not show the text of a message")
     hidden: list[str] = []
     if message.reasoning:
         other = Message(message.role, message.content, f"{message.reasoning}\n{_MARK}", message.calls)

@@ -17,6 +17,7 @@ from artificer.core.tools import ToolSpec
 from artificer.core.trace import Trace, agent_side
 from artificer.training.chat.aligning import REASONING, Unaligned, written
 from artificer.training.chat.rows import CONTEXT, Hidden, Rendered, Row
+from artificer.training.chat.telling import CALLS, TOOLS
 from artificer.training.chat.template import Template
 
 _THOUGHT = re.compile(r"<(\w+)>.*?</\1>\s*", re.DOTALL)
@@ -73,8 +74,9 @@ def _spans(
                 found.missing[reason] += 1
             continue
         behind = place[1]
-        if at in wanted and place[2] and hidden == "refuse":
-            found.missing[place[2][0]] += 1
+        refused = [one for one in place[2] if one not in (TOOLS, CALLS)]
+        if at in wanted and refused and hidden == "refuse":
+            found.missing[refused[0]] += 1
         elif at in wanted:
             found.shortened.update(place[2])
             spans.append((at, place[0], place[1]))
@@ -96,7 +98,8 @@ def _place(
             if part and start >= 0:
                 begins = start + len(made.opening)
                 gone = [] if not message.reasoning or message.reasoning.strip() in part else [REASONING]
-                return begins, begins + len(part), [*gone, *(one for one in made.hidden if one != REASONING)]
+                gone += [one for one in made.hidden if one != REASONING]
+                return begins, begins + len(part), [*gone, *template.telling.gone(messages[:at], tools)]
     return None
 
 

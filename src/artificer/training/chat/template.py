@@ -1,9 +1,9 @@
 """A tokenizer with its chat template, asked for texts and for ids. Nothing here knows about training.
 
 A template is a program that came with a model: it is run in Jinja's sandbox (`sandbox`), and what it refuses is one error
-that says which message it stopped at. Templates differ in what they take; where one refuses, it is asked again in another
-of the ways that are in use: with ids of nine letters and digits (Mistral), with arguments as a text (DeepSeek), with
-contents as lists of parts (vision models).
+that says which message it stopped at. Templates differ in how they are told a conversation, and some of them leave out in
+silence what they are told otherwise; a little conversation is asked for in all the ways that are in use, and the first way
+in which most of it is shown is taken (`telling`).
 
 What a conversation says cannot form a control token: see `models.tokens.Tokens.harmless`. Dates that templates print are
 not today's but the conversation's own, or a fixed one, so that the same trace gives the same ids on every day.
@@ -14,22 +14,20 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, cast
 
-from artificer.core.canon import Json, stable_id
+from artificer.core.canon import Json
 from artificer.core.errors import ArtificerError
-from artificer.core.messages import Message, ToolCall
+from artificer.core.messages import Message
 from artificer.core.tools import ToolSpec
 from artificer.formats.openai import tool_record
-from artificer.models.prompt import result_text
 from artificer.models.tokens import Tokens
 from artificer.training.chat.sandbox import clock, compiled
+from artificer.training.chat.telling import Telling, Ways, record, told
 
 DAY = "2024-07-26"
 """The day for templates that print one; the day that Llama 3.1's own template falls back to."""
-_WAYS = tuple(frozenset(ways.split()) for ways in ("short", "text", "short text", "parts", "parts text"))
-"""Other ways to tell a conversation: nine letters and digits as ids, arguments as text, contents as parts."""
 
 
 class Template:
@@ -41,12 +39,21 @@ class Template:
         template: a template to use instead of the tokenizer's own.
         options: variables for the template, e.g. `{"enable_thinking": False}`.
         ends: ids that end a turn besides the tokenizer's `eos_token_id`, e.g. those of a generation config.
+        inline: reasoning stands in front of the text, between `<think>` and `</think>`: for models that write it where their template knows of none.
 
     Raises:
         ArtificerError: the tokenizer has no template and none is given.
     """
 
-    def __init__(self, tokenizer: Any, template: str | None = None, options: Mapping[str, Json] | None = None, ends: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        tokenizer: Any,
+        template: str | None = None,
+        options: Mapping[str, Json] | None = None,
+        ends: Sequence[int] = (),
+        *,
+        inline: bool = False,
+    ) -> None:
         self.tokenizer = tokenizer
         self._template = compiled(template if template is not None else _source(tokenizer.chat_template))
         self.special = frozenset(index for index, token in tokenizer.added_tokens_decoder.items() if token.special)
@@ -54,7 +61,19 @@ class Template:
         self._options: dict[str, Any] = {**tokenizer.special_tokens_map, **(options or {})}
         self.harmless = Tokens(tokenizer).harmless if tokenizer.chat_template else _guarded(tokenizer)
         self._encode = _encoder(tokenizer)
-        self.ways = frozenset[str]()
+        self._inline = inline
+
+    @cached_property
+    def telling(self) -> Telling:
+        """How the template is told a conversation, and what it leaves out of it."""
+
+        def tried(messages: Sequence[Message], tools: Sequence[ToolSpec], ways: Ways) -> str | None:
+            try:
+                return self._rendered(messages, tools, False, ways)
+            except ArtificerError:
+                return None
+
+        return told(tried)
 
     def text(self, messages: Sequence[Message], tools: Sequence[ToolSpec], *, prompt: bool) -> str:
         """The conversation as the template writes it; with `prompt`, and what opens the assistant's turn.
@@ -62,39 +81,38 @@ class Template:
         Raises:
             ArtificerError: the template refuses it.
         """
-        try:
-            return self._rendered(messages, tools, prompt, self.ways)
-        except ArtificerError:
-            for ways in _WAYS:
-                try:
-                    shown = self._rendered(messages, tools, prompt, ways)
-                except ArtificerError:
-                    continue
-                self.ways = ways
-                return shown
-            raise
+        return self._rendered(messages, tools, prompt, self.telling.ways)
 
-    def _rendered(self, messages: Sequence[Message], tools: Sequence[ToolSpec], prompt: bool, ways: frozenset[str]) -> str:
+    def _rendered(self, messages: Sequence[Message], tools: Sequence[ToolSpec], prompt: bool, ways: Ways) -> str:
         import jinja2
 
         day = next((message.at for message in messages if message.at), DAY)
         given: dict[str, Any] = {
             "messages": self.records(messages, ways),
-            "tools": [self._all(tool_record(tool)) for tool in tools] or None,
+            "tools": [self._all(tool_record(tool)) for tool in tools] or ([] if "list" in ways else None),
             "documents": None,
             "add_generation_prompt": prompt,
             "strftime_now": clock(day, DAY),
         }
         try:
             return self._template.render(**(self._options | given))
-        except (jinja2.TemplateError, TypeError, KeyError, ValueError, AttributeError, IndexError, RecursionError) as error:
+        except (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RecursionError, MemoryError) as error:
             last = f"{len(messages)} messages, the last of them {messages[-1].role!r}" if messages else "no message"
             raise ArtificerError(f"the chat template refuses the conversation: {error}", where=last, remedy="another template: --template") from error
 
-    def records(self, messages: Sequence[Message], ways: frozenset[str] = frozenset()) -> list[Json]:
+    def records(self, messages: Sequence[Message], ways: Ways | None = None) -> list[Json]:
         """Messages as templates take them: arguments as records, results as text, each with the name of the tool."""
+        ways = self.telling.ways if ways is None else ways
         names = {call.id: call.name for message in messages for call in message.calls}
-        return [self._all(_record(message, names, ways)) for message in messages]
+        return [self._record(message, names, ways) for message in messages]
+
+    def _record(self, message: Message, names: Mapping[str, str], ways: Ways) -> Json:
+        if not self._inline or message.reasoning is None:
+            return self._all(record(message, names, ways))
+        opening = f"<think>\n{self.harmless(message.reasoning)}\n</think>\n\n"  # the marks themselves are meant
+        inner = Message(message.role, opening + self.harmless(message.text))
+        made = cast("dict[str, Json]", self._all(record(Message(message.role, message.text, calls=message.calls), names, ways)))
+        return made | {"content": record(inner, names, ways)["content"]}
 
     def _all(self, value: Json) -> Json:
         if isinstance(value, str):
@@ -133,35 +151,6 @@ def _guarded(tokenizer: Any) -> Callable[[str], str]:
         return Tokens(tokenizer).harmless
     finally:
         tokenizer.chat_template = None
-
-
-def _record(message: Message, names: Mapping[str, str], ways: frozenset[str]) -> Json:
-    """A message, told in some ways."""
-    if message.result is not None:
-        call_id = message.result.call_id
-        name = names.get(call_id, message.author or "tool")
-        return {"role": "tool", "name": name, "content": _content(result_text(message.result), ways), "tool_call_id": _id(call_id, ways)}
-    record: dict[str, Json] = {"role": message.role, "content": _content(message.text, ways)}
-    if message.reasoning is not None:
-        record |= {"reasoning_content": message.reasoning, "thinking": message.reasoning, "reasoning": message.reasoning}
-    if message.calls:
-        record["tool_calls"] = [
-            {"id": _id(call.id, ways), "type": "function", "function": {"name": call.name, "arguments": _arguments(call, ways)}}
-            for call in message.calls
-        ]
-    return record
-
-
-def _content(text: str, ways: frozenset[str]) -> Json:
-    return [{"type": "text", "text": text}] if "parts" in ways else text
-
-
-def _arguments(call: ToolCall, ways: frozenset[str]) -> Json:
-    return json.dumps(call.arguments, ensure_ascii=False) if "text" in ways else call.arguments
-
-
-def _id(call_id: str, ways: frozenset[str]) -> str:
-    return stable_id("call", call_id)[-9:] if "short" in ways else call_id
 
 
 def _encoder(tokenizer: Any) -> Callable[[str], tuple[int, ...]]:
