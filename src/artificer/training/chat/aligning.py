@@ -60,6 +60,8 @@ def written(messages: Sequence[Message], prompt: str, template: Template, tools:
         opened, turn = _behind_mark(messages, template, tools)
     size = len(opened) if turn.startswith(opened) else _shared(opened, turn)
     rest = turn[size:]
+    if template.opening and rest.lstrip().startswith(template.opening):
+        raise Unaligned("a finished message opens a turn that its prompt does not open")
     ids, _ = ended(template.ids(rest), template)
     if not ids:
         raise Unaligned("the template shows nothing of a message")

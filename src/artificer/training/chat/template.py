@@ -75,6 +75,15 @@ class Template:
 
         return told(tried)
 
+    @cached_property
+    def opening(self) -> str:
+        """What opens the assistant's turn behind a user's, but for white space around it."""
+        said = (Message("user", "Hi."),)
+        try:
+            return self.text(said, (), prompt=True).removeprefix(self.text(said, (), prompt=False)).strip()
+        except ArtificerError:
+            return ""
+
     def text(self, messages: Sequence[Message], tools: Sequence[ToolSpec], *, prompt: bool) -> str:
         """The conversation as the template writes it; with `prompt`, and what opens the assistant's turn.
 
