@@ -39,6 +39,7 @@ parity: $(VENV)/.dev
 	$(BIN)/python benchmarks/parity_bfcl.py
 	$(BIN)/python benchmarks/parity_formats.py
 	$(BIN)/python benchmarks/parity_trainers.py
+	$(BIN)/python benchmarks/parity_tokens.py
 	$(BIN)/python benchmarks/parity_tau2.py $(filter --tau2-root=%,$(FLAGS))
 	$(BIN)/python benchmarks/parity_agentdojo.py
 

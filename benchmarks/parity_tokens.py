@@ -29,6 +29,7 @@ import tarfile
 import tempfile
 from collections import Counter
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -208,7 +209,9 @@ def rows(template, tokenizer, messages, tools, hidden, found, why):
             if prompt is None or shown is None:
                 found["context_differs"] += 1
                 continue
-            good = tuple(tokenizer.encode(prompt, add_special_tokens=False)) == row.ids[:start]
+            shared = tokenizer.decode(list(row.ids[:start]))
+            good = shared == prompt and row.ids[:start] == in_parts(row, start, tokenizer)
+            found["joined_at_borders"] += tuple(tokenizer.encode(prompt, add_special_tokens=False)) != row.ids[:start]
             found["context_differs"] += not good
             found["opens_itself"] += bool(opening) and said.startswith(opening)
             found["scattered"] += row.owner[start : start + size] != (index,) * size
@@ -219,6 +222,15 @@ def rows(template, tokenizer, messages, tools, hidden, found, why):
     found["twice"] += sum(count > 1 for count in owned.values())
     found["unexplained"] += sum(node.sampled for node in nodes) - len(owned) - made.missing.total()
     why.update(made.missing)
+
+
+def in_parts(row, end, tokenizer):
+    """The ids of a row's opening, when what was written and what stands between are encoded by themselves."""
+    made = []
+    for _, group in groupby(range(end), lambda at: row.owner[at]):
+        text = tokenizer.decode([row.ids[at] for at in group])
+        made += tokenizer.encode(text, add_special_tokens=False)
+    return tuple(made)
 
 
 def opened(template, tokenizer):

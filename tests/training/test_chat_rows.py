@@ -163,7 +163,7 @@ def exact(trace: Trace, template: Template, tools) -> int:
             assert index not in seen  # in one row
             at = path.index(index)
             prompt = template.text(messages[:at], tools, prompt=True)
-            assert row.ids[:start] == template.ids(prompt)  # behind exactly what the model saw
+            assert template.said(row.ids[:start]) == prompt  # behind exactly what the model saw
             shown = template.text(messages[: at + 1], tools, prompt=False)
             written = template.said(row.ids[start : start + size])
             assert written.rstrip() in shown or written.removesuffix("<|observation|>").removesuffix("<|user|>").rstrip() in shown

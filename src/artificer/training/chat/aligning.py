@@ -33,7 +33,7 @@ class Written(Struct, frozen=True):
     Args:
         opening: what opens its turn.
         text: what was written behind that, with whatever the template puts at its end.
-        ids: of `text`, up to the token that ends the turn.
+        ids: of `text`, up to the token that ends the turn; size: so many characters of `text` they are.
         hidden: what the template does not show of it (`REASONING`, `TEXT`), if anything.
         shown: the whole rendering with the message.
     """
@@ -41,6 +41,7 @@ class Written(Struct, frozen=True):
     opening: str
     text: str
     ids: tuple[int, ...]
+    size: int
     hidden: tuple[str, ...]
     shown: str
 
@@ -62,10 +63,12 @@ def written(messages: Sequence[Message], prompt: str, template: Template, tools:
     rest = turn[size:]
     if template.opening and rest.lstrip().startswith(template.opening):
         raise Unaligned("a finished message opens a turn that its prompt does not open")
-    ids, _ = ended(template.ids(rest), template)
+    encoded = template.ids(rest)
+    ids, _ = ended(encoded, template)
     if not ids:
         raise Unaligned("the template shows nothing of a message")
-    return Written(turn[:size], rest, ids, _hidden(messages, rest, shown, template, tools), shown)
+    upto = len(rest) - len(template.said(encoded[len(ids) :]))
+    return Written(turn[:size], rest, ids, upto, _hidden(messages, rest, shown, template, tools), shown)
 
 
 def _behind_mark(messages: Sequence[Message], template: Template, tools: Sequence[ToolSpec]) -> tuple[str, str]:

@@ -92,7 +92,7 @@ def _place(
     prompt = template.text(messages[:at], tools, prompt=True)
     for one in (message,) if message.reasoning is None else (message, bare):
         made = written([*messages[:at], one], prompt, template, tools)
-        said = made.text[: len(made.text) - len(template.said(template.ids(made.text)[len(made.ids) :]))]
+        said = made.text[: made.size]
         for part in (said, _THOUGHT.sub("", said, count=1) if _THOUGHT.match(said) else said):  # a thought that is not there when it is history
             start = text.find(made.opening + part, behind)
             if part and start >= 0:

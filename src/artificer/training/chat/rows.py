@@ -3,11 +3,13 @@
 What a model saw when it wrote a message is the template's rendering of the messages before, with what opens the assistant's turn; what it wrote is
 the node's own tokens where they were recorded, and else what the rendering with the message has more. Both are rendered whole and aligned: nothing is
 put together from pieces, because templates change earlier turns when later ones come (reasoning is dropped, tools are written again elsewhere, tool
-turns are merged). As long as each next prompt begins with the ids of the row so far, the row goes on; where it does not, a new row begins and the
+turns are merged). As long as each next prompt begins with the row so far, the row goes on; where it does not, a new row begins and the
 earlier turns are only context in it. So a message is learnt in the context in which it was (or will be) sampled, and in that context alone.
 
-Where prompt and answer meet, tokens are cut as they were when the model began to write: the prompt is encoded by itself. The token that ends the turn
-belongs to the message; white space that a template writes behind it does not.
+Where prompt and answer meet, tokens are cut as they were when the model began to write: no token spans the border of a
+message that was written, and a row keeps the ids that were written to it. (A server that encodes the whole conversation
+anew at each turn may merge a white space there.) The token that ends the turn belongs to the message; white space that a
+template writes behind it does not.
 
 What cannot be said exactly is not guessed: the message is in no row, and the reason is named.
 """
@@ -77,27 +79,32 @@ Hidden = Literal["refuse", "drop"]
 
 
 class _Piece(Struct, frozen=True):
-    """One sampled message: the prompt that it was written to, and what was written."""
+    """One sampled message: the prompt that it was written to, and what was written, as text and as ids."""
 
     node: int
-    prompt: tuple[int, ...]
-    written: tuple[int, ...]
+    prompt: str
+    text: str
+    ids: tuple[int, ...]
 
 
 class _Building:
     """A row that may still go on."""
 
-    def __init__(self, piece: _Piece) -> None:
-        self.ids = [*piece.prompt, *piece.written]
-        self.pieces = [(piece, len(piece.prompt))]
+    def __init__(self, piece: _Piece, template: Template) -> None:
+        self._template = template
+        self.text = ""
+        self.ids: list[int] = []
+        self.pieces: list[tuple[_Piece, int]] = []
+        self.takes(piece)
 
     def takes(self, piece: _Piece) -> bool:
         """Puts a message at the end, where its prompt begins with all that is here."""
-        if tuple(self.ids) != piece.prompt[: len(self.ids)]:
+        if not piece.prompt.startswith(self.text):
             return False
-        self.ids += piece.prompt[len(self.ids) :]
+        self.ids += self._template.ids(piece.prompt[len(self.text) :])
         self.pieces.append((piece, len(self.ids)))
-        self.ids += piece.written
+        self.ids += piece.ids
+        self.text = piece.prompt + piece.text
         return True
 
 
@@ -125,7 +132,7 @@ def rows_of(
             if building is None or not building.takes(piece):
                 if building is not None:
                     found.rows.append(_row(trace, leaf, building))
-                building = _Building(piece)
+                building = _Building(piece, template)
         if building is not None:
             found.rows.append(_row(trace, leaf, building))
     return found
@@ -144,15 +151,15 @@ def _pieces(
         try:
             prompt = template.text(messages[:at], tools, prompt=True)
             if node.tokens is not None and node.tokens.ids:
-                yield _Piece(index, template.ids(prompt), node.tokens.ids)
+                yield _Piece(index, prompt, template.said(node.tokens.ids), node.tokens.ids)
                 continue
             made, gone = _written(messages[: at + 1], prompt, template, tools, hidden)
-            ids = _with_end(made, messages, at, template, tools)
+            text, ids = _with_end(made, messages, at, template, tools)
         except (ArtificerError, Unaligned) as error:
             found.missing[error.what if isinstance(error, ArtificerError) else str(error)] += 1
             continue
         found.shortened.update([*gone, *made.hidden])
-        yield _Piece(index, template.ids(prompt), ids)
+        yield _Piece(index, prompt, text, ids)
 
 
 def _written(
@@ -179,13 +186,16 @@ def _written(
     return made, gone
 
 
-def _with_end(found: Written, messages: Sequence[Message], at: int, template: Template, tools: Sequence[ToolSpec]) -> tuple[int, ...]:
-    """The ids of a message with the token that ends its turn, also where that is the token which opens the next."""
+def _with_end(found: Written, messages: Sequence[Message], at: int, template: Template, tools: Sequence[ToolSpec]) -> tuple[str, tuple[int, ...]]:
+    """A message up to the token that ends its turn, also where that is the token which opens the next."""
+    text = found.text[: found.size]
     if at + 1 == len(messages) or ended(found.ids, template)[1]:
-        return found.ids
+        return text, found.ids
     more = template.text(messages[: at + 2], tools, prompt=False)
     following = template.ids(more[len(found.shown) :])[:1] if more.startswith(found.shown) else ()
-    return found.ids + (following if following and following[0] in template.ends else ())
+    if not following or following[0] not in template.ends:
+        return text, found.ids
+    return text + template.said(following), found.ids + following
 
 
 def _row(trace: Trace, leaf: int, building: _Building) -> Row:
@@ -195,10 +205,10 @@ def _row(trace: Trace, leaf: int, building: _Building) -> Row:
     weights: dict[str, list[float]] = {"loss": [0.0] * size}
     logprobs: list[float] | None = None
     for piece, start in building.pieces:
-        end = start + len(piece.written)
-        owner[start:end] = [piece.node] * len(piece.written)
+        end = start + len(piece.ids)
+        owner[start:end] = [piece.node] * len(piece.ids)
         tokens = trace.nodes[piece.node].tokens
-        weights["loss"][start:end] = [1.0] * len(piece.written)
+        weights["loss"][start:end] = [1.0] * len(piece.ids)
         if tokens is None or not tokens.ids:
             continue
         for name, stream in tokens.weights.items():

@@ -62,6 +62,7 @@ class Template:
         self.harmless = Tokens(tokenizer).harmless if tokenizer.chat_template else _guarded(tokenizer)
         self._encode = _encoder(tokenizer)
         self._inline = inline
+        self._tools: tuple[Sequence[ToolSpec], list[Json]] | None = None
 
     @cached_property
     def telling(self) -> Telling:
@@ -98,7 +99,7 @@ class Template:
         day = next((message.at for message in messages if message.at), DAY)
         given: dict[str, Any] = {
             "messages": self.records(messages, ways),
-            "tools": [self._all(tool_record(tool)) for tool in tools] or ([] if "list" in ways else None),
+            "tools": self._specs(tools) or ([] if "list" in ways else None),
             "documents": None,
             "add_generation_prompt": prompt,
             "strftime_now": clock(day, DAY),
@@ -108,6 +109,12 @@ class Template:
         except (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RecursionError, MemoryError) as error:
             last = f"{len(messages)} messages, the last of them {messages[-1].role!r}" if messages else "no message"
             raise ArtificerError(f"the chat template refuses the conversation: {error}", where=last, remedy="another template: --template") from error
+
+    def _specs(self, tools: Sequence[ToolSpec]) -> list[Json]:
+        """Tools as templates take them; those of one trace are made once."""
+        if self._tools is None or self._tools[0] is not tools:
+            self._tools = (tools, [self._all(tool_record(tool)) for tool in tools])
+        return self._tools[1]
 
     def records(self, messages: Sequence[Message], ways: Ways | None = None) -> list[Json]:
         """Messages as templates take them: arguments as records, results as text, each with the name of the tool."""
