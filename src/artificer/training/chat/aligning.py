@@ -18,6 +18,7 @@ from artificer.core.tools import ToolSpec
 from artificer.training.chat.template import Template
 
 REASONING, TEXT = "the template does not show the reasoning of a message", "the template does not show the text beside calls"
+JOINED = "the tokenizer joins what is written to what stands before it"
 _CLOSED = re.compile(r"<(\w+)>\s*</\1>|<\|(\w+)>\w*\s*<\2\|>")
 """A thought that was closed before anything was thought, as Qwen3 and Gemma 4 write it."""
 _MARK = "Qx7vJ2mark"
@@ -63,11 +64,13 @@ def written(messages: Sequence[Message], prompt: str, template: Template, tools:
     rest = turn[size:]
     if template.opening and rest.lstrip().startswith(template.opening):
         raise Unaligned("a finished message opens a turn that its prompt does not open")
-    encoded = template.ids(rest)
-    ids, _ = ended(encoded, template)
+    encoded = template.behind(prompt, rest)
+    if encoded is None:
+        raise Unaligned(JOINED)
+    ids, ends = ended(encoded, template)
     if not ids:
         raise Unaligned("the template shows nothing of a message")
-    upto = len(rest) - len(template.said(encoded[len(ids) :]))
+    upto = len(rest.rstrip() if ends else rest)
     return Written(turn[:size], rest, ids, upto, _hidden(messages, rest, shown, template, tools), shown)
 
 

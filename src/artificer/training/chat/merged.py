@@ -15,7 +15,7 @@ from artificer.core.errors import ArtificerError
 from artificer.core.messages import Message
 from artificer.core.tools import ToolSpec
 from artificer.core.trace import Trace, agent_side
-from artificer.training.chat.aligning import REASONING, Unaligned, written
+from artificer.training.chat.aligning import JOINED, REASONING, Unaligned, written
 from artificer.training.chat.rows import CONTEXT, Hidden, Rendered, Row
 from artificer.training.chat.telling import CALLS, TOOLS
 from artificer.training.chat.template import Template
@@ -47,9 +47,12 @@ def merged_of(
             found.missing[error.what] += len(wanted)
             continue
         spans = _spans(text, messages, wanted, template, tools, found, hidden)
-        owned.update(path[at] for at, _, _ in spans)
-        if spans:
-            found.rows.append(_row(trace, leaf, [(path[at], start, end) for at, start, end in spans], text, template))
+        try:
+            if spans:
+                found.rows.append(_row(trace, leaf, [(path[at], start, end) for at, start, end in spans], text, template))
+                owned.update(path[at] for at, _, _ in spans)
+        except Unaligned as error:
+            found.missing[str(error)] += len(spans)
     return found
 
 
@@ -104,13 +107,19 @@ def _place(
 
 
 def _row(trace: Trace, leaf: int, spans: Sequence[tuple[int, int, int]], text: str, template: Template) -> Row:
-    """The row: the text encoded in the pieces that the spans make of it, as it was when the model began to write."""
+    """The row: the text encoded in the pieces that the spans make of it, as it was when the model began to write.
+
+    Raises:
+        Unaligned: the tokenizer makes tokens that lie across their borders.
+    """
     ids: list[int] = []
     owner: list[int] = []
     at = 0
     for index, start, end in (*spans, (CONTEXT, len(text), len(text))):
-        for part, whose in ((text[at:start], CONTEXT), (text[start:end], index)):
-            made = template.ids(part)
+        for begins, ends, whose in ((at, start, CONTEXT), (start, end, index)):
+            made = template.behind(text[:begins], text[begins:ends])
+            if made is None:
+                raise Unaligned(JOINED)
             ids += made
             owner += [whose] * len(made)
         at = end

@@ -99,9 +99,10 @@ class _Building:
 
     def takes(self, piece: _Piece) -> bool:
         """Puts a message at the end, where its prompt begins with all that is here."""
-        if not piece.prompt.startswith(self.text):
+        between = self._template.behind(self.text, piece.prompt[len(self.text) :]) if piece.prompt.startswith(self.text) else None
+        if between is None:
             return False
-        self.ids += self._template.ids(piece.prompt[len(self.text) :])
+        self.ids += between
         self.pieces.append((piece, len(self.ids)))
         self.ids += piece.ids
         self.text = piece.prompt + piece.text

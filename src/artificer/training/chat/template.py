@@ -11,10 +11,8 @@ not today's but the conversation's own, or a fixed one, so that the same trace g
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any, cast
 
 from artificer.core.canon import Json
@@ -23,6 +21,7 @@ from artificer.core.messages import Message
 from artificer.core.tools import ToolSpec
 from artificer.formats.openai import tool_record
 from artificer.models.tokens import Tokens
+from artificer.training.chat.encoding import Encoding
 from artificer.training.chat.sandbox import clock, compiled
 from artificer.training.chat.telling import Telling, Ways, record, told
 
@@ -60,7 +59,8 @@ class Template:
         self.ends = frozenset({tokenizer.eos_token_id, *ends} - {None})
         self._options: dict[str, Any] = {**tokenizer.special_tokens_map, **(options or {})}
         self.harmless = Tokens(tokenizer).harmless if tokenizer.chat_template else _guarded(tokenizer)
-        self._encode = _encoder(tokenizer)
+        encoding = Encoding(tokenizer)
+        self.ids, self.behind, self.said = encoding.ids, encoding.behind, encoding.said
         self._inline = inline
         self._tools: tuple[Sequence[ToolSpec], list[Json]] | None = None
 
@@ -139,14 +139,6 @@ class Template:
             return {self.harmless(key): self._all(entry) for key, entry in cast("dict[str, Json]", value).items()}
         return value
 
-    def ids(self, text: str) -> tuple[int, ...]:
-        """The ids of a text in which control tokens stand as the template wrote them; nothing is added at its ends."""
-        return self._encode(text)
-
-    def said(self, ids: Sequence[int]) -> str:
-        """What ids say, control tokens too."""
-        return self.tokenizer.decode(list(ids), skip_special_tokens=False)
-
 
 def _source(own: Any) -> str:
     """A tokenizer's template; the one for tools where there are several.
@@ -167,45 +159,3 @@ def _guarded(tokenizer: Any) -> Callable[[str], str]:
         return Tokens(tokenizer).harmless
     finally:
         tokenizer.chat_template = None
-
-
-def _encoder(tokenizer: Any) -> Callable[[str], tuple[int, ...]]:
-    """How to encode: by pieces between control tokens where that is sure to be the same.
-
-    Byte-level tokenizers cut a text at its added tokens before anything else and look at no piece's neighbours. A piece that was encoded once is
-    remembered: turns of one conversation share most of their text.
-    """
-
-    def whole(text: str) -> tuple[int, ...]:
-        return tuple(tokenizer.encode(text, add_special_tokens=False))
-
-    added = {token.content: index for index, token in tokenizer.added_tokens_decoder.items()}
-    if not added or not _cuts_cleanly(tokenizer):
-        return whole
-    mark = re.compile("(" + "|".join(map(re.escape, sorted(added, key=len, reverse=True))) + ")")
-    piece = lru_cache(maxsize=8192)(whole)
-
-    def pieces(text: str) -> tuple[int, ...]:
-        found: list[int] = []
-        for at, part in enumerate(mark.split(text)):
-            if at % 2:
-                found.append(added[part])
-            elif part:
-                found.extend(piece(part))
-        return tuple(found)
-
-    return pieces
-
-
-def _cuts_cleanly(tokenizer: Any) -> bool:
-    """Whether encoding the pieces between added tokens gives what encoding the whole gives."""
-    backend: Any = getattr(tokenizer, "backend_tokenizer", None)
-    if backend is None:
-        return False
-    told: Any = json.loads(backend.to_str())
-    if any(token.get("lstrip") or token.get("rstrip") or token.get("single_word") for token in told["added_tokens"]):
-        return False
-    steps: Any = told.get("pre_tokenizer") or {}
-    kinds: list[Any] = steps.get("pretokenizers", [steps])
-    by_bytes = any(one.get("type") == "ByteLevel" for one in kinds) and not any(one.get("add_prefix_space") for one in kinds)
-    return by_bytes and told.get("normalizer") in (None, {"type": "NFC"}) and told["model"].get("type") == "BPE"
