@@ -70,7 +70,7 @@ def written(messages: Sequence[Message], prompt: str, template: Template, tools:
     ids, ends = ended(encoded, template)
     if not ids:
         raise Unaligned("the template shows nothing of a message")
-    upto = len(rest.rstrip() if ends else rest)
+    upto = _size(rest, ids, ends, template)
     return Written(turn[:size], rest, ids, upto, _hidden(messages, rest, shown, template, tools), shown)
 
 
@@ -138,8 +138,29 @@ def _hidden(messages: Sequence[Message], rest: str, shown: str, template: Templa
 
 
 def ended(ids: tuple[int, ...], template: Template) -> tuple[tuple[int, ...], bool]:
-    """Ids up to the token that ends the turn, and whether there is one: the last control token, with nothing but white space behind it."""
+    """Ids up to the token that ends the turn, and whether there is one.
+
+    It is the first of the known ends that has nothing but control tokens and white space behind it: a model stops there,
+    whatever a template writes behind it (Phi's another end). Else the last control token with nothing but white space behind it.
+    """
+    first = last = -1
     for index in range(len(ids) - 1, -1, -1):
+        if ids[index] in template.ends:
+            first = index
         if ids[index] in template.special or ids[index] in template.ends:
-            return (ids[: index + 1], True) if not template.said(ids[index + 1 :]).strip() else (ids, False)
-    return ids, False
+            last = max(last, index)
+        elif template.said(ids[index : index + 1]).strip():
+            break
+    at = first if first >= 0 else last
+    return (ids[: at + 1], True) if at >= 0 else (ids, False)
+
+
+def _size(text: str, ids: tuple[int, ...], ends: bool, template: Template) -> int:
+    """So many characters of a text are ids that it begins with, when they end with a control token, which no content can form."""
+    if not ends:
+        return len(text)
+    end = template.said(ids[-1:])
+    at = -1
+    for _ in range(ids.count(ids[-1])):
+        at = text.find(end, at + 1)
+    return at + len(end)

@@ -23,7 +23,7 @@ from artificer.formats.openai import tool_record
 from artificer.models.tokens import Tokens
 from artificer.training.chat.encoding import Encoding
 from artificer.training.chat.sandbox import clock, compiled
-from artificer.training.chat.telling import Telling, Ways, record, told
+from artificer.training.chat.telling import Telling, Ways, content, records, told
 
 DAY = "2024-07-26"
 """The day for templates that print one; the day that Llama 3.1's own template falls back to."""
@@ -119,16 +119,15 @@ class Template:
     def records(self, messages: Sequence[Message], ways: Ways | None = None) -> list[Json]:
         """Messages as templates take them: arguments as records, results as text, each with the name of the tool."""
         ways = self.telling.ways if ways is None else ways
-        names = {call.id: call.name for message in messages for call in message.calls}
-        return [self._record(message, names, ways) for message in messages]
-
-    def _record(self, message: Message, names: Mapping[str, str], ways: Ways) -> Json:
-        if not self._inline or message.reasoning is None:
-            return self._all(record(message, names, ways))
-        opening = f"<think>\n{self.harmless(message.reasoning)}\n</think>\n\n"  # the marks themselves are meant
-        inner = Message(message.role, opening + self.harmless(message.text))
-        made = cast("dict[str, Json]", self._all(record(Message(message.role, message.text, calls=message.calls), names, ways)))
-        return made | {"content": record(inner, names, ways)["content"]}
+        made = [cast("dict[str, Json]", self._all(one)) for one in records(messages, ways)]
+        if self._inline:
+            for message, one in zip(messages, made, strict=True):
+                if message.reasoning is not None:  # these marks are meant, and stay what they are
+                    opening = f"<think>\n{self.harmless(message.reasoning)}\n</think>\n\n"
+                    one["content"] = content(opening + self.harmless(message.text), ways)
+                    for name in ("reasoning_content", "thinking", "reasoning"):
+                        del one[name]
+        return [*made]
 
     def _all(self, value: Json) -> Json:
         if isinstance(value, str):
