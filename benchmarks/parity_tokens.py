@@ -253,7 +253,8 @@ def goes_on(prompt, shown, said, messages, index, template, tokenizer, tools):
         more = shown[len(prompt) :]
         if more.startswith(said) and not MARKS.sub("", more[len(said) :]).strip():
             return True
-    if shown.rstrip().endswith(said.rstrip()):
+    at = shown.rfind(said)
+    if at >= 0 and not MARKS.sub("", shown[at + len(said) :]).strip():
         return not shown.startswith(prompt)
     after, _ = theirs(template, tokenizer, messages[: index + 2], tools, False)
     return after is not None and prompt + said == after[: len(prompt + said)] and (prompt + said).startswith(shown)
