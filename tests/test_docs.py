@@ -34,6 +34,8 @@ RUNNABLE = (
     "docs/search.md",
     "docs/dialects.md",
     "docs/formats.md",
+    "docs/tokens.md",
+    "docs/verify-data.md",
     "docs/recipes/cove.md",
     "README.md",
 )

@@ -13,7 +13,12 @@ if TYPE_CHECKING:
     from artificer.api import synth as synth
     from artificer.api import verify as verify
     from artificer.data import convert as convert
+    from artificer.data import dedup as dedup
+    from artificer.data import merge as merge
+    from artificer.data import sample as sample
+    from artificer.data import split as split
     from artificer.data import tokenize as tokenize
+    from artificer.data import verify_data as verify_data
     from artificer.learn import compare as compare
     from artificer.learn import curate as curate
     from artificer.learn import evaluate as evaluate
@@ -28,19 +33,24 @@ __all__ = [
     "compare",
     "convert",
     "curate",
+    "dedup",
     "described",
     "evaluate",
+    "merge",
     "report",
     "rollout",
+    "sample",
+    "split",
     "stats",
     "synth",
     "tokenize",
     "tool",
     "train",
     "verify",
+    "verify_data",
 ]
 
-_STEPS = frozenset({"compare", "convert", "curate", "described", "evaluate", "report", "rollout", "stats", "synth", "tokenize", "train", "verify"})
+_STEPS = frozenset(__all__) - {"ArtificerError", "World", "__version__", "tool"}
 
 
 def __getattr__(name: str) -> object:
