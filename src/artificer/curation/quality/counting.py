@@ -226,8 +226,8 @@ class Counting:
             "top_tool": _share(max(self._counts["tools"].values(), default=0), calls) if len(self._counts["offered"]) > 1 else None,
             "adp_names": check.names_sum if traces else None,
             "adp_ends": max(check.finish, check.two_messages) if traces else None,
-            "adp_tools": float(check.tools_pass) if check.calls else None,
-            "adp_thoughts": check.thoughts if check.calls else None,
+            "adp_tools": float(check.tools_pass) if traces else None,
+            "adp_thoughts": (check.thoughts if check.calls else 0.0) if traces else None,
             "adp_roles": float(check.roles_pass) if traces else None,
         }
 
