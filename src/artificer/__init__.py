@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from artificer.api import stats as stats
     from artificer.api import synth as synth
     from artificer.api import verify as verify
+    from artificer.data import check as check
     from artificer.data import convert as convert
     from artificer.learn import compare as compare
     from artificer.learn import curate as curate
@@ -24,6 +25,7 @@ __all__ = [
     "ArtificerError",
     "World",
     "__version__",
+    "check",
     "compare",
     "convert",
     "curate",
@@ -38,7 +40,7 @@ __all__ = [
     "verify",
 ]
 
-_STEPS = frozenset({"compare", "convert", "curate", "described", "evaluate", "report", "rollout", "stats", "synth", "train", "verify"})
+_STEPS = frozenset({"check", "compare", "convert", "curate", "described", "evaluate", "report", "rollout", "stats", "synth", "train", "verify"})
 
 
 def __getattr__(name: str) -> object:

@@ -47,6 +47,7 @@ from artificer.worlds.env_refs import token_of
 
 if TYPE_CHECKING:
     from artificer.data import Converted as Converted
+    from artificer.data import check as check
     from artificer.data import convert as convert
     from artificer.learn import compare as compare
     from artificer.learn import curate as curate
@@ -58,7 +59,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_DATA = ("Converted", "convert")
+_DATA = ("Converted", "check", "convert")
 _LEARNING = ("compare", "curate", "evaluate", "learned", "results_in", "standing", "train")
 
 PAYS = 300

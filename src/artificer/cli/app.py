@@ -21,7 +21,7 @@ _COMMANDS = {
     "verify": "Re-execute every trace and prove or refute what it claims.",
     "curate": "Turn proven traces into training rows: one decision each.",
     "convert": "Write a run's traces in another format.",
-    "stats": "Count what a run holds and what it dropped.",
+    "stats": "Count what data holds and what is wrong with it: a run, or any file of traces.",
     "train": "Fine-tune a model on training rows.",
     "eval": "Measure a model on held-out decisions.",
     "compare": "Compare two runs or examinations of the same tasks; fails when the second is worse.",

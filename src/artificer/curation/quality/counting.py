@@ -60,7 +60,9 @@ class Counting:
         self._adp = Adp(native)
         self._found: dict[str, _Found] = {}
         self._lengths = {name: Lengths() for name in ("messages", "characters", "tokens", "calls", "tools")}
-        self._counts = {name: Counter[str]() for name in ("languages", "scripts", "licences", "roles", "tools", "offered", "errors", "outcomes", "origins")}
+        self._counts = {
+            name: Counter[str]() for name in ("languages", "scripts", "licences", "roles", "tools", "offered", "errors", "outcomes", "origins")
+        }
         self._sums: Counter[str] = Counter()
 
     def add(self, item: Item, where: str = "") -> list[Finding]:

@@ -109,15 +109,16 @@ def _by_words(text: str, among: tuple[str, ...] | None) -> str:
     spoken = _WORD.findall(text)
     if len(spoken) < 3:
         return UNDECIDED
-    score: Counter[str] = Counter()
+    score: dict[str, float] = {}
     for word, number in Counter(spoken).items():
         for name, weight in words.get(word, ()):
-            score[name] += weight * number
+            score[name] = score.get(name, 0.0) + weight * number
     if not text.isascii():
         for letter, number in Counter(text).items():
             for name, weight in letters.get(letter, ()):
-                score[name] += weight * number
-    ranked = [(name, value) for name, value in score.most_common() if (among is None or name in among) and (among is not None or name not in _OTHERS)]
+                score[name] = score.get(name, 0.0) + weight * number
+    fit = [(name, value) for name, value in score.items() if (name not in _OTHERS if among is None else name in among)]
+    ranked = sorted(fit, key=lambda pair: (-pair[1], pair[0]))
     if not ranked or ranked[0][1] < max(_LEAST, _DENSITY * len(spoken)):
         return UNDECIDED
     if len(ranked) > 1 and ranked[0][1] < _MARGIN * ranked[1][1]:
@@ -126,5 +127,5 @@ def _by_words(text: str, among: tuple[str, ...] | None) -> str:
 
 
 _OTHERS = frozenset(name for names in _AMONG.values() for name in names)
-LANGUAGES = ("en de fr es pt it nl sv da no pl cs ro fi hu tr id vi ru uk bg ar fa el he hi bn ta th ka ja zh ko").split()
+LANGUAGES = tuple(re.findall(r"\w+", "en de fr es pt it nl sv da no pl cs ro fi hu tr id vi ru uk bg ar fa el he hi bn ta th ka ja zh ko"))
 """All that can be told."""

@@ -14,7 +14,9 @@ from collections.abc import Iterator
 from artificer.curation.quality import numbers
 from artificer.curation.quality.secrets import MOST, secrets
 
-_EMAIL = re.compile(r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}[A-Za-z0-9])?\.){1,8}[A-Za-z]{2,24}(?![A-Za-z0-9-])")
+_EMAIL = re.compile(
+    r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}[A-Za-z0-9])?\.){1,8}[A-Za-z]{2,24}(?![A-Za-z0-9-])"
+)
 _NUMBER = re.compile(r"(?<![\w.,@#/+-])\+?\(?\d[\d ().-]{5,26}\d(?![\w@])")
 _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?![A-Za-z0-9])")
 _SIX = re.compile(r"(?<![\w:.])(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{0,4}(?![\w:.])")
@@ -26,7 +28,9 @@ _PHONE = (
 """International; North American; national with a leading 0. Digits in one piece are not looked for: they are order numbers far more often."""
 _FICTION = re.compile(r"(?:^|\D)555\D?\d{3,4}(?:\D|$)|555\D?01\d\d$|1234\D?567|(?:\+44\D?|0)7700\D?900\d{3}|0{6}")
 """Numbers kept free: North America's 555, Ofcom's 07700 900; and counting up."""
-_EXAMPLES = re.compile(r"(?:^|[@.])(?:example|test|invalid|localhost)(?:\.[a-z.]{2,6})?$|@(?:email|domain|company|mail|yourdomain|acme)\.com$", re.IGNORECASE)
+_EXAMPLES = re.compile(
+    r"(?:^|[@.])(?:example|test|invalid|localhost)(?:\.[a-z.]{2,6})?$|@(?:email|domain|company|mail|yourdomain|acme)\.com$", re.IGNORECASE
+)
 """RFC 2606's names, and those that everybody makes up."""
 
 

@@ -26,7 +26,9 @@ _PATTERNS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
     (
         "slack_token",
         ("xox", "hooks.slack.com"),
-        re.compile(r"(?<![A-Za-z0-9])xox[abeoprs]-[A-Za-z0-9-]{10,255}|hooks\.slack\.com/services/T[A-Z0-9]{6,20}/B[A-Z0-9]{6,20}/[A-Za-z0-9]{16,64}"),
+        re.compile(
+            r"(?<![A-Za-z0-9])xox[abeoprs]-[A-Za-z0-9-]{10,255}|hooks\.slack\.com/services/T[A-Z0-9]{6,20}/B[A-Z0-9]{6,20}/[A-Za-z0-9]{16,64}"
+        ),
     ),
     (
         "google_key",
@@ -44,7 +46,9 @@ _ASSIGNED = re.compile(
     r"[\"'`]?([^\s\"'`,;<>(){}\[\]]{10,200})",
     re.IGNORECASE,
 )
-_PLACEHOLDER = re.compile(r"example|sample|dummy|placeholder|redacted|changeme|your[_-]|x{5}|\*{3}|\.{3}|12345678|abcdefgh|0{8}|\$\{|test[_-]?(?:key|token)", re.I)
+_PLACEHOLDER = re.compile(
+    r"example|sample|dummy|placeholder|redacted|changeme|your[_-]|x{5}|\*{3}|\.{3}|12345678|abcdefgh|0{8}|\$\{|test[_-]?(?:key|token)", re.I
+)
 _ENTROPY = 3.2
 """Bits a character from which a value looks random: of 16 random characters of base 64 nearly all have more, words hardly ever."""
 MOST = 50

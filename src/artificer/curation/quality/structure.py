@@ -171,7 +171,9 @@ def grammar(nodes: Sequence[Node]) -> Iterator[Finding]:
         if role == "system" and before not in ("start", "system"):
             yield found("several_system", at, f"behind a message of the role {before!r}")
         elif role not in _FOLLOWS[before]:
-            yield found("opening" if at == 0 else "role_order", at, f"{role} may not follow {before}" if at else f"the first message is of the role {role!r}")
+            yield found(
+                "opening" if at == 0 else "role_order", at, f"{role} may not follow {before}" if at else f"the first message is of the role {role!r}"
+            )
         yield from _alone(at, message)
         if message.calls:
             theirs = role == "user"
