@@ -25,7 +25,7 @@ def show(card: Card) -> None:
     for reason, times in card.dropped.items():
         say(f"  not read: {reason} ({times:,})")
     say(f"\nverdict: {card.status}")
-    say(table([(line.status, line.figure, percent(line.value), line.bound, line.says) for line in card.lines]))
+    say(table([(line.status, line.figure, percent(line.value), line.bound) for line in card.lines]))
     if card.found:
         say("\nwhat was found")
         rows = [(RULES[rule].severity, rule, one.findings, one.traces, shortened(_example(card, rule), 70)) for rule, one in card.found.items()]

@@ -82,7 +82,7 @@ def _verdict(card: Card) -> Html:
 def _found(card: Card) -> Html:
     if not card.found:
         return h("p", {"class": "soft"}, "No rule found anything.")
-    note = "Personal data and secrets are masked. Placeholders, such as example.com and test cards, are counted apart."
+    note = "Personal data and secrets are masked. Excused are placeholders, such as example.com and test cards, and calls that the tool refused."
     parts: list[Child] = [h("p", {"class": "soft"}, note)]
     for group in dict.fromkeys(rule.group for rule in RULES.values()):
         tallies = card.of_group(group)
@@ -94,11 +94,11 @@ def _found(card: Card) -> Html:
                 join([RULES[name].says, h("div", {"class": "soft small"}, *_examples(one.examples))]),
                 one.findings,
                 one.traces,
-                one.placeholders,
+                one.excused,
             ]
             for name, one in tallies.items()
         ]
-        parts += [h("h3", None, group.capitalize()), table(["", "what, and for instance", "findings", "traces", "placeholders"], rows)]
+        parts += [h("h3", None, group.capitalize()), table(["", "what, and for instance", "findings", "traces", "excused"], rows)]
     return join(parts)
 
 
@@ -127,8 +127,8 @@ def _holds(card: Card) -> Html:
         rows = [[name, licence] for name, licence in card.beside.items()]
         blocks.append(h("div", None, h("h3", None, "Licences beside the data"), table(["file", "licence"], rows)))
     values = (
-        f"{card.values:,} values stand in arguments; {card.worded:,} that were said nowhere are an agent's own words (a message, a query, code) and are "
-        "not counted as coming from nowhere."
+        f"{card.values:,} values stand in arguments; {card.worded:,} that were said nowhere are an agent's own words (a message, a query, code) and "
+        "are not counted as coming from nowhere."
     )
     return join([h("div", {"class": "two"}, *blocks), h("p", {"class": "soft small"}, values)])
 

@@ -14,11 +14,13 @@ Status = Literal["pass", "warn", "fail", "undecided"]
 
 
 class Tally(Struct, frozen=True):
-    """How often a rule found something: in all, in how many traces, how often it was only a placeholder, and the first few."""
+    """How often a rule found something: in all, in how many traces, and the first few. `excused` of them are only notes: placeholders, and calls that
+    the tool refused.
+    """
 
     findings: int
     traces: int
-    placeholders: int = 0
+    excused: int = 0
     examples: tuple[Finding, ...] = ()
 
 

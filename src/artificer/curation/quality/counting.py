@@ -37,10 +37,10 @@ _GRAMMAR = frozenset(name for name, rule in RULES.items() if rule.group == "gram
 
 
 class _Found:
-    __slots__ = ("examples", "findings", "placeholders", "traces")
+    __slots__ = ("examples", "excused", "findings", "traces")
 
     def __init__(self) -> None:
-        self.findings = self.traces = self.placeholders = 0
+        self.findings = self.traces = self.excused = 0
         self.examples: list[Finding] = []
 
 
@@ -88,7 +88,7 @@ class Counting:
             tally.traces += 1
         for one in kept:
             tally = self._found[one.rule]
-            tally.placeholders += one.severity == "note" != RULES[one.rule].severity
+            tally.excused += one.severity == "note" != RULES[one.rule].severity
             if len(tally.examples) < EXAMPLES:
                 tally.examples.append(one)
         groups = {RULES[rule].group for rule in grave}
@@ -114,7 +114,7 @@ class Counting:
             for one in (
                 *structure.schema(nodes, offered, mask),
                 *structure.links(nodes),
-                *structure.grammar(nodes),
+                *structure.grammar(nodes, trace.verdicts.get(path[-1])),
                 *grounds.look(nodes, offered.tools, mask),
                 *thoughts.look(nodes),
             ):
@@ -205,7 +205,7 @@ class Counting:
         check = self._adp.found()
 
         def rule(*names: str) -> int:
-            return sum(self._found[name].findings for name in names if name in self._found)
+            return sum(self._found[name].findings - self._found[name].excused for name in names if name in self._found)
 
         def held(name: str) -> int:
             return self._found[name].traces if name in self._found else 0
@@ -258,11 +258,18 @@ class Counting:
             branches=sums["branches"],
             rows=rows,
             dropped=dropped,
-            found={name: Tally(one.findings, one.traces, one.placeholders, tuple(one.examples)) for name, one in tallies.items()},
+            found={name: Tally(one.findings, one.traces, one.excused, tuple(one.examples)) for name, one in tallies.items()},
             figures=figures,
             adp=self._adp.found(),
             lengths={name: one.spread() for name, one in self._lengths.items()},
-            **{name: _ranked(counts[name]) for name in ("languages", "scripts", "licences", "roles", "tools", "errors", "outcomes", "origins")},
+            languages=_ranked(counts["languages"]),
+            scripts=_ranked(counts["scripts"]),
+            licences=_ranked(counts["licences"]),
+            roles=_ranked(counts["roles"]),
+            tools=_ranked(counts["tools"]),
+            errors=_ranked(counts["errors"]),
+            outcomes=_ranked(counts["outcomes"]),
+            origins=_ranked(counts["origins"]),
             beside=beside,
             offered=len(counts["offered"]),
             values=sums["values"],

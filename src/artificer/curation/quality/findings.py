@@ -28,7 +28,7 @@ class Finding(Struct, frozen=True, omit_defaults=True):
         rule: a name in `RULES`.
         at: the node's index in the trace; None where it is the trace, or the whole set.
         evidence: short, with personal data and secrets masked.
-        severity: that of the rule, or "note" where it is plainly a placeholder (example.com, a test card).
+        severity: that of the rule, or "note" where it is excused: a placeholder (example.com, a test card), a call that the tool refused.
         trace: the trace's id; "" for the whole set. where: the row it was read from.
     """
 

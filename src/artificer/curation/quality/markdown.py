@@ -63,11 +63,11 @@ def markdown(card: Card, name: str | None = None) -> str:
             [(line.figure, percent(line.value), line.status, line.says, line.bound, line.source) for line in card.lines],
         ),
         "## What was found",
-        "Personal data and secrets are masked. Placeholders (example.com, test cards) are counted apart.",
+        "Personal data and secrets are masked. Excused are placeholders (example.com, test cards) and calls that the tool refused.",
         _table(
-            ("rule", "severity", "what", "findings", "traces", "placeholders", "for instance"),
+            ("rule", "severity", "what", "findings", "traces", "excused", "for instance"),
             [
-                (rule, RULES[rule].severity, RULES[rule].says, f"{one.findings:,}", f"{one.traces:,}", f"{one.placeholders:,}", _example(card, rule))
+                (rule, RULES[rule].severity, RULES[rule].says, f"{one.findings:,}", f"{one.traces:,}", f"{one.excused:,}", _example(card, rule))
                 for rule, one in card.found.items()
             ],
         ),
@@ -112,8 +112,8 @@ def _quoted(text: str) -> str:
 def _lead(card: Card) -> str:
     calls = card.lengths["calls"]
     return (
-        f"{card.traces:,} conversations (`{card.form}`) with {int(calls.total):,} calls of {len(card.tools):,} tools; {card.offered:,} tools are offered. "
-        f"{percent(card.figures.get('errors'))} of the conversations have an error."
+        f"{card.traces:,} conversations (`{card.form}`) with {int(calls.total):,} calls of {len(card.tools):,} tools; {card.offered:,} tools are "
+        f"offered. {percent(card.figures.get('errors'))} of the conversations have an error."
     )
 
 

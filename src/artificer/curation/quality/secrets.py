@@ -42,7 +42,8 @@ _PATTERNS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
 )
 _NAMES = ("passw", "pwd", "secret", "token", "api_key", "apikey", "api-key", "api key", "access_key", "accesskey", "credential")
 _ASSIGNED = re.compile(
-    r"(?:password|passwd|passwort|pwd|secret|token|api[_ -]?key|access[_-]?key|credentials?)[a-z_]{0,12}[\"']?(?:\s{0,3}[:=]{1,2}>?\s{0,3}|\s{1,3}is\s{1,3})"
+    r"(?:password|passwd|passwort|pwd|secret|token|api[_ -]?key|access[_-]?key|credentials?)[a-z_]{0,12}[\"']?"
+    r"(?:\s{0,3}[:=]{1,2}>?\s{0,3}|\s{1,3}is\s{1,3})"
     r"[\"'`]?([^\s\"'`,;<>(){}\[\]]{10,200})",
     re.IGNORECASE,
 )

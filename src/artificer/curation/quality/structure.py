@@ -22,7 +22,9 @@ from artificer.core.errors import SourceError
 from artificer.core.messages import Message, ToolCall
 from artificer.core.tools import ToolSpec, compile_schema, not_json, validate_arguments
 from artificer.core.trace import Node
+from artificer.core.verdicts import Verdict
 from artificer.curation.quality.findings import Finding, found
+from artificer.curation.quality.thoughts import FINISH
 from artificer.formats.base import says
 
 Mask = Callable[[str], str]
@@ -77,22 +79,26 @@ def _look_at(tools: Sequence[ToolSpec]) -> Toolset:
 
 
 def schema(nodes: Sequence[Node], offered: Toolset, mask: Mask) -> Iterator[Finding]:
-    """Faults of an agent's calls against its tools along one branch. Calls that users make with tools of their own are not judged."""
+    """Faults of an agent's calls against its tools along one branch. Of a call that the tool refused it is only a note: a mistake that the agent was
+    told of is something to learn from. Calls that users make with tools of their own are not judged.
+    """
     by_name = offered.validators
+    refused = {node.message.result.call_id for node in nodes if node.message.result is not None and node.message.result.error is not None}
     told = False
     for at, node in enumerate(nodes):
         if node.message.role == "user":
             continue
         for call in node.message.calls:
+            excused = "note" if call.id in refused else None
             if not offered.tools:
                 if not told:
                     told = True
                     yield found("tools_missing", at, f"{clip(call.name)} is called")
             elif call.name not in by_name:
-                yield found("unknown_tool", at, clip(call.name))
+                yield found("unknown_tool", at, clip(call.name), excused)
             wrong = _arguments(call, by_name.get(call.name), mask)
             if wrong is not None:
-                yield found(wrong[0], at, wrong[1])
+                yield found(wrong[0], at, wrong[1], excused)
 
 
 def _arguments(call: ToolCall, validator: jsonschema_rs.Draft202012Validator | None, mask: Mask) -> tuple[str, str] | None:
@@ -159,8 +165,8 @@ own, and words come after them.
 """
 
 
-def grammar(nodes: Sequence[Node]) -> Iterator[Finding]:
-    """Faults in who speaks when, along one branch."""
+def grammar(nodes: Sequence[Node], verdict: Verdict | None = None) -> Iterator[Finding]:
+    """Faults in who speaks when, along one branch. A branch that was judged and failed need not have come to an end."""
     if not nodes:
         yield found("empty", None, "no message")
         return
@@ -183,8 +189,14 @@ def grammar(nodes: Sequence[Node]) -> Iterator[Finding]:
         elif role != "system" or before in ("start", "system"):
             before = role
     last = nodes[-1].message
-    if last.role != "assistant":
+    if last.role != "assistant" and not (last.role == "tool" and _finished(nodes)) and (verdict is None or verdict.passed):
         yield found("ending", len(nodes) - 1, f"it is of the role {last.role!r}")
+
+
+def _finished(nodes: Sequence[Node]) -> bool:
+    """Whether the last message with calls ends the episode by a call, whose result then stands last."""
+    calls = next((node.message.calls for node in reversed(nodes) if node.message.calls), ())
+    return any(call.name.lower() in FINISH for call in calls)
 
 
 def _alone(at: int, message: Message) -> Iterator[Finding]:

@@ -72,7 +72,7 @@ def _lines(path: str | Path | None) -> Generator[Callable[[Finding], None]]:
         yield lambda one: None
         return
     try:
-        file: IO[bytes] = Path(path).open("xb")
+        file: IO[bytes] = Path(path).open("xb")  # noqa: SIM115
     except FileExistsError as error:
         raise ArtificerError("this file is there already", where=str(path), remedy="choose another name, or remove it") from error
     except OSError as error:

@@ -37,13 +37,9 @@ class Threshold(Struct, frozen=True, forbid_unknown_fields=True):
         """What a value is worth."""
         if value is None:
             return "undecided"
-        for status, above, below, up_to in (
-            ("fail", self.fail_above, self.fail_below, self.fail_up_to),
-            ("warn", self.warn_above, self.warn_below, self.warn_up_to),
-        ):
-            if (above is not None and value > above) or (below is not None and value < below) or (up_to is not None and value <= up_to):
-                return status
-        return "pass"
+        if _broken(value, self.fail_above, self.fail_below, self.fail_up_to):
+            return "fail"
+        return "warn" if _broken(value, self.warn_above, self.warn_below, self.warn_up_to) else "pass"
 
     @property
     def bound(self) -> str:
@@ -55,6 +51,10 @@ class Threshold(Struct, frozen=True, forbid_unknown_fields=True):
             if (bound := getattr(self, f"{status}_{key}")) is not None
         ]
         return ", ".join(named)
+
+
+def _broken(value: float, above: float | None, below: float | None, up_to: float | None) -> bool:
+    return (above is not None and value > above) or (below is not None and value < below) or (up_to is not None and value <= up_to)
 
 
 def thresholds(path: str | Path | None = None) -> dict[str, Threshold]:
