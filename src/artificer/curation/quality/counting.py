@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, cast
 
 import msgspec
@@ -56,7 +57,7 @@ class Counting:
         self._tokens, self._exact = tokens or about_tokens, tokens is not None
         self._sets = structure.Toolsets()
         self._seen: set[int] = set()
-        self._system: dict[str, list[Finding]] = {}
+        self._system: dict[str, tuple[list[Finding], set[str]]] = {}
         self._adp = Adp(native)
         self._found: dict[str, _Found] = {}
         self._lengths = {name: Lengths() for name in ("messages", "characters", "tokens", "calls", "tools")}
@@ -69,7 +70,9 @@ class Counting:
         """Looks at a trace; everything that is wrong with it."""
         trace = item.trace
         self._sums["traces"] += 1
-        raw = [*self._shape(item), *self._words(trace), *self._same(item)]
+        hidden: set[str] = set()
+        words = list(self._words(trace, hidden))
+        raw = [*self._shape(item, partial(mask, words=hidden)), *words, *self._same(item)]
         kept: list[Finding] = []
         numbers: Counter[str] = Counter()
         for one in raw:
@@ -98,7 +101,7 @@ class Counting:
         self._sums["with grammar"] += not _GRAMMAR.isdisjoint(numbers)
         self._sums["with errors"] += any(one.severity == "error" for one in kept)
 
-    def _shape(self, item: Item) -> Iterator[Finding]:
+    def _shape(self, item: Item, masking: Callable[[str], str]) -> Iterator[Finding]:
         """What is wrong with schemas, links, roles, sources and thoughts, on each branch; of what branches share, once."""
         trace = item.trace
         offered = self._sets.of(item.tools)
@@ -112,16 +115,16 @@ class Counting:
             nodes = [trace.nodes[at] for at in path]
             grounds, thoughts = Grounds(), Thoughts()
             for one in (
-                *structure.schema(nodes, offered, mask),
+                *structure.schema(nodes, offered, masking),
                 *structure.links(nodes),
                 *structure.grammar(nodes, trace.verdicts.get(path[-1])),
-                *grounds.look(nodes, offered.tools, mask),
+                *grounds.look(nodes, offered.tools, masking),
                 *thoughts.look(nodes),
             ):
                 at = None if one.at is None else path[one.at]
                 if (one.rule, at, one.evidence) not in told:
                     told.add((one.rule, at, one.evidence))
-                    yield one if at == one.at else msgspec.structs.replace(one, at=at)
+                    yield msgspec.structs.replace(one, at=at, evidence=masking(one.evidence))
             self._adp.add(nodes, names)
             self._sums["branches"] += 1
             for name, number in (
@@ -131,8 +134,8 @@ class Counting:
                 self._sums[name] += number
         self._sums["with many branches"] += len(branches) > 1
 
-    def _words(self, trace: Trace) -> Iterator[Finding]:
-        """Personal data and secrets in every message; the lengths of texts on the way."""
+    def _words(self, trace: Trace, words: set[str]) -> Iterator[Finding]:
+        """Personal data and secrets in every message (what they are is added to `words`); the lengths of texts on the way."""
         characters = tokens = 0
         spoken: list[str] = []
         room = _SPOKEN
@@ -149,11 +152,13 @@ class Counting:
                 if known is None:
                     if len(self._system) >= 64:
                         self._system.clear()
-                    known = self._system[text] = list(_hidden(text, None))
-                for one in known:
+                    inside: set[str] = set()
+                    known = self._system[text] = (list(_hidden(text, None, inside)), inside)
+                words |= known[1]
+                for one in known[0]:
                     yield msgspec.structs.replace(one, at=at)
             else:
-                yield from _hidden(text, at)
+                yield from _hidden(text, at, words)
         said = "\n".join(spoken)
         self._counts["languages"][language(said)] += 1
         self._counts["scripts"].update(list(scripts(said))[:1] or ["none"])
@@ -279,17 +284,19 @@ class Counting:
         )
 
 
-def _hidden(text: str, at: int | None) -> Iterator[Finding]:
-    """Personal data and secrets in one text. Words that are a secret are not told again as something else."""
-    spans: set[str] = set()
-    for rule, words, placeholder in secrets(text):
-        if words not in spans:
-            spans.add(words)
-            yield found(rule, at, masked(words), "note" if placeholder else None)
-    for rule, words, placeholder, what in private(text):
-        if words not in spans:
-            spans.add(words)
-            yield found(rule, at, f"{what}: {masked(words)}" if what else masked(words), "note" if placeholder else None)
+def _hidden(text: str, at: int | None, words: set[str]) -> Iterator[Finding]:
+    """Personal data and secrets in one text, each once; what is part of a secret is not told again as something else."""
+    told: set[str] = set()
+    for rule, word, placeholder in secrets(text):
+        if word not in told:
+            told.add(word)
+            yield found(rule, at, masked(word), "note" if placeholder else None)
+    keys = tuple(told)
+    for rule, word, placeholder, what in private(text):
+        if word not in told and not any(word in key for key in keys):
+            told.add(word)
+            yield found(rule, at, f"{what}: {masked(word)}" if what else masked(word), "note" if placeholder else None)
+    words |= told
 
 
 def _count(counter: Counter[str], name: str) -> None:

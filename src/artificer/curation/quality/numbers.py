@@ -153,6 +153,7 @@ def ssn(text: str) -> bool:
 
 
 NATIONAL = (
+    ("Italy's codice fiscale", re.compile(r"(?<!\w)[A-Z]{6}\d{2}[A-EHLMPRST]\d{2}[A-Z]\d{3}[A-Z](?!\w)"), codice),
     ("Brazil's CPF", re.compile(r"(?<![\w.-])\d{3}\.\d{3}\.\d{3}-\d{2}(?![\w-])"), cpf),
     ("Spain's DNI or NIE", re.compile(r"(?<![\w-])(?:\d{8}|[XYZ]-?\d{7})-?[A-HJ-NP-TV-Z](?![\w-])"), dni),
     ("Poland's PESEL", re.compile(r"(?<![\w.-])\d{11}(?![\w.-])"), pesel),
@@ -161,7 +162,6 @@ NATIONAL = (
     ("France's NIR", re.compile(r"(?<![\w.-])[12] ?\d{2} ?\d{2} ?\d{2} ?\d{3} ?\d{3} ?\d{2}(?![\w.-])"), nir),
     ("an NHS number", re.compile(r"(?<![\w.-])\d{3} \d{3} \d{4}(?![\w.-])"), nhs),
     ("India's Aadhaar", re.compile(r"(?<![\w.-])[2-9]\d{3} \d{4} \d{4}(?![ \w.-])"), aadhaar),
-    ("Italy's codice fiscale", re.compile(r"(?<!\w)[A-Z]{6}\d{2}[A-EHLMPRST]\d{2}[A-Z]\d{3}[A-Z](?!\w)"), codice),
     ("Finland's HETU", re.compile(r"(?<![\w.-])\d{6}[-+A]\d{3}[0-9A-FHJ-NPR-Y](?![\w-])"), hetu),
     ("a US social security number", re.compile(r"(?<![\w.-])\d{3}-\d{2}-\d{4}(?![\w.-])"), ssn),
 )

@@ -8,8 +8,10 @@ and the length.
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from itertools import islice
 
 from artificer.curation.quality import numbers
 from artificer.curation.quality.secrets import MOST, secrets
@@ -23,7 +25,7 @@ _SIX = re.compile(r"(?<![\w:.])(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{0,4}(?![\w:
 _PHONE = (
     re.compile(r"\+\d{1,3}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d(?:[ .-]?\d){5,13}"),
     re.compile(r"(?:1[ .-])?(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[ .-])[2-9]\d{2}[ .-]\d{4}"),
-    re.compile(r"0\d{1,4}[ -]\d{2,4}(?:[ -]\d{2,5}){1,3}|\(0\d{1,4}\) ?\d{3,8}(?:[ -]\d{2,4})?"),
+    re.compile(r"0[1-9]\d{1,3}[ -]\d{2,4}(?:[ -]\d{2,5}){1,3}|\(0[1-9]\d{0,3}\) ?\d{3,8}(?:[ -]\d{2,4})?"),
 )
 """International; North American; national with a leading 0. Digits in one piece are not looked for: they are order numbers far more often."""
 _FICTION = re.compile(r"(?:^|\D)555\D?\d{3,4}(?:\D|$)|555\D?01\d\d$|1234\D?567|(?:\+44\D?|0)7700\D?900\d{3}|0{6}")
@@ -32,6 +34,14 @@ _EXAMPLES = re.compile(
     r"(?:^|[@.])(?:example|test|invalid|localhost)(?:\.[a-z.]{2,6})?$|@(?:email|domain|company|mail|yourdomain|acme)\.com$", re.IGNORECASE
 )
 """RFC 2606's names, and those that everybody makes up."""
+
+
+_TAIL = 3
+"""The most letters at a text's end that may be the beginning of something private without being cut."""
+
+
+_RUN = re.compile(r"\d{6}|\d[\d .-]{5}")
+"""What all national numbers but Italy's have in them."""
 
 
 def masked(text: str) -> str:
@@ -49,7 +59,7 @@ def private(text: str) -> Iterator[tuple[str, str, bool, str]]:
             if number < MOST and numbers.iban(match[0].replace(" ", "")):
                 taken.append(match.span())
                 yield "iban", match[0], False, match[0][:2]
-        yield from _identities(text, taken)
+        yield from _identities(text, taken, _RUN.search(text) is not None)
         yield from _digits(text, taken)
     if text.count(":") > 1:
         for match in list(_limited(_SIX, text)):
@@ -59,10 +69,7 @@ def private(text: str) -> Iterator[tuple[str, str, bool, str]]:
 
 
 def _limited(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
-    for number, match in enumerate(pattern.finditer(text)):
-        if number >= 40 * MOST:
-            return
-        yield match
+    return islice(pattern.finditer(text), 40 * MOST)
 
 
 def _emails(text: str) -> Iterator[tuple[str, str, bool, str]]:
@@ -72,8 +79,8 @@ def _emails(text: str) -> Iterator[tuple[str, str, bool, str]]:
         yield "email", match[0], _EXAMPLES.search(match[0]) is not None, ""
 
 
-def _identities(text: str, taken: list[tuple[int, int]]) -> Iterator[tuple[str, str, bool, str]]:
-    for what, pattern, right in numbers.NATIONAL:
+def _identities(text: str, taken: list[tuple[int, int]], run: bool) -> Iterator[tuple[str, str, bool, str]]:
+    for what, pattern, right in numbers.NATIONAL if run else numbers.NATIONAL[:1]:
         for match in _limited(pattern, text):
             bare = match[0].replace(" ", "")
             if what not in ("a US social security number", "Finland's HETU"):
@@ -98,7 +105,7 @@ def _digits(text: str, taken: list[tuple[int, int]]) -> Iterator[tuple[str, str,
             found = ("ip_address", shown, reserved, "IPv4") if reserved is not None else None
         elif len(bare) >= 13 and numbers.card(bare) and re.fullmatch(r"\d+|\d{4}([ -])\d{4}\1\d{4}\1\d{1,7}|\d{4}([ -])\d{6}\2\d{4,5}", shown):
             found = ("card_number", shown, bare in numbers.TEST_CARDS, "")
-        elif len(bare) <= 15 and any(pattern.fullmatch(shown) for pattern in _PHONE):
+        elif 9 <= len(bare) <= 15 and any(pattern.fullmatch(shown) for pattern in _PHONE):
             found = ("phone", shown, _FICTION.search(shown) is not None, "")
         if found is not None:
             count += 1
@@ -111,7 +118,7 @@ def _address(text: str) -> bool | None:
         address = ipaddress.ip_address(text)
     except ValueError:
         return None
-    if address.is_unspecified or text.endswith("::") or len(text) < 4:
+    if address.is_unspecified or text.endswith("::") or len(text) < 6 or not any(letter.isdigit() for letter in text):
         return None
     return not address.is_global
 
@@ -120,8 +127,19 @@ def _overlaps(span: tuple[int, int], taken: list[tuple[int, int]]) -> bool:
     return any(start < span[1] and span[0] < end for start, end in taken)
 
 
-def mask(text: str) -> str:
-    """A text in which whatever is private or secret is masked."""
-    for words in sorted({found[1] for found in (*secrets(text), *private(text))}, key=len, reverse=True):
-        text = text.replace(words, masked(words))
+def mask(text: str, words: Collection[str] = ()) -> str:
+    """A text in which whatever is private or secret is masked.
+
+    Args:
+        words: what was found to be so in the message that the text quotes: as it stands, escaped, and cut off at the end.
+    """
+    for word in sorted(words, key=len, reverse=True):
+        for form in dict.fromkeys((word, repr(word)[1:-1], json.dumps(word)[1:-1], json.dumps(word, ensure_ascii=False)[1:-1])):
+            text = text.replace(form, masked(word))
+            cut = next((size for size in range(min(len(form), len(text), 400), _TAIL, -1) if text.endswith(form[:size])), 0)
+            text = text[: len(text) - cut] + "…" if cut else text
+    if not any(map(str.isdigit, text)) and "@" not in text:
+        return text
+    for word in sorted({found[1] for found in (*secrets(text), *private(text))}, key=len, reverse=True):
+        text = text.replace(word, masked(word))
     return text

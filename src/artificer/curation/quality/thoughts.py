@@ -5,8 +5,8 @@ ADP's check is `agents/openhands_v0/sft_quality_control.py` of neulab/agent-data
 thresholds). What it does, and `Adp` does over traces:
 
 - Roles: messages at even places are human or observation, at odd places gpt or function_call. The system prompt is a
-  field of its own there, so leading system messages are left out here; results of one message's calls stand in one
-  observation there, so neighbouring results count as one here.
+  field of its own there, so leading system messages are left out here; results of parallel calls stand in one
+  observation there, so as many results as a message has calls count as one here.
 - Calls: of each message the first call is counted, and its name. A `finish` counts as having a thought; another has
   one where text stands before the call. Reasoning kept apart does not count: their SFT text does not hold it.
 - Tools: all called names are among the harness's own; false where nothing is called. Their list is OpenHands' six;
@@ -115,14 +115,18 @@ def _turns(nodes: Sequence[Node]) -> Iterator[Message]:
     """Messages as ADP's SFT rows have them."""
     began = False
     before = ""
+    room = 0  # results that belong to the turn of the one before
     for node in nodes:
         role = node.message.role
         if role == "system" and not began:
             continue
         began = True
-        if not (role == before == "tool"):
-            yield node.message
+        if role == "tool" and room > 0 and before == "tool":
+            room -= 1
+            continue
+        room = room - 1 if role == "tool" else len(node.message.calls)
         before = role
+        yield node.message
 
 
 class Thoughts:
