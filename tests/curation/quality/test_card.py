@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 import msgspec
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.curation.quality.building import GOOD, calls, item, result, says, user
 from tests.formats.strategies import items
@@ -146,19 +146,18 @@ def test_strangers_are_no_markup():
     page = card_page(evil_card(), command=EVIL)
     assert not _Tags(page).tags & {"script", "img"}
     text = markdown(evil_card())
-    assert "<script" not in text
-    assert "](" not in text.replace("\\](", "").replace("\\]\\(", "")
-    front = yaml.safe_load(text.split("\n---\n")[0].removeprefix("---\n"))
+    head, _, body = text.removeprefix("---\n").partition("\n---\n")
+    assert "<script" not in body
+    assert "](" not in body
+    assert "\x1b" not in text
+    front = yaml.safe_load(head)
     assert (front["license"], front["size_categories"]) == ("other", ["n<1K"])
     assert set(front) == {"pretty_name", "license", "license_name", "size_categories", "task_categories", "tags"}
-    for line in text.splitlines():
-        assert line.count(" | ") <= 7
 
 
 def test_front_matter_of_the_hub(tmp_path):
-    card = artificer.check(
-        written(tmp_path / "d.jsonl", item(*GOOD, user("Thank you for all of this"), says(), lineage={"extra": {"license": "MIT"}})), near=False
-    )
+    looked = item(*GOOD, user("Thank you for all of this"), says(), lineage={"extra": {"license": "MIT"}})
+    card = artificer.check(written(tmp_path / "d.jsonl", looked), near=False)
     front = yaml.safe_load(markdown(card).split("\n---\n")[0].removeprefix("---\n"))
     assert (front["license"], front["language"], front["task_categories"]) == ("mit", ["en"], ["text-generation"])
     assert card.licences == {"MIT": 1}
@@ -205,6 +204,7 @@ def test_shares_for_people():
     assert cell("a|b\n<i>") == "a\\|b &lt;i&gt;"
 
 
+@settings(max_examples=40)
 @given(items(tree=True))
 def test_any_trace_can_be_looked_at(looked):
     counting = Counting()

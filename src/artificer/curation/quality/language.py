@@ -1,9 +1,9 @@
 """Which language a text is in, by its script, its function words and letters that few languages use.
 
-Made for conversations, not for single words: with fewer than three words, or two languages about as likely, the answer
-is "undecided" (`UNDECIDED`). Scripts that one language of weight writes in decide by themselves (Hangul: ko); words
-decide among the languages of Latin, Cyrillic and Arabic script. `benchmarks/quality.py --languages` measures it on
-sentences that translators of a widely used package wrote, none of which was looked at here.
+Made for conversations, not for single words: with fewer than three words, with one that tells the language, or with two
+languages about as likely, the answer is "undecided" (`UNDECIDED`). Scripts that one language of weight writes in decide
+by themselves (Hangul: ko); words decide among the languages of Latin, Cyrillic and Arabic script.
+`benchmarks/quality.py --languages` measures it on sentences that translators of a widely used package wrote.
 
 Method: the classic one of short-word lists (Grefenstette 1995). A word counts for each language in whose list it
 stands, by one over the number of such languages; a letter that only they use counts half as much.
@@ -110,16 +110,19 @@ def _by_words(text: str, among: tuple[str, ...] | None) -> str:
     if len(spoken) < 3:
         return UNDECIDED
     score: dict[str, float] = {}
+    hits: Counter[str] = Counter()
     for word, number in Counter(spoken).items():
         for name, weight in words.get(word, ()):
+            hits[name] += 1
             score[name] = score.get(name, 0.0) + weight * number
     if not text.isascii():
         for letter, number in Counter(text).items():
             for name, weight in letters.get(letter, ()):
+                hits[name] += 1
                 score[name] = score.get(name, 0.0) + weight * number
     fit = [(name, value) for name, value in score.items() if (name not in _OTHERS if among is None else name in among)]
     ranked = sorted(fit, key=lambda pair: (-pair[1], pair[0]))
-    if not ranked or ranked[0][1] < max(_LEAST, _DENSITY * len(spoken)):
+    if not ranked or hits[ranked[0][0]] < 2 or ranked[0][1] < max(_LEAST, _DENSITY * len(spoken)):
         return UNDECIDED
     if len(ranked) > 1 and ranked[0][1] < _MARGIN * ranked[1][1]:
         return UNDECIDED

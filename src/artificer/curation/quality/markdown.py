@@ -112,7 +112,7 @@ def _quoted(text: str) -> str:
 def _lead(card: Card) -> str:
     calls = card.lengths["calls"]
     return (
-        f"{card.traces:,} conversations (`{card.form}`) with {int(calls.total):,} calls of {len(card.tools):,} tools; {card.offered:,} tools are "
+        f"{card.traces:,} conversations ({cell(card.form)}) with {int(calls.total):,} calls of {len(card.tools):,} tools; {card.offered:,} tools are "
         f"offered. {percent(card.figures.get('errors'))} of the conversations have an error."
     )
 

@@ -17,7 +17,7 @@ from artificer.curation.quality.findings import Finding, found
 
 _WORDED, _LONG = 6, 60
 """So many words, or characters, are an agent's own words rather than a value looked up."""
-_LOOKED, _SIZE = 2_000, 20_000
+_LOOKED, _SIZE = 2_000, 500
 """Calls of one branch, and scalars of one call, beyond which no more are looked at: hostile rows, which are not worth their time."""
 
 
