@@ -152,19 +152,24 @@ def ssn(text: str) -> bool:
     return area not in ("000", "666") and area < "900" and group != "00" and serial != "0000"
 
 
-NATIONAL = (
-    ("Italy's codice fiscale", re.compile(r"(?<!\w)[A-Z]{6}\d{2}[A-EHLMPRST]\d{2}[A-Z]\d{3}[A-Z](?!\w)"), codice),
-    ("Brazil's CPF", re.compile(r"(?<![\w.-])\d{3}\.\d{3}\.\d{3}-\d{2}(?![\w-])"), cpf),
-    ("Spain's DNI or NIE", re.compile(r"(?<![\w-])(?:\d{8}|[XYZ]-?\d{7})-?[A-HJ-NP-TV-Z](?![\w-])"), dni),
-    ("Poland's PESEL", re.compile(r"(?<![\w.-])\d{11}(?![\w.-])"), pesel),
-    ("China's resident number", re.compile(r"(?<![\w.-])[1-9]\d{5}(?:19|20)\d{9}[\dX](?![\w.-])"), resident),
-    ("Sweden's personnummer", re.compile(r"(?<![\w.-])(?:19|20)?\d{6}[-+]\d{4}(?![\w.-])"), personnummer),
-    ("France's NIR", re.compile(r"(?<![\w.-])[12] ?\d{2} ?\d{2} ?\d{2} ?\d{3} ?\d{3} ?\d{2}(?![\w.-])"), nir),
-    ("an NHS number", re.compile(r"(?<![\w.-])\d{3} \d{3} \d{4}(?![\w.-])"), nhs),
-    ("India's Aadhaar", re.compile(r"(?<![\w.-])[2-9]\d{3} \d{4} \d{4}(?![ \w.-])"), aadhaar),
-    ("Finland's HETU", re.compile(r"(?<![\w.-])\d{6}[-+A]\d{3}[0-9A-FHJ-NPR-Y](?![\w-])"), hetu),
-    ("a US social security number", re.compile(r"(?<![\w.-])\d{3}-\d{2}-\d{4}(?![\w.-])"), ssn),
+NATIONAL = tuple(
+    (what, re.compile(form), right)
+    for what, form, right in (
+        ("Italy's codice fiscale", r"[A-Z]{6}\d{2}[A-EHLMPRST]\d{2}[A-Z]\d{3}[A-Z]", codice),
+        ("Brazil's CPF", r"\d{3}\.\d{3}\.\d{3}-\d{2}", cpf),
+        ("Spain's DNI or NIE", r"(?:\d{8}|[XYZ]-?\d{7})-?[A-HJ-NP-TV-Z]", dni),
+        ("Poland's PESEL", r"\d{11}", pesel),
+        ("China's resident number", r"[1-9]\d{5}(?:19|20)\d{9}[\dX]", resident),
+        ("Sweden's personnummer", r"(?:19|20)?\d{6}[-+]\d{4}", personnummer),
+        ("Finland's HETU", r"\d{6}[-+A]\d{3}[0-9A-FHJ-NPR-Y]", hetu),
+        ("France's NIR", r"[12] ?\d{2} ?\d{2} ?\d{2} ?\d{3} ?\d{3} ?\d{2}", nir),
+        ("an NHS number", r"\d{3} \d{3} \d{4}", nhs),
+        ("India's Aadhaar", r"[2-9]\d{3} \d{4} \d{4}(?! \d)", aadhaar),
+        ("a US social security number", r"\d{3}-\d{2}-\d{4}", ssn),
+    )
 )
 """National numbers: what they are, how they are written, and whether one is real. Only forms that more than a checksum tells from other numbers: bare
 nine or ten digits pass a check digit once in ten times, and are not looked for.
 """
+NATIONAL_FORMS = re.compile(rf"(?<![\w.-])(?=[0-9A-Z])(?:{'|'.join(pattern.pattern for _, pattern, _ in NATIONAL)})(?![\w-]|\.\d)")
+"""Any of these forms, standing by itself."""

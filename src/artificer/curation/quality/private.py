@@ -36,12 +36,9 @@ _EXAMPLES = re.compile(
 """RFC 2606's names, and those that everybody makes up."""
 
 
+_DIGIT = re.compile(r"\d")
 _TAIL = 3
 """The most letters at a text's end that may be the beginning of something private without being cut."""
-
-
-_RUN = re.compile(r"\d{6}|\d[\d .-]{5}")
-"""What all national numbers but Italy's have in them."""
 
 
 def masked(text: str) -> str:
@@ -54,12 +51,12 @@ def private(text: str) -> Iterator[tuple[str, str, bool, str]]:
     if "@" in text:
         yield from _emails(text)
     taken = list[tuple[int, int]]()
-    if any(letter in text for letter in "0123456789"):
+    if _DIGIT.search(text) is not None:
         for number, match in enumerate(_IBAN.finditer(text)):
             if number < MOST and numbers.iban(match[0].replace(" ", "")):
                 taken.append(match.span())
                 yield "iban", match[0], False, match[0][:2]
-        yield from _identities(text, taken, _RUN.search(text) is not None)
+        yield from _identities(text, taken)
         yield from _digits(text, taken)
     if text.count(":") > 1:
         for match in list(_limited(_SIX, text)):
@@ -79,16 +76,21 @@ def _emails(text: str) -> Iterator[tuple[str, str, bool, str]]:
         yield "email", match[0], _EXAMPLES.search(match[0]) is not None, ""
 
 
-def _identities(text: str, taken: list[tuple[int, int]], run: bool) -> Iterator[tuple[str, str, bool, str]]:
-    for what, pattern, right in numbers.NATIONAL if run else numbers.NATIONAL[:1]:
-        for match in _limited(pattern, text):
-            bare = match[0].replace(" ", "")
-            if what not in ("a US social security number", "Finland's HETU"):
-                bare = re.sub(r"[-+.]", "", bare)
-                bare = bare[-10:] if what.startswith("Sweden") else bare
-            if not _overlaps(match.span(), taken) and right(bare):
+def _identities(text: str, taken: list[tuple[int, int]]) -> Iterator[tuple[str, str, bool, str]]:
+    for match in _limited(numbers.NATIONAL_FORMS, text):
+        words = match[0]
+        for what, pattern, right in numbers.NATIONAL:
+            if pattern.fullmatch(words) and not _overlaps(match.span(), taken) and right(_bare(what, words)):
                 taken.append(match.span())
-                yield "national_id", match[0], what.startswith("a US") and match[0] in ("123-45-6789", "078-05-1120"), what
+                yield "national_id", words, words in ("123-45-6789", "078-05-1120"), what
+
+
+def _bare(what: str, words: str) -> str:
+    """A number as its checksum takes it."""
+    if what in ("a US social security number", "Finland's HETU"):
+        return words
+    bare = re.sub(r"[-+. ]", "", words)
+    return bare[-10:] if what.startswith("Sweden") else bare
 
 
 def _digits(text: str, taken: list[tuple[int, int]]) -> Iterator[tuple[str, str, bool, str]]:

@@ -13,6 +13,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 
 _PATTERNS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
     ("private_key", ("PRIVATE KEY",), re.compile(r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----")),
@@ -40,6 +41,7 @@ _PATTERNS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
     ("jwt", ("eyJ",), re.compile(r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,2048}\.eyJ[A-Za-z0-9_-]{8,8192}\.[A-Za-z0-9_-]{16,2048}")),
     ("url_password", ("://",), re.compile(r"(?<![a-z0-9+.-])[a-z][a-z0-9+.-]{1,20}://[^\s/:@\"'<>]{1,64}:[^\s/:@\"'<>]{3,128}@")),
 )
+_BY_PIECE = [(piece, rule, pattern) for rule, pieces, pattern in _PATTERNS for piece in pieces]
 _NAMES = ("passw", "pwd", "secret", "token", "api_key", "apikey", "api-key", "api key", "access_key", "accesskey", "credential")
 _ASSIGNED = re.compile(
     r"(?:password|passwd|passwort|pwd|secret|token|api[_ -]?key|access[_-]?key|credentials?)[a-z_]{0,12}[\"']?"
@@ -58,15 +60,12 @@ MOST = 50
 
 def secrets(text: str) -> Iterator[tuple[str, str, bool]]:
     """Credentials in a text: the rule, the words themselves, and whether they are plainly a placeholder."""
-    for rule, pieces, pattern in _PATTERNS:
-        if any(piece in text for piece in pieces):
-            for number, match in enumerate(pattern.finditer(text)):
-                if number >= MOST:
-                    break
-                if rule != "jwt" or _is_header(match[0]):
-                    yield rule, match[0], _PLACEHOLDER.search(match[0]) is not None
+    for rule, pattern in {rule: pattern for piece, rule, pattern in _BY_PIECE if piece in text}.items():
+        for match in islice(pattern.finditer(text), MOST):
+            if rule != "jwt" or _is_header(match[0]):
+                yield rule, match[0], _PLACEHOLDER.search(match[0]) is not None
     folded = text.lower()
-    if any(name in folded for name in _NAMES):
+    if [name for name in _NAMES if name in folded]:
         known = 0
         for match in _ASSIGNED.finditer(text):
             if known < MOST and _random(match[1]) and _PLACEHOLDER.search(match[1]) is None:
