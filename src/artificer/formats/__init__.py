@@ -39,7 +39,7 @@ _BUILT_IN = {
     "dpo": "pairs",
     "grpo": "prompts:FORMATS",
     "verl": "prompts:FORMATS",
-    # "bfcl": "bfcl",
+    "bfcl": "bfcl",
     "tau2": "tau2",
     "tau2_tasks": "tau2_tasks",
 }

@@ -66,6 +66,14 @@ def render(item: Item, account: Account) -> Iterable[Json]:
     yield row
 
 
+HELD = frozenset(
+    [
+        *("id", "task", "sampled", "call_ids", "parallel", "beside", "errors", "results", "user_calls", "system", "opening"),
+        *("adjacent", "empty", "words"),
+    ]
+)
+"""What the history of a task holds."""
+
 FORMAT = Format(
     "tau2_tasks",
     "tau2-bench's tasks: written are the tasks that traces carry",
@@ -73,8 +81,8 @@ FORMAT = Format(
     count,
     parse,
     render,
-    frozenset(),
-    ("all but the task that a trace carries",),
+    HELD,
+    ("all but the task that a trace carries", "what was said and done on it beyond the history that it begins with"),
     file="array",
     whole=True,
 )
