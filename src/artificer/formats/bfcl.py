@@ -35,6 +35,7 @@ from artificer.formats.parts import NO_PARAMETERS, linear, listed, node, plain
 _OWN = "trace_id"
 """Where a trace's id stands that BFCL's reader could not take: it reads a category and a number out of an id."""
 _FIELDS = "$fields"
+_OTHERS = ("messages", "conversations", "conversation", "prompt", "query")
 _CATEGORY = re.compile(
     r"(?:live_)?(?:simple|multiple|parallel|parallel_multiple|irrelevance|relevance|simple_python|simple_java|simple_javascript)_\d+(?:-\d+-\d+)?"
     r"|multi_turn_(?:base|miss_func|miss_param|long_context)_\d+|(?:memory|web_search)\w{0,40}_\d+(?:-\w{1,40}-\d+)?"
@@ -49,18 +50,23 @@ def fits(row: Any) -> float:
     """A question in turns with functions or classes, possible answers, or a result, under an id."""
     if not isinstance(row.get("id"), str):
         return 0.0
+    if any(name in row for name in _OTHERS):
+        return 0.0
     if "question" in row:
         turns = row["question"]
-        good = isinstance(turns, list) and all(isinstance(turn, list) for turn in cast("list[Any]", turns))
+        good = isinstance(turns, list) and all(isinstance(turn, list | dict) for turn in cast("list[Any]", turns))
         return 0.98 if good and ("function" in row or "involved_classes" in row or "ground_truth" in row) else 0.0
+    named = _CATEGORY.fullmatch(row["id"]) is not None
     if isinstance(row.get("ground_truth"), list):
-        return 0.95
-    return 0.9 if isinstance(row.get("result"), list | str) and "messages" not in row else 0.0
+        return 0.95 if named else 0.5
+    return (0.95 if named else 0.35) if isinstance(row.get("result"), list | str) else 0.0
 
 
 def _turns(row: Any) -> list[list[Any]]:
-    """The messages of each turn."""
+    """The messages of each turn; old files have those of the only turn."""
     turns = row["question"]
+    if isinstance(turns, list) and turns and all(isinstance(one, dict) for one in cast("list[Any]", turns)):
+        return [cast("list[Any]", turns)]
     if not isinstance(turns, list) or not all(isinstance(turn, list) for turn in cast("list[Any]", turns)):
         raise TypeError("a question is a list of turns")
     return cast("list[list[Any]]", turns)

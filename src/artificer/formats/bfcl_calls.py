@@ -34,8 +34,13 @@ def count_truth(truth: Any) -> int:
     if is_turns(truth):
         return sum([max(1, len(turn)) for turn in truth])
     if truth and all(isinstance(answer, str) for answer in truth):
-        return 1
+        return len(truth) if _are_calls(truth) else 1
     return max(1, sum([len(fields(entry)) for entry in listed(truth)]))
+
+
+def _are_calls(answers: Sequence[str]) -> bool:
+    """Whether texts are calls (of the categories that were executed) rather than answers that are accepted."""
+    return all(_NAMED.match(text) and text.rstrip().endswith(")") for text in answers)
 
 
 def truth_messages(truth: Any, tools: Sequence[ToolSpec], account: Account) -> list[Message]:
@@ -51,7 +56,8 @@ def truth_messages(truth: Any, tools: Sequence[ToolSpec], account: Account) -> l
         ]
     answers = listed(truth)
     if answers and all(isinstance(answer, str) for answer in answers):
-        return [Message("assistant", answers[0])]
+        calls = [_python_call(text, f"c0.{at}", tools, account) for at, text in enumerate(answers)] if _are_calls(answers) else []
+        return [Message("assistant", "" if calls else answers[0], calls=tuple(calls))]
     pairs = [(name, fields(allowed)) for entry in answers for name, allowed in fields(entry).items()]
     return [Message("assistant", calls=tuple([ToolCall(f"c0.{at}", name, _first_of(allowed)) for at, (name, allowed) in enumerate(pairs)]))]
 
