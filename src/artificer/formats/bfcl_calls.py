@@ -111,7 +111,7 @@ def _python_call(text: Any, call_id: str, tools: Sequence[ToolSpec], account: Ac
     """A call from its text; kept as it stands where its arguments have no names, or it is none."""
     if not isinstance(text, str):
         raise TypeError("a call is text")
-    parsed = python.parse(text, "x", tools)
+    parsed = python.parse(f"[{text}]", "x", tools)
     if len(parsed.calls) == 1 and not parsed.text and parsed.error is None:
         return ToolCall(call_id, parsed.calls[0].name, parsed.calls[0].arguments)
     named = _NAMED.match(text)
