@@ -59,15 +59,20 @@ def truth_messages(truth: Any, tools: Sequence[ToolSpec], account: Account) -> l
         calls = [_python_call(text, f"c0.{at}", tools, account) for at, text in enumerate(answers)] if _are_calls(answers) else []
         return [Message("assistant", "" if calls else answers[0], calls=tuple(calls))]
     pairs = [(name, fields(allowed)) for entry in answers for name, allowed in fields(entry).items()]
-    return [Message("assistant", calls=tuple([ToolCall(f"c0.{at}", name, _first_of(allowed)) for at, (name, allowed) in enumerate(pairs)]))]
+    known = {tool.name: cast("dict[str, Json]", tool.parameters.get("properties") or {}) for tool in tools}
+    calls = [ToolCall(f"c0.{at}", name, _first_of(allowed, known.get(name))) for at, (name, allowed) in enumerate(pairs)]
+    return [Message("assistant", calls=tuple(calls))]
 
 
-def _first_of(allowed: dict[str, Any]) -> dict[str, Json]:
-    """Arguments of the first values that are allowed; those that may only be left out are."""
+def _first_of(allowed: dict[str, Any], known: dict[str, Json] | None = None) -> dict[str, Json]:
+    """Arguments of the first values that are allowed. Those that may only be left out are, and those that may be and are
+    not `known` (some references name parameters that the function does not have).
+    """
     chosen: dict[str, Json] = {}
     for name, values in allowed.items():
         good = [value for value in listed(values) if value != ""]
-        if good:
+        strange = known is not None and name not in known
+        if good and not (strange and len(good) < len(values)):
             chosen[name] = _inner(good[0])
     return chosen
 
