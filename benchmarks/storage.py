@@ -71,7 +71,12 @@ def trace(rng: random.Random, number: int) -> Trace:
         if step == 1:
             add(Message("tool", result=ToolResult(call, error=ErrorKind.not_found, detail=text(8))))
         else:
-            row = {"id": number * 7 + step, "state": "open", "items": [{"sku": f"S{rng.randrange(10**6)}", "n": 1} for _ in range(3)], "note": text(6)}
+            row = {
+                "id": number * 7 + step,
+                "state": "open",
+                "items": [{"sku": f"S{rng.randrange(10**6)}", "n": 1} for _ in range(3)],
+                "note": text(6),
+            }
             add(Message("tool", result=ToolResult(call, row)))
     add(Message("assistant", text(25)), sampled=True)
     leaf = len(nodes) - 1
@@ -95,7 +100,9 @@ def traces(count: int) -> Iterator[Trace]:
     for number in range(count):
         body = bodies[number % DISTINCT]
         first = msgspec.structs.replace(body.nodes[0], message=Message("user", f"{number}: {body.nodes[0].message.content}"))
-        yield msgspec.structs.replace(body, id=f"trace-{number:016x}", task_id=f"task-{number // 4:012x}", seed=number, nodes=(first, *body.nodes[1:]))
+        yield msgspec.structs.replace(
+            body, id=f"trace-{number:016x}", task_id=f"task-{number // 4:012x}", seed=number, nodes=(first, *body.nodes[1:])
+        )
 
 
 def manifest(what: str) -> dict[str, Any]:

@@ -117,20 +117,20 @@ def keep(items: Iterable[Item], folder: RunFolder, account: Account, read: Accou
         items: read lazily; `read` is the account of their reading, whose `where` names the row under way.
         source: the file's name; form: its format's.
     """
-    encode, seen = msgspec.json.encode, set(folder.keys("traces"))
+    encode, kept, batch = msgspec.json.encode, folder.family("traces").places, set[str]()
     sets = set(folder.keys("toolsets"))
     union: dict[str, ToolSpec] = {}
-    lines, keys, number = list[bytes](), list[str](), len(folder.family("traces").commits)
+    lines, keys, number = list[bytes](), list[str](), len(folder.family("traces"))
     for item in items:
         account.rows_in += 1
         found = events(item.trace)
         account.events_in += found
         account.where = read.where
         key = content_id(item)
-        if key in seen:
+        if key in batch or key in kept:
             account.drop_row(SAME, found)
             continue
-        seen.add(key)
+        batch.add(key)
         keys.append(key)
         if item.trace.tools not in sets:
             sets.add(item.trace.tools)
@@ -144,6 +144,7 @@ def keep(items: Iterable[Item], folder: RunFolder, account: Account, read: Accou
         if len(lines) >= TOGETHER:
             folder.commit("traces", Note(f"import-{number:06d}", tuple(keys)), b"".join(lines))
             lines, keys, number = [], [], number + 1
+            batch.clear()
     if lines:
         folder.commit("traces", Note(f"import-{number:06d}", tuple(keys)), b"".join(lines))
     if not folder.has("tools.json"):
