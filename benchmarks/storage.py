@@ -4,8 +4,8 @@
 
 Each figure is measured in a process of its own, so that its peak memory is its own. The *floor* encodes, compresses and writes the same rows with
 msgspec and zstandard alone, 256 at a time, and reads them back. `import` is what `artificer convert --to artificer` does once a row is read: ids
-made of the content, lineage, commits of 256. `commits` is a run in which every row is a commit, as a recipe writes it. `datasets` is measured where it
-is installed: the same rows as JSON text in an Arrow table, in Parquet with zstd, which is the least that a reader of Parquet has to do.
+made of the content, lineage, commits of 256. `commits` is a run in which every row is a commit, as a recipe writes it. `datasets` is measured where
+it is installed: the same rows as JSON text in an Arrow table, in Parquet with zstd, which is the least that a reader of Parquet has to do.
 
 Times are CPU times of all threads (best of several where it is cheap), since others may use the machine; "a second" means a second of one CPU.
 """
@@ -40,7 +40,7 @@ from artificer.run.frames import Note
 from artificer.run.shards import Line
 from artificer.run.store import RunFolder
 
-WORDS = (
+WORDS = (  # noqa: SIM905
     "the order was shipped to your old address please send it back and we refund card within five days of lamp blue size large item "
     "number agent customer return label printed shop account email changed invoice paid today later than expected sorry thanks"
 ).split()

@@ -29,6 +29,8 @@ __all__ = [
     "curate",
     "described",
     "evaluate",
+    "export",
+    "query",
     "report",
     "rollout",
     "stats",
@@ -38,7 +40,9 @@ __all__ = [
     "verify",
 ]
 
-_STEPS = frozenset({"compare", "convert", "curate", "described", "evaluate", "report", "rollout", "stats", "synth", "train", "verify"})
+_STEPS = frozenset(
+    {"compare", "convert", "curate", "described", "evaluate", "export", "query", "report", "rollout", "stats", "synth", "train", "verify"}
+)
 
 
 def __getattr__(name: str) -> object:

@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_DATA = ("Converted", "convert")
+_DATA = ("Converted", "convert", "export", "query")
 _LEARNING = ("compare", "curate", "evaluate", "learned", "results_in", "standing", "train")
 
 PAYS = 300

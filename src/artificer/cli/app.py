@@ -21,6 +21,8 @@ _COMMANDS = {
     "verify": "Re-execute every trace and prove or refute what it claims.",
     "curate": "Turn proven traces into training rows: one decision each.",
     "convert": "Write a run's traces in another format.",
+    "query": "Ask runs and other data in SQL.",
+    "export": "Write a run as Parquet tables.",
     "stats": "Count what a run holds and what it dropped.",
     "train": "Fine-tune a model on training rows.",
     "eval": "Measure a model on held-out decisions.",

@@ -105,6 +105,11 @@ def traces_of(folder: RunFolder, account: Account) -> Iterator[Item]:
         yield Item(trace, sets.get(trace.tools, own.tools))
 
 
+def own_tools(folder: RunFolder) -> tuple[ToolSpec, ...]:
+    """The tools of a run's world."""
+    return folder.get_json("tools.json", _Described).tools if folder.has("tools.json") else ()
+
+
 def policy_of(folder: RunFolder) -> str:
     """The policy of a run's world."""
     return folder.get_json("tools.json", _Described).policy if folder.has("tools.json") else ""
