@@ -45,27 +45,30 @@ def lines_at(family: Family, place: Place, decoder: msgspec.json.Decoder[T], bad
     try:
         yield from enumerate(decoder.decode_lines(body), 1)
         return
-    except _NOT_OF_IT as error:
-        if bad is None:
-            raise _wrong(family, error) from error
-    for number, line in enumerate(body.splitlines() if b"\r" in body else body.split(b"\n"), 1):
+    except _NOT_OF_IT:
+        pass
+    for number, line in enumerate(body.split(b"\n"), 1):
         if line.strip():
             try:
                 yield number, decoder.decode(line)
             except _NOT_OF_IT as error:
-                bad(_bad(family, (place.shard, place.offset, number), line, error))
+                _tell(family, _bad(family, place, number, line, error), bad)
 
 
-def _wrong(family: Family, error: Exception) -> RunError:
-    return RunError(f"a row of {family.name!r} is not what was expected: {error}", where=str(family.path(0).parent))
+def _tell(family: Family, found: Bad, bad: Tell | None) -> None:
+    if bad is None:
+        where = f"{family.path(0).parent}, {found.shard}, line {found.line} of the frame at {found.offset}"
+        raise RunError(f"a row of {family.name!r} is not what was expected: {found.reason}", where=where)
+    bad(found)
 
 
-def _bad(family: Family, place: tuple[int, int, int], line: bytes, error: Exception) -> Bad:
+def _bad(family: Family, place: Place, number: int, line: bytes, error: Exception) -> Bad:
+    shard, offset, at = family.where(place, number)
     try:
         key = plain(_Named).decode(line).key
     except _NOT_OF_IT:
         key = ""
-    return Bad(family.path(place[0]).name, place[1], place[2], key, str(error) or type(error).__name__)
+    return Bad(shard, offset, at, key, str(error) or type(error).__name__)
 
 
 class _Named(msgspec.Struct):
@@ -80,6 +83,8 @@ def rows_at(family: Family, place: Place, of: Any, bad: Tell | None) -> Iterator
 
 def finished(family: Family, of: Any, bad: Tell | None) -> Iterator[tuple[str, Any]]:
     """All rows, as they were finished."""
+    for line in family.unread:
+        _tell(family, line, bad)
     for number in range(len(family)):
         yield from rows_at(family, family.place(number), of, bad)
 
@@ -89,6 +94,8 @@ def ordered(family: Family, of: Any, bad: Tell | None) -> Iterator[tuple[str, An
 
     Commits of a row or a few are read where they lie; of larger ones, and of very many rows, the lines are sorted first.
     """
+    for line in family.unread:
+        _tell(family, line, bad)
     rows = family.index.rows
     if sum(rows) <= FEW and max(rows, default=0) <= _SMALL:
         where = {key: number for number in range(len(family)) for key in family.note(number).keys}
@@ -100,9 +107,7 @@ def ordered(family: Family, of: Any, bad: Tell | None) -> Iterator[tuple[str, An
         try:
             line = decoder.decode(text)
         except _NOT_OF_IT as error:
-            if bad is None:
-                raise _wrong(family, error) from error
-            bad(_bad(family, (shard, offset, number), text, error))
+            _tell(family, _bad(family, Place(shard, offset, 0), number, text, error), bad)
             continue
         yield line.key, line.item
 
@@ -126,12 +131,12 @@ def row(family: Family, key: str, of: Any) -> Any:
         return None
     number, note = found
     at = note.keys.index(key)
-    body = family.body(family.place(number))
+    place = family.place(number)
+    line = family.body(place).split(b"\n", at + 1)[at]
     try:
-        line = decoder_of(of).decode(body.split(b"\n", at + 1)[at])
+        return decoder_of(of).decode(line).item
     except _NOT_OF_IT as error:
-        raise _wrong(family, error) from error
-    return line.item
+        _tell(family, _bad(family, place, at + 1, line, error), None)
 
 
 def some(family: Family, rows: Iterator[T]) -> Iterator[T]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -20,6 +21,7 @@ import zstandard
 from msgspec import Struct
 
 from artificer.core.errors import RunError
+from artificer.run.foreign import framed, is_foreign
 from artificer.run.frames import HEAD, OPENING, Note, Span, note_of, pack, scan, spans, unpack
 from artificer.run.index import Index
 
@@ -93,6 +95,10 @@ class Family:
         self._size = 0
         self._handle: int | None = None
         self._readers: dict[int, int] = {}
+        self._framed: dict[int, int] = {}
+        self._firsts: dict[tuple[int, int], int] = {}
+        self.unread: list[Bad] = []
+        """Lines of foreign shards that have no key."""
         for number in self._numbers():
             self._load(number)
 
@@ -108,6 +114,9 @@ class Family:
         try:
             before = self.index.mark()
             damage, end = self._take_in(path, number)
+            if damage and self.index.mark() == before and is_foreign(path):
+                self._take_in_foreign(path, number)
+                return
             if damage and self._writable:
                 self._set_aside(path)
                 self.index.back(before)
@@ -128,6 +137,29 @@ class Family:
                 else:
                     self._note(span.note, number, (span.start, span.body, span.end))
         return damage, end
+
+    def _take_in_foreign(self, path: Path, number: int) -> None:
+        """Reads a shard that something else wrote into a temporary file of commits."""
+        if self._writable:
+            raise RunError(
+                "this shard was written by something else; a run with it can be read, not continued",
+                where=str(path),
+                remedy="make a new run of it (artificer convert RUN NEW --to artificer), or remove the file to have its rows done again",
+            )
+        self._shard, self._size = number, path.stat().st_size
+        with tempfile.TemporaryFile() as file:
+            self._framed[number] = os.dup(file.fileno())
+            for made in framed(path, file):
+                if made.wrong:
+                    self.unread.append(Bad(path.name, 0, made.first, "", made.wrong))
+                else:
+                    self._firsts[number, made.place[1]] = made.first
+                    self._note(made.note, number, made.place)
+
+    def where(self, place: Place, line: int) -> tuple[str, int, int]:
+        """A line for people: its shard, the offset of its frame, and its number in it; in a foreign shard 0 and its number in the file."""
+        first = self._firsts.get((place.shard, place.offset))
+        return self.path(place.shard).name, 0 if first is not None else place.offset, line if first is None else first + line - 1
 
     def _set_aside(self, path: Path) -> None:
         """Moves damage to `torn/` and leaves the good commits."""
@@ -264,6 +296,8 @@ class Family:
 
     def _bytes(self, shard: int, offset: int, size: int) -> bytes:
         try:
+            if shard in self._framed:
+                return os.pread(self._framed[shard], size, offset)
             if shard not in self._readers:
                 if len(self._readers) >= _OPEN:
                     self._stop_reading()
@@ -280,6 +314,9 @@ class Family:
     def close(self) -> None:
         """Flushes to the disk and closes the files; the index stays, and so does reading."""
         self._stop_reading()
+        for handle in self._framed.values():
+            os.close(handle)
+        self._framed.clear()
         if self._handle is not None:
             handle, self._handle = self._handle, None
             try:

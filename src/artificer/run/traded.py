@@ -23,7 +23,7 @@ from artificer.formats.convert import read as read_file
 from artificer.formats.convert import render, write
 from artificer.formats.holding import with_policy
 from artificer.run.frames import Note
-from artificer.run.shards import Line
+from artificer.run.shards import Bad, Line
 from artificer.run.store import RunFolder
 
 TOGETHER = 256
@@ -92,10 +92,21 @@ def written(data: Data, out: str | Path, account: Account, read: Account, *, to:
 
 
 def traces_of(folder: RunFolder, account: Account) -> Iterator[Item]:
-    """The traces of a run in the order of their keys, each with its tools."""
+    """The traces of a run in the order of their keys, each with its tools. Lines that are no traces, and damage, stand in the account."""
+    for torn in folder.torn:
+        if torn.shard.startswith("traces-"):
+            account.rows_in += 1
+            account.where = f"{folder.path}: {torn.shard}: {torn.size} bytes at {torn.offset}"
+            account.drop_row("damaged")
     own = folder.get_json("tools.json", _Described) if folder.has("tools.json") else _Described()
     sets = dict(folder.read("toolsets", tuple[ToolSpec, ...]))
-    for key, trace in folder.read("traces", Trace, ordered=True):
+
+    def bad(line: Bad) -> None:
+        account.rows_in += 1
+        account.where = f"{folder.path}: {line}"
+        account.drop_row("not a trace")
+
+    for key, trace in folder.read("traces", Trace, ordered=True, bad=bad):
         account.where = key
         account.rows_in += 1
         account.rows_out += 1
