@@ -4,6 +4,7 @@ error, or are passed over and told.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -43,16 +44,29 @@ def lines_at(family: Family, place: Place, decoder: msgspec.json.Decoder[T], bad
     """
     body = family.body(place)
     try:
-        yield from enumerate(decoder.decode_lines(body), 1)
-        return
+        lines = _decoded(decoder, body)
     except _NOT_OF_IT:
         pass
+    else:
+        yield from enumerate(lines, 1)
+        return
     for number, line in enumerate(body.split(b"\n"), 1):
         if line.strip():
             try:
                 yield number, decoder.decode(line)
             except _NOT_OF_IT as error:
                 _tell(family, _bad(family, place, number, line, error), bad)
+
+
+def _decoded(decoder: msgspec.json.Decoder[T], body: bytes) -> list[T]:
+    """All lines, without the collector of cycles looking through them again and again as they are made, which would take as long as decoding."""
+    looking = gc.isenabled()
+    gc.disable()
+    try:
+        return decoder.decode_lines(body)
+    finally:
+        if looking:
+            gc.enable()
 
 
 def _tell(family: Family, found: Bad, bad: Tell | None) -> None:
