@@ -34,6 +34,7 @@ RUNNABLE = (
     "docs/search.md",
     "docs/dialects.md",
     "docs/formats.md",
+    "docs/query.md",
     "docs/recipes/cove.md",
     "README.md",
 )
