@@ -35,6 +35,7 @@ RUNNABLE = (
     "docs/dialects.md",
     "docs/formats.md",
     "docs/quality.md",
+    "docs/query.md",
     "docs/tokens.md",
     "docs/verify-data.md",
     "docs/recipes/cove.md",

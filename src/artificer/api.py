@@ -66,7 +66,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_DATA = ("check", "convert", "Converted", "dedup", "is_ours", "merge", "sample", "split", "tokenize", "verify_data")
+_DATA = ("check", "convert", "Converted", "dedup", "export", "is_ours", "merge", "query", "sample", "split", "tokenize", "verify_data")
 _LEARNING = ("compare", "curate", "evaluate", "learned", "results_in", "standing", "train")
 
 PAYS = 300

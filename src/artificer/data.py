@@ -9,7 +9,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct, field
 
@@ -22,6 +22,8 @@ from artificer.formats import format_named
 from artificer.formats.account import Account
 from artificer.formats.base import Item
 from artificer.run import traded
+from artificer.run.export import export_tables
+from artificer.run.query import Filled, ask
 from artificer.run.store import RunFolder
 from artificer.training.chat.rows import Hidden, Row
 from artificer.training.chat.show import Stretch
@@ -404,3 +406,32 @@ def check(
     from artificer.curation.quality.survey import survey
 
     return survey(source, given=given, bounds=thresholds, findings=findings, near=near, tokens=tokens, native=native, seen=seen)
+
+
+def query(data: str | Path | Sequence[str | Path], sql: str, *, given: str | None = None) -> list[dict[str, Any]]:
+    """Asks runs, or traces in any known format, in SQL; the rows of the answer, in memory.
+
+    Args:
+        data: a run folder, a file or a folder of files, or several of them.
+        sql: one statement of DuckDB's SQL over the tables of `docs/query.md`.
+        given: the format of what is not a run; guessed when None.
+
+    Raises:
+        ArtificerError: the data cannot be read, or the question cannot be answered. MissingExtra: DuckDB is not installed.
+    """
+    with ask([data] if isinstance(data, str | Path) else data, sql, given=given) as (answer, _):
+        return [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+
+
+def export(source: str | Path, out: str | Path, *, given: str | None = None) -> Filled:
+    """Writes a run, or traces in any known format, as Parquet tables; what was read.
+
+    Args:
+        source: a run folder, a file, or a folder of files.
+        out: the folder to make.
+        given: the format of what is not a run; guessed when None.
+
+    Raises:
+        ArtificerError: the source cannot be read, or the folder is there already or cannot be written. MissingExtra: DuckDB is not installed.
+    """
+    return export_tables(source, out, given=given)

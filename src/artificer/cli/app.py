@@ -25,6 +25,8 @@ _COMMANDS = {
     "split": "Split traces into parts without a group in two of them.",
     "sample": "Draw traces.",
     "dedup": "Leave out duplicates and near-duplicates.",
+    "query": "Ask runs and other data in SQL.",
+    "export": "Write a run as Parquet tables.",
     "stats": "Count what data holds and what is wrong with it: a run, or any file of traces.",
     "tokens": "Show which tokens of traces are trained, and write them for trainers.",
     "train": "Fine-tune a model on training rows.",

@@ -1,4 +1,6 @@
-"""Rows of Parquet files, read and written through DuckDB (the `data` extra), which is loaded here alone. A few hundred rows are held at a time."""
+"""Rows of Parquet files, read and written through DuckDB (the `data` extra), which is loaded here alone (for `run.query` too). A few hundred rows are
+held at a time.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,12 @@ from artificer.core.errors import ArtificerError, MissingExtra
 BATCH = 256
 
 
-def _duckdb(what: str) -> Any:
+def duckdb_for(what: str) -> Any:
+    """The library, for `what`.
+
+    Raises:
+        MissingExtra: it is not installed.
+    """
     try:
         return importlib.import_module("duckdb")
     except ImportError as error:
@@ -30,7 +37,7 @@ def write(rows: Iterable[bytes], path: Path) -> int:
         ArtificerError: there are no rows, or they have no common schema.
         FileExistsError: the file is there already.
     """
-    duckdb = _duckdb("Writing Parquet")
+    duckdb = duckdb_for("Writing Parquet")
     path.touch(exist_ok=False)
     try:
         return _written(duckdb, rows, path)
@@ -69,7 +76,7 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
         MissingExtra: DuckDB is not installed.
         ArtificerError: the file is no Parquet, or is damaged.
     """
-    duckdb = _duckdb("Reading Parquet")
+    duckdb = duckdb_for("Reading Parquet")
     connection: Any = duckdb.connect(":memory:")
     try:
         connection.execute("SET memory_limit = '1GB'")

@@ -14,6 +14,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
+from typing import BinaryIO
 
 import msgspec
 import zstandard
@@ -24,6 +25,8 @@ TAG = b"ARTF"
 OPENING = b"\x28\xb5\x2f\xfd\x20\x00\x01\x00\x00"
 """An empty zstd frame. Every shard begins with it, for readers that look at the first bytes to learn what a file is."""
 _HEAD = struct.Struct("<4sI4sII")
+WINDOW = 8 << 20
+"""Bytes of a shard that are looked at together."""
 
 
 class Note(Struct, frozen=True, omit_defaults=True, gc=False):
@@ -97,18 +100,47 @@ def _at(data: bytes, offset: int) -> Span | None:
         return None
 
 
-def scan(data: bytes) -> Iterator[Span]:
-    """Every byte of a shard after its opening, in order, as good commits and damage between them.
+def scan(data: bytes, begin: int | None = None) -> Iterator[Span]:
+    """Every byte of a shard after its opening (or from `begin`), in order, as good commits and damage between them.
 
     After damage the next good commit is looked for by its magic number and believed only when its checksum holds.
     """
-    at = len(OPENING) if data.startswith(OPENING) else 0
+    at = begin if begin is not None else len(OPENING) if data.startswith(OPENING) else 0
     while at < len(data):
         span = _at(data, at)
         if span is None:
             span = Span(at, at, _next_good(data, at + 1), None)
         yield span
         at = span.end
+
+
+def spans(file: BinaryIO) -> Iterator[Span]:
+    """As `scan`, of a file, a window at a time. Behind damage the rest of the file is held, to say where the damage ends."""
+    data, base, more = b"", 0, True
+    while more:
+        block = file.read(WINDOW)
+        more, done = len(block) == WINDOW, 0
+        data += block
+        opening = len(OPENING) if base == 0 and data.startswith(OPENING) else 0
+        for span in scan(data, opening):
+            if more and span.note is None:
+                break
+            yield Span(base + span.start, base + span.body, base + span.end, span.note)
+            done = span.end
+        data, base = data[done:], base + done
+
+
+def note_of(said: bytes) -> Note:
+    """The note of a commit from its bytes, which were checked before.
+
+    Raises:
+        msgspec.MsgspecError: they are something else by now.
+    """
+    return _decode_note(said)
+
+
+HEAD = _HEAD.size
+"""Bytes of a commit in front of its note."""
 
 
 def _next_good(data: bytes, offset: int) -> int:

@@ -11,17 +11,23 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Generic, TypeVar
 
+import msgspec
 import zstandard
 from msgspec import Struct
 
 from artificer.core.errors import RunError
-from artificer.run.frames import OPENING, Note, Span, pack, scan, unpack
+from artificer.run.foreign import framed, is_foreign
+from artificer.run.frames import HEAD, OPENING, Note, Span, note_of, pack, scan, spans, unpack
+from artificer.run.index import Index
 
 T = TypeVar("T")
+_OPEN = 16
+"""Shards that are held open for reading."""
 
 
 class Line(Struct, Generic[T], frozen=True):
@@ -55,18 +61,32 @@ class Torn(Struct, frozen=True):
     kept: str = ""
 
 
+class Bad(Struct, frozen=True):
+    """A line in a sound frame that is not what was asked for: `offset` is its frame's in the shard, `line` counts from 1 in the frame."""
+
+    shard: str
+    offset: int
+    line: int
+    key: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.shard}: line {self.line} of the frame at {self.offset}: {self.reason}"
+
+
 class Family:
     """The shards of one name.
 
-    `commits` is everything written, in order; `done` maps the key of a row that went in to its commit; `places` maps
-    the key of a row that came out to where it lies.
+    `commits` is everything written, in order; `done` maps the key of a row that went in to its (last) commit; `places`
+    maps the key of a row that came out to where it lies. All three read the notes of commits from the shards as they
+    are asked: what is held is an `Index`.
     """
 
     def __init__(self, folder: Path, name: str, writable: bool, shard_bytes: int) -> None:
         self.name = name
-        self.commits: list[Done] = []
-        self.done: dict[str, Done] = {}
-        self.places: dict[str, Place] = {}
+        self.index = Index()
+        self.done: Mapping[str, Done] = _Finished(self)
+        self.places: Mapping[str, Place] = _Rows(self)
         self.torn: list[Torn] = []
         self._folder = folder
         self._writable = writable
@@ -74,7 +94,11 @@ class Family:
         self._shard = 0
         self._size = 0
         self._handle: int | None = None
-        self._reader: tuple[int, int] | None = None
+        self._readers: dict[int, int] = {}
+        self._framed: dict[int, int] = {}
+        self._firsts: dict[tuple[int, int], int] = {}
+        self.unread: list[Bad] = []
+        """Lines of foreign shards that have no key."""
         for number in self._numbers():
             self._load(number)
 
@@ -88,44 +112,116 @@ class Family:
     def _load(self, number: int) -> None:
         path = self.path(number)
         try:
-            data = path.read_bytes()
-            spans = list(scan(data))
-            damage = [span for span in spans if span.note is None]
+            before = self.index.mark()
+            damage, end = self._take_in(path, number)
+            if damage and self.index.mark() == before and is_foreign(path):
+                self._take_in_foreign(path, number)
+                return
             if damage and self._writable:
-                spans = self._set_aside(path, data, spans)
+                self._set_aside(path)
+                self.index.back(before)
+                damage, end = self._take_in(path, number)
+            self._shard, self._size = number, end or path.stat().st_size
         except OSError as error:
             raise failed(path, error) from error
-        if damage and not self._writable:
-            self.torn += [Torn(path.name, span.start, span.end - span.start) for span in damage]
-        for span in spans:
-            if span.note is not None:
-                self._note(span.note, Place(number, span.body, span.end - span.body))
-        self._shard, self._size = number, spans[-1].end if spans else path.stat().st_size
+        self.torn += [Torn(path.name, span.start, span.end - span.start) for span in damage]
 
-    def _set_aside(self, path: Path, data: bytes, spans: list[Span]) -> list[Span]:
-        """Moves damage to `torn/` and leaves the good commits; gives their new places."""
+    def _take_in(self, path: Path, number: int) -> tuple[list[Span], int]:
+        """Notes the good commits of a shard; its damage, and where it ends."""
+        damage, end = list[Span](), 0
+        with path.open("rb") as file:
+            for span in spans(file):
+                end = span.end
+                if span.note is None:
+                    damage.append(span)
+                else:
+                    self._note(span.note, number, (span.start, span.body, span.end))
+        return damage, end
+
+    def _take_in_foreign(self, path: Path, number: int) -> None:
+        """Reads a shard that something else wrote into a temporary file of commits."""
+        if self._writable:
+            raise RunError(
+                "this shard was written by something else; a run with it can be read, not continued",
+                where=str(path),
+                remedy="make a new run of it (artificer convert RUN NEW --to artificer), or remove the file to have its rows done again",
+            )
+        self._shard, self._size = number, path.stat().st_size
+        with tempfile.TemporaryFile() as file:
+            self._framed[number] = os.dup(file.fileno())
+            for made in framed(path, file):
+                if made.wrong:
+                    self.unread.append(Bad(path.name, 0, made.first, "", made.wrong))
+                else:
+                    self._firsts[number, made.place[1]] = made.first
+                    self._note(made.note, number, made.place)
+
+    def where(self, place: Place, line: int) -> tuple[str, int, int]:
+        """A line for people: its shard, the offset of its frame, and its number in it; in a foreign shard 0 and its number in the file."""
+        first = self._firsts.get((place.shard, place.offset))
+        return self.path(place.shard).name, 0 if first is not None else place.offset, line if first is None else first + line - 1
+
+    def _set_aside(self, path: Path) -> None:
+        """Moves damage to `torn/` and leaves the good commits."""
+        data = path.read_bytes()
+        found = list(scan(data))
         aside = self._folder / "torn"
         aside.mkdir(exist_ok=True)
-        for span in spans:
+        for span in found:
             if span.note is None:
                 kept = _unused(aside, f"{path.stem}.{span.start}")
                 kept.write_bytes(data[span.start : span.end])
                 self.torn.append(Torn(path.name, span.start, span.end - span.start, str(kept.relative_to(self._folder))))
-        good = [span for span in spans if span.note is not None]
-        if all(span.note is not None for span in spans[:-1]):
+        good = [span for span in found if span.note is not None]
+        if all(span.note is not None for span in found[:-1]):
             os.truncate(path, good[-1].end if good else 0)
-            return good
+            return
         sound = path.with_name(path.name + ".new")
         sound.write_bytes(OPENING + b"".join([data[span.start : span.end] for span in good]))
         sound.replace(path)
-        return [span for span in scan(path.read_bytes()) if span.note is not None]
 
-    def _note(self, note: Note, place: Place) -> None:
-        commit = Done(note, place)
-        self.commits.append(commit)
-        self.done[note.of] = commit
-        for key in note.keys:
-            self.places[key] = place
+    def _note(self, note: Note, shard: int, place: tuple[int, int, int]) -> None:
+        names = note.keys if note.of in note.keys else (note.of, *note.keys)
+        self.index.add(shard, place, names, len(note.keys))
+
+    # asking
+
+    def __len__(self) -> int:
+        """How many commits there are."""
+        return len(self.index)
+
+    def place(self, number: int) -> Place:
+        """Where the body of a commit lies."""
+        index = self.index
+        return Place(index.shards[number], index.bodies[number], index.ends[number] - index.bodies[number])
+
+    def note(self, number: int) -> Note:
+        """A commit's note, read from its shard.
+
+        Raises:
+            RunError: the shard cannot be read, or is another by now.
+        """
+        index = self.index
+        begin = index.notes[number] + HEAD
+        said = self._bytes(index.shards[number], begin, index.bodies[number] - begin)
+        try:
+            return note_of(said)
+        except msgspec.MsgspecError as error:
+            raise self._changed(index.shards[number], error) from error
+
+    @property
+    def commits(self) -> Iterator[Done]:
+        """Every commit, in order."""
+        for number in range(len(self.index)):
+            yield Done(self.note(number), self.place(number))
+
+    def find(self, key: str, speaks: Callable[[Note], bool]) -> tuple[int, Note] | None:
+        """The last commit found by a key whose note speaks of it."""
+        for number in self.index.found(key):
+            note = self.note(number)
+            if speaks(note):
+                return number, note
+        return None
 
     def forget(self, which: Callable[[Note], bool]) -> int:
         """Takes commits out for good, shard by shard, each replaced at once or not at all; how many.
@@ -134,22 +230,21 @@ class Family:
             RunError: a shard cannot be written.
         """
         self.close()
-        count = len(self.commits)
-        self.commits, self.done, self.places = [], {}, {}
+        count, self.index = len(self), Index()
         for number in self._numbers():
             path = self.path(number)
             try:
                 data = path.read_bytes()
-                spans = list(scan(data))
-                kept = [data[span.start : span.end] for span in spans if span.note is None or not which(span.note)]
-                if len(kept) < len(spans):
+                found = list(scan(data))
+                kept = [data[span.start : span.end] for span in found if span.note is None or not which(span.note)]
+                if len(kept) < len(found):
                     sound = path.with_name(path.name + ".new")
                     sound.write_bytes(OPENING + b"".join(kept))
                     sound.replace(path)
             except OSError as error:
                 raise failed(path, error) from error
             self._load(number)
-        return count - len(self.commits)
+        return count - len(self)
 
     def append(self, note: Note, lines: bytes) -> None:
         """Writes one commit; on failure the shard is left as it was before.
@@ -165,7 +260,8 @@ class Family:
             self._write(data)
         except OSError as error:
             raise failed(self.path(self._shard), error, f"; {len(self.places)} rows of {self.name!r} are safe") from error
-        self._note(note, Place(self._shard, self._size - body, body))
+        begin, between = self._size - len(data), self._size - body
+        self._note(note, self._shard, (begin, between, self._size))
 
     def _write(self, data: bytes) -> None:
         if self._size > self._shard_bytes:
@@ -190,25 +286,37 @@ class Family:
         """The lines of one commit."""
         if place.size == 0:
             return b""
-        path = self.path(place.shard)
         try:
-            if self._reader is None or self._reader[0] != place.shard:
-                self._stop_reading()
-                self._reader = (place.shard, os.open(path, os.O_RDONLY | os.O_CLOEXEC))
-            return unpack(os.pread(self._reader[1], place.size, place.offset))
-        except OSError as error:
-            raise failed(path, error) from error
+            return unpack(self._bytes(place.shard, place.offset, place.size))
         except zstandard.ZstdError as error:
-            raise RunError(f"the shard changed while it was read: {error}", where=str(path), remedy="open the run again") from error
+            raise self._changed(place.shard, error) from error
+
+    def _changed(self, shard: int, error: Exception) -> RunError:
+        return RunError(f"the shard changed while it was read: {error}", where=str(self.path(shard)), remedy="open the run again")
+
+    def _bytes(self, shard: int, offset: int, size: int) -> bytes:
+        try:
+            if shard in self._framed:
+                return os.pread(self._framed[shard], size, offset)
+            if shard not in self._readers:
+                if len(self._readers) >= _OPEN:
+                    self._stop_reading()
+                self._readers[shard] = os.open(self.path(shard), os.O_RDONLY | os.O_CLOEXEC)
+            return os.pread(self._readers[shard], size, offset)
+        except OSError as error:
+            raise failed(self.path(shard), error) from error
 
     def _stop_reading(self) -> None:
-        if self._reader is not None:
-            os.close(self._reader[1])
-            self._reader = None
+        for handle in self._readers.values():
+            os.close(handle)
+        self._readers.clear()
 
     def close(self) -> None:
         """Flushes to the disk and closes the files; the index stays, and so does reading."""
         self._stop_reading()
+        for handle in self._framed.values():
+            os.close(handle)
+        self._framed.clear()
         if self._handle is not None:
             handle, self._handle = self._handle, None
             try:
@@ -217,6 +325,63 @@ class Family:
                 raise failed(self.path(self._shard), error) from error
             finally:
                 os.close(handle)
+
+
+class _Finished(Mapping[str, Done]):
+    """The rows that went in, each with its last commit."""
+
+    def __init__(self, family: Family) -> None:
+        self._family = family
+
+    def __getitem__(self, key: str) -> Done:
+        found = self._family.find(key, lambda note: note.of == key)
+        if found is None:
+            raise KeyError(key)
+        return Done(found[1], self._family.place(found[0]))
+
+    def __iter__(self) -> Iterator[str]:
+        alike = self._family.index.alike()
+        for number in range(len(self._family)):
+            note = self._family.note(number)
+            if number not in alike or self._last(note.of) == number:
+                yield note.of
+
+    def __len__(self) -> int:
+        alike = self._family.index.alike()
+        return len(self._family) - sum(self._last(self._family.note(number).of) != number for number in alike)
+
+    def _last(self, key: str) -> int:
+        found = self._family.find(key, lambda note: note.of == key)
+        return -1 if found is None else found[0]
+
+
+class _Rows(Mapping[str, Place]):
+    """The rows that came out, each with its last place."""
+
+    def __init__(self, family: Family) -> None:
+        self._family = family
+
+    def __getitem__(self, key: str) -> Place:
+        found = self._family.find(key, lambda note: key in note.keys)
+        if found is None:
+            raise KeyError(key)
+        return self._family.place(found[0])
+
+    def __iter__(self) -> Iterator[str]:
+        alike = self._family.index.alike()
+        for number in range(len(self._family)):
+            for key in self._family.note(number).keys:
+                if number not in alike or self._last(key) == number:
+                    yield key
+
+    def __len__(self) -> int:
+        family = self._family
+        again = sum(self._last(key) != number for number in family.index.alike() for key in family.note(number).keys)
+        return sum(family.index.rows) - again
+
+    def _last(self, key: str) -> int:
+        found = self._family.find(key, lambda note: key in note.keys)
+        return -1 if found is None else found[0]
 
 
 def _unused(folder: Path, name: str) -> Path:

@@ -16,8 +16,7 @@ import errno
 import fcntl
 import os
 import re
-from collections.abc import Collection, Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -27,8 +26,9 @@ from msgspec import Struct
 
 from artificer.core.errors import RunError
 from artificer.run import manifest as toml
+from artificer.run import reading
 from artificer.run.frames import Note
-from artificer.run.shards import Family, Line, Place, Torn, failed
+from artificer.run.shards import Bad, Family, Torn, failed
 
 T = TypeVar("T")
 
@@ -62,11 +62,6 @@ class Dropped(Struct, frozen=True):
 _encode_lines = msgspec.json.Encoder().encode_lines
 
 
-@lru_cache(maxsize=64)
-def _decoder(of: Any) -> msgspec.json.Decoder[Line[Any]]:
-    return msgspec.json.Decoder(Line[of])
-
-
 class RunFolder:
     """A run folder, opened by `create_or_continue` (the one writer) or `open` (a reader).
 
@@ -79,11 +74,9 @@ class RunFolder:
         self._lock = lock
         self._shard_bytes = shard_bytes
         self._families: dict[str, Family] = {}
-        self._dropped: set[tuple[str, str]] = set()
         names = sorted({found[1] for entry in path.iterdir() if (found := _SHARD.fullmatch(entry.name))})
         for name in names:
             self.family(name)
-        self._dropped = {(commit.note.link, commit.note.of) for commit in self.family("rejects").commits}
 
     @classmethod
     def create_or_continue(cls, path: str | Path, manifest: dict[str, Any], *, shard_bytes: int = 128 << 20) -> Self:
@@ -172,54 +165,38 @@ class RunFolder:
             self._families[name] = Family(self.path, name, self.writable, self._shard_bytes)
         return self._families[name]
 
-    def read(self, name: str, of: type[T] | Any = Any, *, ordered: bool = False) -> Iterator[tuple[str, T]]:
+    def read(self, name: str, of: type[T] | Any = Any, *, ordered: bool = False, bad: Callable[[Bad], None] | None = None) -> Iterator[tuple[str, T]]:
         """The rows of a shard family, decoded as `of`, in bounded memory.
 
         Args:
             ordered: by key (plain string order) instead of in the order in which rows were finished.
+            bad: is told of each line that is not of that type, which is then passed over.
+
+        Raises:
+            RunError: a line is not of that type and `bad` is None, or not a single one is.
         """
         family = self.family(name)
-        decoder = _decoder(of)
-        if not ordered:
-            for commit in family.commits:
-                yield from self._rows(family, commit.place, decoder)
-            return
-        last, rows = None, dict[str, T]()
-        for key in sorted(family.places):
-            place = family.places[key]
-            if place is not last:
-                last, rows = place, dict(self._rows(family, place, decoder))
-            yield key, rows[key]
-
-    def _rows(self, family: Family, place: Place, decoder: msgspec.json.Decoder[Line[T]]) -> Iterator[tuple[str, T]]:
-        try:
-            lines = decoder.decode_lines(family.body(place))
-        except msgspec.MsgspecError as error:
-            raise RunError(f"a row of {family.name!r} is not what was expected: {error}", where=str(self.path)) from error
-        for line in lines:
-            yield line.key, line.item
+        rows = reading.ordered(family, of, bad) if ordered else reading.finished(family, of, bad)
+        return rows if bad is None else reading.some(family, rows)
 
     def given(self, name: str, key: str, of: Any = Any) -> list[tuple[str, Any]]:
         """What the finished row `key` gave in a shard family."""
         family = self.family(name)
-        return list(self._rows(family, family.done[key].place, _decoder(of)))
+        return list(reading.rows_at(family, family.done[key].place, of, None))
 
     def row(self, name: str, key: str, of: type[T] | Any = Any) -> T | None:
         """One row of a shard family by its key, read by itself; None when there is none."""
-        family = self.family(name)
-        place = family.places.get(key)
-        return None if place is None else next((item for other, item in self._rows(family, place, _decoder(of)) if other == key), None)
+        return reading.row(self.family(name), key, of)
 
     def keys(self, name: str) -> list[str]:
         """Keys of the rows of a shard family, in the order in which they were finished."""
         return list(self.family(name).places)
 
-    def rejects(self) -> Iterator[Rejected]:
-        """Every dropped row, in the order in which they were dropped."""
-        decoder = msgspec.json.Decoder(Rejected)
+    def rejects(self, bad: Callable[[Bad], None] | None = None) -> Iterator[Rejected]:
+        """Every dropped row, in the order in which they were dropped; `bad` as in `read`."""
         family = self.family("rejects")
-        for commit in family.commits:
-            yield from decoder.decode_lines(family.body(commit.place))
+        for number in range(len(family)):
+            yield from (line for _, line in reading.lines_at(family, family.place(number), reading.plain(Rejected), bad))
 
     def commit(self, name: str, note: Note, lines: bytes) -> None:
         """Writes what one row gave, whole or not at all.
@@ -231,9 +208,9 @@ class RunFolder:
 
     def reject(self, link: str, of: str, dropped: Dropped) -> None:
         """Records what was dropped on the way of row `of` to the kept stage `link`; a second time changes nothing."""
-        if dropped.keys and (link, of) not in self._dropped:
-            self.family("rejects").append(Note(of, dropped.keys, link=link, why=dropped.why), dropped.lines)
-            self._dropped.add((link, of))
+        rejects = self.family("rejects")
+        if dropped.keys and rejects.find(of, lambda note: note.of == of and note.link == link) is None:
+            rejects.append(Note(of, dropped.keys, link=link, why=dropped.why), dropped.lines)
 
     def forget(self, link: str, name: str, reasons: Collection[str]) -> int:
         """Forgets the rows that were dropped for such reasons on the way to the kept stage `link`, with what else they
@@ -247,7 +224,6 @@ class RunFolder:
         if again:
             self.family(name).forget(lambda note: note.of in again)
             self.family("rejects").forget(lambda note: note.link == link and note.of in again)
-            self._dropped -= {(link, of) for of in again}
         return len(again)
 
     # small artefacts

@@ -23,7 +23,7 @@ from artificer.formats.convert import read as read_file
 from artificer.formats.convert import render, write
 from artificer.formats.holding import with_policy
 from artificer.run.frames import Note
-from artificer.run.shards import Line
+from artificer.run.shards import Bad, Line
 from artificer.run.store import RunFolder
 
 TOGETHER = 256
@@ -116,10 +116,21 @@ def _writing(out: str | Path) -> Generator[None]:
 
 
 def traces_of(folder: RunFolder, account: Account) -> Iterator[Item]:
-    """The traces of a run in the order of their keys, each with its tools."""
+    """The traces of a run in the order of their keys, each with its tools. Lines that are no traces, and damage, stand in the account."""
+    for torn in folder.torn:
+        if torn.shard.startswith("traces-"):
+            account.rows_in += 1
+            account.where = f"{folder.path}: {torn.shard}: {torn.size} bytes at {torn.offset}"
+            account.drop_row("damaged")
     own = folder.get_json("tools.json", _Described) if folder.has("tools.json") else _Described()
     sets = dict(folder.read("toolsets", tuple[ToolSpec, ...]))
-    for key, trace in folder.read("traces", Trace, ordered=True):
+
+    def bad(line: Bad) -> None:
+        account.rows_in += 1
+        account.where = f"{folder.path}: {line}"
+        account.drop_row("not a trace")
+
+    for key, trace in folder.read("traces", Trace, ordered=True, bad=bad):
         account.where = key
         account.rows_in += 1
         account.rows_out += 1
@@ -127,6 +138,11 @@ def traces_of(folder: RunFolder, account: Account) -> Iterator[Item]:
         account.events_in += found
         account.events_out += found
         yield Item(trace, sets.get(trace.tools, own.tools))
+
+
+def own_tools(folder: RunFolder) -> tuple[ToolSpec, ...]:
+    """The tools of a run's world."""
+    return folder.get_json("tools.json", _Described).tools if folder.has("tools.json") else ()
 
 
 def policy_of(folder: RunFolder) -> str:
@@ -141,20 +157,20 @@ def keep(items: Iterable[Item], folder: RunFolder, account: Account, read: Accou
         items: read lazily; `read` is the account of their reading, whose `where` names the row under way.
         source: the file's name; form: its format's.
     """
-    encode, seen = msgspec.json.encode, set(folder.keys("traces"))
+    encode, kept, batch = msgspec.json.encode, folder.family("traces").places, set[str]()
     sets = set(folder.keys("toolsets"))
     union: dict[str, ToolSpec] = {}
-    lines, keys, number = list[bytes](), list[str](), len(folder.family("traces").commits)
+    lines, keys, number = list[bytes](), list[str](), len(folder.family("traces"))
     for item in items:
         account.rows_in += 1
         found = events(item.trace)
         account.events_in += found
         account.where = read.where
         key = content_id(item)
-        if key in seen:
+        if key in batch or key in kept:
             account.drop_row(SAME, found)
             continue
-        seen.add(key)
+        batch.add(key)
         keys.append(key)
         if item.trace.tools not in sets:
             sets.add(item.trace.tools)
@@ -168,6 +184,7 @@ def keep(items: Iterable[Item], folder: RunFolder, account: Account, read: Accou
         if len(lines) >= TOGETHER:
             folder.commit("traces", Note(f"import-{number:06d}", tuple(keys)), b"".join(lines))
             lines, keys, number = [], [], number + 1
+            batch.clear()
     if lines:
         folder.commit("traces", Note(f"import-{number:06d}", tuple(keys)), b"".join(lines))
     if not folder.has("tools.json"):

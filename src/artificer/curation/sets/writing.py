@@ -47,8 +47,8 @@ class Writing:
         self._lines: list[bytes] = []
         self._keys: list[str] = []
         self._dropped: list[Rejected] = []
-        self._commits = len(self._folder.family("traces").commits)
-        self._rejects = len(self._folder.family("rejects").commits)
+        self._commits = len(self._folder.family("traces"))
+        self._rejects = len(self._folder.family("rejects"))
         self._known = {row.key for row in self._folder.rejects()}
         self._passed: set[str] = set()
         self.kept = 0
