@@ -25,7 +25,7 @@ def command(
     options: Annotated[tuple[str, ...], Parameter(negative_iterable=())] = (),
     given: Annotated[str | None, Parameter(name="--from")] = None,
     rows: Literal["exact", "one"] = "exact",
-    hidden: Literal["refuse", "drop"] = "refuse",
+    hidden: Literal["refuse", "drop", "inline"] = "refuse",
     every: Annotated[bool, Parameter(name="--all", negative=())] = False,
     trace: str | None = None,
     shown: Annotated[int, Parameter(name=("--shown", "-n"))] = 1,
@@ -53,7 +53,7 @@ def command(
         in. one: one row a branch, as most trainers make it.
     hidden
         What becomes of a message whose reasoning, or text beside calls, the template does not show: refuse (it is not
-        trained), or drop (it is trained without).
+        trained), drop (it is trained without), or inline (reasoning stands in front of the text, between <think> and </think>).
     every
         Also branches that did not pass their checks.
     trace
@@ -115,4 +115,5 @@ def _value(text: str) -> str | bool:
 def _print(stretches: list[Stretch]) -> None:
     """Learnt stretches in colour on a terminal, between brackets elsewhere."""
     on, off = (_ON, _OFF) if sys.stdout.isatty() else ("⟦", "⟧")
-    sys.stdout.write("".join(f"{on}{plain(one.text)}{off}" if one.learnt else plain(one.text) for one in stretches) + "\n")
+    texts = [(plain(one.text).replace(on, "[").replace(off, "]"), one.learnt) for one in stretches]  # no text can look as if it were marked
+    sys.stdout.write("".join(f"{on}{text}{off}" if learnt else text for text, learnt in texts) + "\n")
