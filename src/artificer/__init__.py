@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from artificer.api import stats as stats
     from artificer.api import synth as synth
     from artificer.api import verify as verify
+    from artificer.data import check as check
     from artificer.data import convert as convert
     from artificer.data import dedup as dedup
     from artificer.data import merge as merge
@@ -30,6 +31,7 @@ __all__ = [
     "ArtificerError",
     "World",
     "__version__",
+    "check",
     "compare",
     "convert",
     "curate",

@@ -47,6 +47,7 @@ from artificer.worlds.env_refs import token_of
 
 if TYPE_CHECKING:
     from artificer.data import Converted as Converted
+    from artificer.data import check as check
     from artificer.data import convert as convert
     from artificer.data import dedup as dedup
     from artificer.data import is_ours as is_ours
@@ -65,7 +66,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_DATA = ("convert", "Converted", "dedup", "is_ours", "merge", "sample", "split", "tokenize", "verify_data")
+_DATA = ("check", "convert", "Converted", "dedup", "is_ours", "merge", "sample", "split", "tokenize", "verify_data")
 _LEARNING = ("compare", "curate", "evaluate", "learned", "results_in", "standing", "train")
 
 PAYS = 300

@@ -27,6 +27,7 @@ from artificer.training.chat.rows import Row
 from artificer.training.chat.show import Stretch
 
 if TYPE_CHECKING:
+    from artificer.curation.quality.card import Card
     from artificer.rollout.foreign.data import DataProof
     from artificer.run.progress import Progress
 
@@ -374,3 +375,34 @@ def _traces(path: Path) -> int | None:
 def _size(path: Path) -> int:
     """Bytes of a file or of all files in a folder."""
     return sum(one.stat().st_size for one in path.rglob("*") if one.is_file()) if path.is_dir() else path.stat().st_size if path.exists() else 0
+
+
+def check(
+    source: str | Path,
+    *,
+    given: str | None = None,
+    thresholds: str | Path | None = None,
+    findings: str | Path | None = None,
+    near: bool = True,
+    tokens: Callable[[str], int] | None = None,
+    native: Sequence[str] | None = None,
+    seen: Callable[[int], None] | None = None,
+) -> Card:
+    """What a data set holds and what is wrong with it: its data card. Reads it once, and once more for near-duplicates.
+
+    Args:
+        source: a run folder, a file of any known format, or a folder of files.
+        given: the format of `source`; guessed from its first rows when None.
+        thresholds: a TOML file whose bounds replace ours; see `docs/quality.md`.
+        findings: a file to write everything that was found to, a JSON object a line; an existing file is never overwritten.
+        near: also look for near-duplicates.
+        tokens: how many tokens a text is; a rule of thumb when None.
+        native: the tools that ADP's check takes for native; those that each conversation offers when None.
+        seen: told how many traces have been looked at, now and then.
+
+    Raises:
+        ArtificerError: the source is of no known format or cannot be read, a threshold does not fit, or the file of findings is there already.
+    """
+    from artificer.curation.quality.survey import survey
+
+    return survey(source, given=given, bounds=thresholds, findings=findings, near=near, tokens=tokens, native=native, seen=seen)
