@@ -212,8 +212,10 @@ def test_a_run_folder_of_another_version_or_none_at_all(capsys, tmp_path):
     (run / "run.toml").write_text(manifest)
     assert main(["verify", str(run), "--quiet"]) == 0
     capsys.readouterr()
-    for words in (["verify", str(tmp_path)], ["stats", str(tmp_path / "none")], ["rollout", str(tmp_path), "-o", str(tmp_path / "x")]):
-        refused(capsys, words, "not a run folder")
+    refused(capsys, ["rollout", str(tmp_path), "-o", str(tmp_path / "x")], "not a run folder")
+    refused(capsys, ["verify", str(tmp_path)], "--world SOURCE")  # a folder of files is data that others made
+    for command in ("verify", "stats"):
+        refused(capsys, [command, str(tmp_path / "none")], str(tmp_path / "none"))
 
 
 def test_nothing_to_prove_is_not_proven(capsys, tmp_path):

@@ -16,7 +16,7 @@ from artificer.formats.convert import parse, write
 from artificer.formats.holding import branches, held, lost
 from artificer.formats.source import blocks, split
 
-NARROW = {"xlam", "dpo"}
+NARROW = {"xlam", "dpo", "tau2_tasks", "bfcl"}
 """Hold one shape of conversation only; see their own tests."""
 WRITTEN = [name for name in names() if format_named(name).render is not None and format_named(name).parse is not None and name not in NARROW]
 

@@ -40,6 +40,9 @@ _BUILT_IN = {
     "dpo": "pairs",
     "grpo": "prompts:FORMATS",
     "verl": "prompts:FORMATS",
+    "bfcl": "bfcl",
+    "tau2": "tau2",
+    "tau2_tasks": "tau2_tasks",
 }
 """The module of each format's name."""
 

@@ -9,7 +9,7 @@ names those of them that come back when a trace is written and read again. What 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from msgspec import Struct
 
@@ -65,6 +65,20 @@ def _as_it_is(document: Any) -> Iterator[tuple[str, Any]]:
     yield "", document
 
 
+class Frame(Protocol):
+    """What stands around the rows of a file that is one document; made anew for each file, since it gathers from the traces that go by."""
+
+    begin: bytes
+
+    def seen(self, items: Iterable[Item]) -> Iterator[Item]:
+        """The traces, looked at as they go by."""
+        ...
+
+    def end(self) -> bytes:
+        """What follows the last row."""
+        ...
+
+
 class Format(Struct, frozen=True):
     """One format.
 
@@ -82,6 +96,7 @@ class Format(Struct, frozen=True):
         file: how rows are written: a row a line, one JSON array, or Parquet.
         whole: whether `render` is given whole traces rather than one branch at a time.
         told: for formats of text, what a reader takes a message for.
+        frame: for files that are one document, what stands around the rows.
     """
 
     name: str
@@ -96,6 +111,7 @@ class Format(Struct, frozen=True):
     file: Literal["lines", "array", "parquet"] = "lines"
     whole: bool = False
     told: Callable[[Message], Message] | None = None
+    frame: Callable[[], Frame] | None = None
 
 
 def message_events(message: Message) -> int:
@@ -121,8 +137,13 @@ def events(trace: Trace) -> int:
 
 
 def content_id(item: Item) -> str:
-    """An id that depends on what was said and done, and on the tools; not on names, files or order."""
-    plain = [(node.parent, node.message) for node in item.trace.nodes]
+    """An id that depends on what was said and done, and on the tools; not on names, files or order.
+
+    Where nothing was said (a task that nobody has begun), what is known of it tells it from others.
+    """
+    plain: list[Any] = [(node.parent, node.message) for node in item.trace.nodes]
+    if not plain:
+        plain = [item.trace.id, {key: value for key, value in item.trace.lineage.items() if key != "from"}]
     return f"trace-{digest(plain, [tool.name for tool in item.tools], size=12)}"
 
 

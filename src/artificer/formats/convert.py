@@ -172,6 +172,14 @@ def render(items: Iterable[Item], form: Format, account: Account, *, every: bool
 def write(items: Iterable[Item], out: BinaryIO, form: Format, account: Account, *, every: bool = False) -> int:
     """Writes traces; how many rows. `every`: also branches that did not pass."""
     count = 0
+    if form.frame is not None:
+        frame = form.frame()
+        out.write(frame.begin)
+        for row in render(frame.seen(items), form, account, every=every):
+            out.write((b",\n" if count else b"") + row)
+            count += 1
+        out.write(frame.end())
+        return count
     if form.file == "array":
         for row in render(items, form, account, every=every):
             out.write((b",\n" if count else b"[\n") + row)

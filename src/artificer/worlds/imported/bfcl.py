@@ -28,11 +28,12 @@ from artificer.core.messages import ToolCall
 from artificer.core.tasks import Constraint, Goal, Start, Task, Want
 from artificer.core.tools import ToolSpec
 from artificer.core.verdicts import CheckResult, ErrorKind
+from artificer.formats.bfcl_schemas import from_bfcl
 from artificer.worlds.base import Played, Problem
 from artificer.worlds.imported.bfcl_turns import EMPTY, RESPONSE, STATE, Kept, check, precision_kept
 from artificer.worlds.imported.literals import call_of
 from artificer.worlds.imported.rooms import Room, installed, lines_of
-from artificer.worlds.imported.schemas import arguments_schema, declared, from_bfcl
+from artificer.worlds.imported.schemas import arguments_schema, declared
 from artificer.worlds.imported.session import ImportedWorld, Refused, State
 from artificer.worlds.imported.standins import SortedSet, clock
 from artificer.worlds.observe import Tables, jsonable, state_digest

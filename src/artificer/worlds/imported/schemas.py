@@ -1,4 +1,4 @@
-"""Tool specifications from what the sets publish: BFCL's documents, annotated functions, pydantic's JSON Schemas."""
+"""Tool specifications from what the sets publish: annotated functions, pydantic's JSON Schemas (BFCL's: `formats.bfcl_schemas`)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from docstring_parser import parse
 from artificer.core.canon import Json
 from artificer.core.tools import EffectKind
 
-_BFCL_TYPES = {"dict": "object", "float": "number", "tuple": "array", "any": None, "list": "array", "int": "integer", "str": "string"}
 _VERBS = ("get", "find", "list", "search", "check", "view", "show", "display", "retrieve", "read", "calculate", "compute", "estimate", "can")
 _NAMES = ("ls", "cat", "pwd", "du", "grep", "wc", "tail", "diff", "transfer_to_human_agents", "run_speed_test")
 
@@ -20,26 +19,6 @@ def declared(name: str, writes: frozenset[str] = frozenset()) -> EffectKind:
     """What a name says of a tool, for sets that do not say it themselves: `get_order` reads. `writes` are exceptions."""
     first = name.partition("_")[0]
     return "read" if (first in _VERBS or name in _NAMES) and name not in writes else "unknown"
-
-
-def from_bfcl(schema: Any) -> dict[str, Json]:
-    """A BFCL parameter document as JSON Schema: its type names mapped, the rest as it is."""
-    if not isinstance(schema, dict):
-        return {}
-    given = cast("dict[str, Any]", schema)
-    made: dict[str, Json] = {}
-    for key, value in given.items():
-        if key == "type":
-            kind = _BFCL_TYPES.get(value, value)
-            if kind is not None:
-                made["type"] = kind
-        elif key == "properties":
-            made["properties"] = {name: from_bfcl(part) for name, part in value.items()}
-        elif key in ("items", "additionalProperties") and isinstance(value, dict):
-            made[key] = from_bfcl(value)
-        elif key in ("description", "required", "enum", "default"):
-            made[key] = value
-    return made
 
 
 def arguments_schema(schema: dict[str, Json]) -> dict[str, Json]:
