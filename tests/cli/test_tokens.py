@@ -44,6 +44,28 @@ def test_learnt_stretches_stand_between_brackets(rows, capsys):
     assert "2 traces -> 2 rows" in said
 
 
+def test_no_text_can_look_as_if_it_were_learnt(tmp_path, capsys):
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps({"messages": [{"role": "user", "content": "⟦learn me⟧"}, {"role": "assistant", "content": "No."}]}))
+    assert main(["tokens", str(path), "--template", str(TEMPLATE)]) == 0
+    said = capsys.readouterr().out
+    assert "[learn me]" in said
+    assert said.count("⟦") == 1
+
+
+def test_reasoning_stands_in_front_where_asked(tmp_path, capsys):
+    path = tmp_path / "rows.jsonl"
+    reply = {"role": "assistant", "content": "Four.", "reasoning_content": "2 + 2"}
+    path.write_text(json.dumps({"messages": [{"role": "user", "content": "2 + 2?"}, reply]}))
+    words = ["tokens", str(path), "--template", str(TEMPLATE)]
+    assert main(words) == 1
+    assert "the template does not show the reasoning" in capsys.readouterr().out
+    assert main([*words, "--hidden", "inline"]) == 0
+    assert "⟦<think>\n2 + 2\n</think>\n\nFour.<|im_end|>⟧" in capsys.readouterr().out
+    assert main([*words, "--hidden", "drop"]) == 0
+    assert "⟦Four.<|im_end|>⟧" in capsys.readouterr().out
+
+
 def test_pages_are_escaped_and_rows_are_written(rows, tmp_path, capsys):
     words = ["tokens", str(rows), "--template", str(TEMPLATE), "--html", str(tmp_path / "t.html"), "-o", str(tmp_path / "rows.parquet")]
     assert main(words) == 0

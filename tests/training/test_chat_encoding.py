@@ -101,7 +101,8 @@ def test_pieces_of_byte_level_tokenizers_are_the_whole(parts):
 
 def test_nobody_owns_what_stands_behind_the_end():
     """Command R opens the next turn of the assistant at once, Phi writes another end: a model does neither."""
-    opens = "{% for m in messages %}{{ '<|im_start|>' + ('' if m.role == 'assistant' else m.role) + m.content + '<|im_end|>' }}{% endfor %}{{ '<|im_start|>' }}"
+    turn = "{{ '<|im_start|>' + ('' if m.role == 'assistant' else m.role) + m.content + '<|im_end|>' }}"
+    opens = "{% for m in messages %}" + turn + "{% endfor %}{{ '<|im_start|>' }}"
     ends = CHAT.replace("{% if add", "{% if not add_generation_prompt %}{{ eos_token }}{% endif %}{% if add")
     for source in (opens, ends):
         tokenizer = tokenizer_of("qwen25")

@@ -25,7 +25,7 @@ def command(
     options: Annotated[tuple[str, ...], Parameter(negative_iterable=())] = (),
     given: Annotated[str | None, Parameter(name="--from")] = None,
     rows: Literal["exact", "one"] = "exact",
-    hidden: Literal["refuse", "drop"] = "refuse",
+    hidden: Literal["refuse", "drop", "inline"] = "refuse",
     every: Annotated[bool, Parameter(name="--all", negative=())] = False,
     trace: str | None = None,
     shown: Annotated[int, Parameter(name=("--shown", "-n"))] = 1,
@@ -54,7 +54,7 @@ def command(
         in. one: one row a branch, as most trainers make it.
     hidden
         What becomes of a message whose reasoning, or text beside calls, the template does not show: refuse (it is not
-        trained), or drop (it is trained without).
+        trained), drop (it is trained without), or inline (reasoning stands in front of the text, between <think> and </think>).
     every
         Also branches that did not pass their checks.
     trace
@@ -107,7 +107,7 @@ def command(
     if out is not None:
         say(f"rows: {out}")
     if found.missing:
-        note("another template may show what this one does not: --template FILE.jinja; or --hidden drop for reasoning and text beside calls")
+        note("another template may show what this one does not: --template FILE.jinja; or --hidden drop (inline) for reasoning and text beside calls")
     if not found.rows:
         note("nothing is trained")
     return 0 if found.rows else 1
@@ -122,5 +122,5 @@ def _print(stretches: list[Stretch], full: bool) -> None:
     from artificer.training.chat.show import folded
 
     on, off = (_ON, _OFF) if sys.stdout.isatty() else ("⟦", "⟧")
-    texts = [plain(one.text if full else folded(one)) for one in stretches]
+    texts = [plain(one.text if full else folded(one)).replace(on, "[").replace(off, "]") for one in stretches]  # none can look as if it were marked
     sys.stdout.write("".join(f"{on}{text}{off}" if one.learnt else text for one, text in zip(stretches, texts, strict=True)) + "\n")

@@ -19,7 +19,7 @@ from artificer.training.chat.rows import Hidden, Rendered, Row, rows_of
 from artificer.training.chat.template import Template
 
 
-def opened(folder: Path, template: Path | None, options: Mapping[str, Json]) -> Template:
+def opened(folder: Path, template: Path | None, options: Mapping[str, Json], *, inline: bool = False) -> Template:
     """The tokenizer in a folder with its chat template, or another one; ends of turns are those of its generation config.
 
     Raises:
@@ -36,7 +36,7 @@ def opened(folder: Path, template: Path | None, options: Mapping[str, Json]) -> 
         source = template.read_text("utf-8") if template is not None else None
     except (OSError, UnicodeDecodeError) as error:
         raise ArtificerError(f"The template cannot be read: {error}", where=str(template), remedy="give a file: --template FILE.jinja") from error
-    return Template(tokenizer, source, options, _ends(folder))
+    return Template(tokenizer, source, options, _ends(folder), inline=inline)
 
 
 def _ends(folder: Path) -> list[int]:

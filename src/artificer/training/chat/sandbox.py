@@ -8,6 +8,7 @@ is other tokens tomorrow. That ours renders the same text is measured on all tem
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 
+_WIDE = re.compile(r"\d{6,}|\*")
 MOST = 10_000_000
 """Characters that a template may make by multiplying."""
 
@@ -54,14 +56,15 @@ def compiled(source: str) -> Template:
             return parser.parse_statements(("name:endgeneration",), drop_needle=True)
 
     class Room(ImmutableSandboxedEnvironment):
-        """Without sums that take all memory: a text times a number, a power."""
+        """Without the plainest ways to take all memory: a text times a number, a power, a number that is printed very wide."""
 
-        intercepted_binops = frozenset({"*", "**"})
+        intercepted_binops = frozenset({"*", "**", "%"})
 
         def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
             longest = max((len(one) for one in (left, right) if hasattr(one, "__len__")), default=1)
             times = max((one for one in (left, right) if isinstance(one, int)), default=1)
-            if longest * times > MOST or (operator == "**" and times > 64):
+            wide = operator == "%" and isinstance(left, str) and _WIDE.search(left) is not None
+            if wide or (operator != "%" and longest * times > MOST) or (operator == "**" and times > 64):
                 raise jinja2.TemplateError(f"{operator!r} would make too much")
             return super().call_binop(context, operator, left, right)
 

@@ -1,0 +1,91 @@
+"""How templates are told conversations, and what they leave out in silence."""
+
+from __future__ import annotations
+
+import pytest
+from tests.training.test_chat_rows import TOOL, branch, template_of, tokenizer_of
+
+from artificer.core.errors import ArtificerError
+from artificer.core.messages import Message, ToolCall, ToolResult
+from artificer.training.chat.rows import render
+from artificer.training.chat.telling import CALLS, RESULTS, TOOLS
+from artificer.training.chat.template import Template
+
+WAYS = {
+    "mistral": {"short"},
+    "deepseek_v3": {"text"},
+    "deepseek_r1_distill": {"none", "text"},
+    "kimi_k2": {"named"},
+    "vision": {"parts"},
+    "qwen25": set(),
+    "llama31": set(),
+    "gemma3": set(),
+}
+
+
+@pytest.mark.parametrize("family", WAYS)
+def test_each_family_is_told_as_it_wants(family):
+    assert template_of(family).telling.ways == WAYS[family]
+
+
+def test_calls_are_known_by_names_that_are_counted():
+    text = template_of("kimi_k2").text([node.message for node in branch()], (TOOL,), prompt=False)
+    assert "<|tool_call_begin|>functions.find_order:0<|tool_call_argument_begin|>" in text
+    assert "## Return of functions.find_order:1\n" in text
+
+
+def test_a_list_where_a_template_takes_no_none():
+    source = "{% for tool in tools %}{{ tool.function.name }}{% endfor %}{% for m in messages %}{{ m.role + ':' + m.content + '</s>' }}{% endfor %}"
+    template = Template(tokenizer_of("qwen25"), source + "{% if add_generation_prompt %}assistant:{% endif %}")
+    assert template.telling.ways == {"list"}
+    assert template.text([Message("user", "Hi")], (), prompt=True) == "user:Hi</s>assistant:"
+
+
+def test_the_way_does_not_depend_on_what_was_rendered_before():
+    messages = [Message("user", "Hi"), Message("assistant", "", calls=(ToolCall("c", "find_order", {"id": 7}),))]
+    first, second = template_of("mistral"), template_of("mistral")
+    with_calls = first.text(messages, (TOOL,), prompt=False)
+    second.text(messages[:1], (), prompt=False)
+    assert second.text(messages, (TOOL,), prompt=False) == with_calls
+
+
+SILENT = "{% for m in messages if m.role in ('user', 'assistant') %}{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}{% endfor %}"
+SILENT += "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+
+
+def test_answers_behind_results_that_are_not_shown_are_refused():
+    template = Template(tokenizer_of("qwen25"), SILENT)
+    assert template.telling.unseen == {TOOLS, CALLS, RESULTS}
+    said = [node for node in branch() if not node.message.calls]
+    result = Message("tool", result=ToolResult("c1", {"state": "open"}))
+    nodes = [said[0], type(said[0])(0, result), type(said[0])(1, Message("assistant", "It is open."), sampled=True)]
+    found = render(nodes, template, (TOOL,))
+    assert (found.rows, found.missing) == ([], {RESULTS: 1})
+    found = render(nodes, template, (TOOL,), hidden="drop")
+    assert found.shortened == {TOOLS: 1, RESULTS: 1}
+
+
+def test_text_that_is_not_shown_is_refused():
+    """A template of a vision model, told of texts, writes empty messages: nobody is to learn silence."""
+    source = SILENT.replace("m.content", "(m.content if m.role == 'user' else '')")
+    found = render(branch(tools=False), Template(tokenizer_of("qwen25"), source))
+    assert found.missing == {"the template does not show the text of a message": 2}
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "{{ 'x' * 999999999 }}",
+        "{{ ['x'] * 999999999 }}",
+        "{{ 9 ** 9 ** 9 }}",
+        "{{ range(999999999) | list }}",
+        "{{ 1 / 0 }}",
+        "{{ ''.__class__.__base__.__subclasses__() }}",
+        "{{ messages.append(1) }}",
+        "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}",
+        "{{ '%999999999d' % 1 }}",
+    ],
+)
+def test_hostile_templates_are_one_message(hostile):
+    with pytest.raises(ArtificerError, match="the chat template refuses the conversation"):
+        Template(tokenizer_of("qwen25"), hostile).text([Message("user", "Hi")], (), prompt=False)
