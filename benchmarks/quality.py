@@ -2,9 +2,10 @@
 
     python benchmarks/quality.py [--n 4000] [--json FILE] [--languages FOLDER]
 
-Traces a second of CPU time on one core, best of three (other work may run on the machine): each family of rules, all of them, and `artificer.check`
-from a file, near-duplicates left out. A trace is six messages with two calls and four tools, about 1.7 kB of chat; then a longer kind of twenty messages
-as the shipped retail world makes them. Memory is what a file ten times as long takes more.
+Traces a second of CPU time on one core, best of three (other work may run on the machine): each family of rules, all of
+them, and `artificer.check` from a file, near-duplicates left out. A trace is six messages with two calls and four tools,
+about 1.7 kB of chat; then a longer kind of twenty messages as the shipped retail world makes them. Memory is what a file
+ten times as long takes more.
 
 FOLDER is where Django is installed or unpacked (`pip download --no-deps django`, then unzip): its translators' messages of six words and more are the
 sentences. None of them was looked at when the word lists were written.

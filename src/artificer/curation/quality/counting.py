@@ -94,9 +94,10 @@ class Counting:
             tally.excused += one.severity == "note" != RULES[one.rule].severity
             if len(tally.examples) < EXAMPLES:
                 tally.examples.append(one)
-        groups = {RULES[rule].group for rule in grave}
+        groups = {RULES[rule].group for rule in grave if rule != "assigned_secret"}
         self._sums["with personal"] += "personal" in groups
         self._sums["with secrets"] += "secrets" in groups
+        self._sums["with likely secrets"] += "assigned_secret" in grave
         self._sums["with links"] += not _LINKS.isdisjoint(numbers)
         self._sums["with grammar"] += not _GRAMMAR.isdisjoint(numbers)
         self._sums["with errors"] += any(one.severity == "error" for one in kept)
@@ -229,6 +230,7 @@ class Counting:
             "near_duplicates": None if near is None else _share(near, traces),
             "personal": _share(sums["with personal"], traces),
             "secrets": _share(sums["with secrets"], traces),
+            "likely_secrets": _share(sums["with likely secrets"], traces),
             "language": _share(traces - self._counts["languages"]["undecided"], traces),
             "top_tool": _share(max(self._counts["tools"].values(), default=0), calls) if len(self._counts["offered"]) > 1 else None,
             "adp_names": check.names_sum if traces else None,

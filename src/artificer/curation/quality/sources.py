@@ -6,6 +6,7 @@ their length and counted apart, since nothing in foreign schemas says which they
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 
 from artificer.checks.grounded import values_of
@@ -14,9 +15,12 @@ from artificer.core.canon import Json
 from artificer.core.tools import ToolSpec
 from artificer.core.trace import Node
 from artificer.curation.quality.findings import Finding, found
+from artificer.curation.quality.walk import everything
 
 _WORDED, _LONG = 6, 60
 """So many words, or characters, are an agent's own words rather than a value looked up."""
+_RUNNING = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
+"""Thai, Lao, Burmese, Khmer, Japanese and Chinese."""
 _LOOKED, _SIZE = 2_000, 500
 """Calls of one branch, and scalars of one call, beyond which no more are looked at: hostile rows, which are not worth their time."""
 
@@ -34,6 +38,8 @@ class Grounds:
         for number, (at, place, values, loose) in enumerate(values_of(nodes, {tool.name: tool for tool in tools}, every=True)):
             self.values += values
             for one in loose[:_SIZE]:
+                if _in_running_script(one.value, nodes[:at]):
+                    continue
                 if _is_worded(one.value):
                     self.worded += 1
                     continue
@@ -42,6 +48,18 @@ class Grounds:
                 yield found("ungrounded_argument", at, f"{clip(nodes[at].message.calls[place].name)}.{clip(one.where)} = {shown(value)}")
             if number >= _LOOKED:
                 return
+
+
+def _in_running_script(value: Json, before: Sequence[Node]) -> bool:
+    """Whether a value stands in what was said or shown before in a script without spaces, in which there are no ends of words to look at."""
+    wanted = value if isinstance(value, str) else str(value) if isinstance(value, (int, float)) else ""
+    if not wanted or len(wanted) > _LONG:
+        return False
+    for node in before:
+        text = everything(node.message) if node.message.role != "assistant" else ""
+        if not text.isascii() and _RUNNING.search(text) is not None and wanted.casefold() in text.casefold():
+            return True
+    return False
 
 
 def _is_worded(value: Json) -> bool:
