@@ -1,6 +1,6 @@
 # make demo    the whole loop on shipped inputs, offline      make test    all tests
 # make lint    style, types, import directions                make bench   the benchmarks
-# make parity  imported worlds, checks and written formats against the packages they come from (installs these into a temporary folder)
+# make parity  imported worlds, checks and written formats against the packages they come from (installs these into temporary folders)
 # make env     the development environment in .venv           make clean   removes .venv and caches
 # make postgres  PostgreSQL's programs, which tests need: installed when they are missing and one is root
 #
@@ -38,6 +38,8 @@ parity: $(VENV)/.dev
 	$(BIN)/python benchmarks/imported.py $(FLAGS)
 	$(BIN)/python benchmarks/parity_bfcl.py
 	$(BIN)/python benchmarks/parity_formats.py
+	$(BIN)/python benchmarks/parity_trainers.py
+	$(BIN)/python benchmarks/parity_tokens.py
 	$(BIN)/python benchmarks/parity_tau2.py $(filter --tau2-root=%,$(FLAGS))
 	$(BIN)/python benchmarks/parity_agentdojo.py
 

@@ -35,6 +35,8 @@ RUNNABLE = (
     "docs/dialects.md",
     "docs/formats.md",
     "docs/quality.md",
+    "docs/tokens.md",
+    "docs/verify-data.md",
     "docs/recipes/cove.md",
     "README.md",
 )

@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from artificer.api import verify as verify
     from artificer.data import check as check
     from artificer.data import convert as convert
+    from artificer.data import dedup as dedup
+    from artificer.data import merge as merge
+    from artificer.data import sample as sample
+    from artificer.data import split as split
+    from artificer.data import tokenize as tokenize
+    from artificer.data import verify_data as verify_data
     from artificer.learn import compare as compare
     from artificer.learn import curate as curate
     from artificer.learn import evaluate as evaluate
@@ -29,18 +35,24 @@ __all__ = [
     "compare",
     "convert",
     "curate",
+    "dedup",
     "described",
     "evaluate",
+    "merge",
     "report",
     "rollout",
+    "sample",
+    "split",
     "stats",
     "synth",
+    "tokenize",
     "tool",
     "train",
     "verify",
+    "verify_data",
 ]
 
-_STEPS = frozenset({"check", "compare", "convert", "curate", "described", "evaluate", "report", "rollout", "stats", "synth", "train", "verify"})
+_STEPS = frozenset(__all__) - {"ArtificerError", "World", "__version__", "tool"}
 
 
 def __getattr__(name: str) -> object:

@@ -5,19 +5,34 @@ As `artificer.api`, which the names are also to be had from, and loaded only whe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
+from artificer.core.canon import Json
 from artificer.core.errors import ArtificerError
+from artificer.curation.sets import doing
+from artificer.curation.sets.doing import Made
+from artificer.curation.sets.features import On
 from artificer.formats import format_named
 from artificer.formats.account import Account
+from artificer.formats.base import Item
 from artificer.run import traded
+from artificer.run.store import RunFolder
+from artificer.training.chat.rows import Hidden, Row
+from artificer.training.chat.show import Stretch
 
 if TYPE_CHECKING:
     from artificer.curation.quality.card import Card
+    from artificer.rollout.foreign.data import DataProof
+    from artificer.run.progress import Progress
+
+PAYS = 4_000_000
+"""Bytes of data from which on verifying in two processes is quicker than in one."""
 
 
 class Converted(Struct, frozen=True):
@@ -55,6 +70,309 @@ def convert(
     with traded.opened(source, before, given=given, policy=policy) as data:
         traded.written(data, out, after, before, to=to, every=every)
         return Converted(data.form, to, before, after)
+
+
+class Tokenized(Struct):
+    """Traces as rows of tokens: how many, what of the traces is in no row and why, and the first rows to be looked at.
+
+    Args:
+        traces, rows, tokens, learnt: counts.
+        missing: sampled messages in no row, by reason.
+        shortened: messages in a row without something that the template does not show, with `hidden="drop"`.
+        shown: the first rows with their stretches.
+    """
+
+    traces: int = 0
+    rows: int = 0
+    tokens: int = 0
+    learnt: int = 0
+    missing: Counter[str] = field(default_factory=Counter[str])
+    shortened: Counter[str] = field(default_factory=Counter[str])
+    shown: list[tuple[Row, list[Stretch]]] = []
+    read: Account = field(default_factory=Account)
+
+
+def tokenize(
+    source: str | Path,
+    *,
+    model: str = "hf:smollm2",
+    template: str | Path | None = None,
+    options: dict[str, Json] | None = None,
+    given: str | None = None,
+    rows: Literal["exact", "one"] = "exact",
+    hidden: Hidden = "refuse",
+    every: bool = False,
+    policy: bool = True,
+    only: str | None = None,
+    show: int = 0,
+    out: str | Path | None = None,
+) -> Tokenized:
+    """Traces as token ids by a model's own chat template, with masks and weights.
+
+    Args:
+        source: a run folder (of which the passed branches are taken), a file of any known format, or a folder of files.
+        model: hf:smollm2, or hf:FOLDER with a tokenizer.
+        template: a file with a chat template to use instead of the tokenizer's own.
+        options: variables for the template, e.g. `{"enable_thinking": False}`.
+        rows: `exact`: every message in the context it was written in; `one`: one row a branch, as most trainers make it.
+        hidden: what becomes of a message whose reasoning, or text beside calls, the template does not show.
+        every: also branches that did not pass. policy: put the policy of a run's world in front.
+        only: the id of one trace.
+        show: so many rows are kept to be looked at.
+        out: a file to write all rows to: JSON lines, or Parquet when it ends in .parquet.
+
+    Raises:
+        ArtificerError: the source, the model or the template cannot be used, or the file is there already.
+    """
+    from artificer.training.chat import files
+    from artificer.training.chat.show import stretches
+
+    asked = files.opened(_tokenizer_folder(model), Path(template) if template is not None else None, options or {})
+    found = Tokenized()
+
+    def lines(items: Iterator[Item]) -> Iterator[bytes]:
+        wanted = (item for item in items if only is None or item.trace.id == only)
+        for one in files.rendered(wanted, asked, rows=rows, hidden=hidden, every=every):
+            found.traces += 1
+            found.missing.update(one.missing)
+            found.shortened.update(one.shortened)
+            for row in one.rows:
+                found.rows += 1
+                found.tokens += len(row.ids)
+                found.learnt += sum(row.learnt)
+                if len(found.shown) < show:
+                    found.shown.append((row, list(stretches(row, asked))))
+                yield files.record(row)
+
+    with traded.opened(source, found.read, given=given, policy=policy) as data:
+        traded.write_rows(lines(data.items), out)
+    if only is not None and not found.traces:
+        raise ArtificerError(f"there is no trace {only!r}", where=str(source), remedy="leave --trace out to see which there are")
+    return found
+
+
+def _tokenizer_folder(model: str) -> Path:
+    """The folder of a model whose tokenizer is wanted.
+
+    Raises:
+        ArtificerError: the string names no such folder.
+    """
+    from artificer.models.embedded import NAME, embedded_folder
+
+    form, _, rest = model.partition(":")
+    if form != "hf" or not rest:
+        raise ArtificerError(f"{model!r} has no tokenizer here", remedy="write hf:smollm2, or hf:FOLDER")
+    path = rest.partition("?")[0]
+    return embedded_folder() if path == NAME else Path(path).expanduser()
+
+
+def merge(
+    sources: Sequence[str | Path],
+    *,
+    out: str | Path,
+    weights: dict[str, float] | None = None,
+    seed: int = 0,
+    given: str | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> Made:
+    """All traces of runs and files in one run folder, the same trace once.
+
+    Args:
+        weights: how often traces of a source (by its name as given) go in: 0.5 draws half of them by their keys, 3 takes each three times.
+
+    Raises:
+        ArtificerError: a source cannot be read, a weight is of none, or the folder holds something else.
+    """
+    named = {str(source): number for number, source in enumerate(sources)}
+    unknown = next((name for name in weights or {} if name not in named), None)
+    if unknown is not None:
+        what = f"there is a weight for {unknown!r}, which is none of the sources"
+        raise ArtificerError(what, remedy="write --weights SOURCE=0.5 with a source as given")
+    numbered = {named[name]: weight for name, weight in (weights or {}).items()}
+    return doing.merge(sources, Path(out), weights=numbered, seed=seed, given=given, tell=tell)
+
+
+def split(
+    sources: Sequence[str | Path],
+    *,
+    out: str | Path,
+    parts: Mapping[str, float] | None = None,
+    by: str = "task",
+    seed: int = 0,
+    near: float = 0.8,
+    given: str | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> Made:
+    """A run folder for each part inside `out`, so that traces of one group never come into different parts.
+
+    Args:
+        parts: the share of each part; 0.9 for train and 0.1 for test by default.
+        by: trace, task, world, source, tool, entity, tag, length, or near (near-duplicates stay together). By tool, traces that call tools of
+            two parts go nowhere.
+        near: the least Jaccard of near-duplicates.
+
+    Raises:
+        ArtificerError: shares that do not add up, an unknown group, or a source or folder that cannot be used.
+    """
+    return doing.split(sources, Path(out), parts=parts or {"train": 0.9, "test": 0.1}, by=by, seed=seed, near=near, given=given, tell=tell)
+
+
+def sample(
+    sources: Sequence[str | Path],
+    *,
+    out: str | Path,
+    n: int | None = None,
+    share: float | None = None,
+    by: str | None = None,
+    equal: bool = False,
+    seed: int = 0,
+    given: str | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> Made:
+    """So many traces, or such a share of them, in a run folder: drawn by their keys, so that the order of the sources does not matter.
+
+    Args:
+        by: strata (as of `split`); each gives in proportion, or with `equal` as many as the others.
+
+    Raises:
+        ArtificerError: neither or both of `n` and `share`, an unknown stratum, or a source or folder that cannot be used.
+    """
+    return doing.sample(sources, Path(out), n=n, share=share, by=by, equal=equal, seed=seed, given=given, tell=tell)
+
+
+def dedup(
+    sources: Sequence[str | Path],
+    *,
+    out: str | Path,
+    near: float | None = None,
+    on: On = "conversation",
+    given: str | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> Made:
+    """Traces without duplicates in a run folder.
+
+    Args:
+        near: also of near-duplicates one: the least Jaccard of word triples that makes two such, e.g. 0.8.
+        on: what is compared: conversation, calls, or first-user (the first message of the user).
+
+    Raises:
+        ArtificerError: a source or folder cannot be used.
+    """
+    if near is not None and not 0 < near <= 1:
+        raise ArtificerError(f"{near:g} is no Jaccard index", remedy="give one over 0 and at most 1, e.g. --near 0.8")
+    return doing.dedup(sources, Path(out), near=near, on=on, given=given, tell=tell)
+
+
+def verify_data(
+    source: str | Path,
+    *,
+    world: str | None = None,
+    options: dict[str, str] | None = None,
+    given: str | None = None,
+    like: Sequence[str] = (),
+    near: float = 0.0,
+    names: Sequence[str] = (),
+    seed: int = 0,
+    tasks: str | Path | None = None,
+    repair: str | Path | None = None,
+    force: bool = False,
+    each: str | Path | None = None,
+    shown: int = 20,
+    engine: str | None = None,
+    progress: Progress | None = None,
+) -> DataProof:
+    """Makes every call of data that others made again, in a world of ours, and compares what comes with what they recorded.
+
+    Args:
+        source: a file, a folder of files, or a run folder of imported (or repaired) traces.
+        world, options: see `World.of`. Only a repaired run names its own; traces are never asked.
+        given: the format of `source`; guessed from its first rows when None.
+        like: fields that are no difference; see `docs/verify-data.md`. near: how near numbers are the same.
+        names: what tools and arguments are called in the world: OLD=NEW, TOOL:OLD=NEW, or a file.
+        seed: where sessions begin when nothing says it. tasks: a run folder whose tasks say it.
+        repair: a run folder to write, with what the world gives now. force: also of conversations that no longer fit.
+        each: a file to write what every single trace showed to, a JSON object a line.
+        shown: how many traces that are not exact stand in the proof.
+        engine: by default two processes when there is much to do and there are two cores.
+
+    Raises:
+        ArtificerError: the data, the world, a name or a pattern cannot be used, or what is to be written is there.
+    """
+    from artificer.api import run_async
+    from artificer.rollout.foreign.data import Rerun, verify_data
+    from artificer.rollout.foreign.findings import Terms
+    from artificer.rollout.foreign.ignored import Likeness
+    from artificer.rollout.foreign.names import renames_of
+    from artificer.worlds.base import World
+
+    if world is None:
+        world, own = _own_world(source)
+        options = own if options is None else options
+    opened = World.of(world, **(options or {}))
+    renames = renames_of(names, [tool.name for tool in (*opened.tools, *opened.user_tools)])
+    terms = Terms(Likeness(tuple(like), near), renames)
+    rerun = Rerun(world, options or {}, terms, seed, "" if tasks is None else str(tasks), repair is not None, force)
+    if engine is None:
+        engine = "processes:2" if (os.cpu_count() or 1) > 1 and _size(Path(source)) >= PAYS else "local"
+
+    async def verify() -> DataProof:
+        try:
+            with traded.opened(source, account, given=given) as data:
+                return await verify_data(
+                    data,
+                    account,
+                    rerun,
+                    opened,
+                    out=repair,
+                    each_to=each,
+                    shown=shown,
+                    engine=engine,
+                    progress=progress,
+                    total=_traces(Path(source)),
+                )
+        finally:
+            await opened.close()
+
+    account = Account()
+    return run_async(verify())
+
+
+def is_ours(source: str | Path) -> bool:
+    """Whether `source` is a run of ours, with tasks and verdicts to prove, and not data that others made (or a repaired copy of such)."""
+    if not (Path(source) / "run.toml").exists():
+        return not Path(source).is_file() and not (Path(source).is_dir() and any(Path(source).iterdir()))
+    with RunFolder.open(source) as folder:
+        recipe, knobs = folder.manifest.get("recipe"), folder.manifest.get("knobs", {})
+        return recipe not in ("import", "repair") and ("world" in knobs or bool(folder.keys("tasks")))
+
+
+def _own_world(source: str | Path) -> tuple[str, dict[str, str]]:
+    """The world that a repaired run was made in.
+
+    Raises:
+        ArtificerError: it is none.
+    """
+    from artificer.rollout.foreign.keeping import RECIPE
+    from artificer.rollout.proof import world_of
+
+    if (Path(source) / "run.toml").exists():
+        with RunFolder.open(source) as folder:
+            if folder.manifest.get("recipe") == RECIPE:
+                return world_of(folder)
+    raise ArtificerError("nothing says in which world these calls are to be made", where=str(source), remedy="say which: --world SOURCE")
+
+
+def _traces(path: Path) -> int | None:
+    """How many traces a run folder holds; None for other data, which must be read to be counted."""
+    if not (path / "run.toml").exists():
+        return None
+    with RunFolder.open(path) as folder:
+        return len(folder.keys("traces"))
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file or of all files in a folder."""
+    return sum(one.stat().st_size for one in path.rglob("*") if one.is_file()) if path.is_dir() else path.stat().st_size if path.exists() else 0
 
 
 def check(

@@ -107,6 +107,38 @@ def test_an_edited_file_keeps_the_edit_and_names_what_is_lost(tmp_path, name, fi
     assert account.balanced
 
 
+def test_what_verifiers_adds_when_it_saves_a_trace_costs_nothing(tmp_path):
+    """Its models put a time on every node and drop fields that they do not know; see benchmarks/parity_trainers.py for the real ones."""
+    given = [conversation("a")]
+    path = tmp_path / "a.jsonl"
+    with path.open("wb") as out:
+        write(given, out, format_named("verifiers"), Account())
+    row = json.loads(path.read_bytes())
+    row["timing"] = {"start": 1.5}
+    row["nodes"] = [node | {"timestamp": 1.5, "is_content": []} for node in row["nodes"]]
+    path.write_text(json.dumps(row))
+    account = Account()
+    (found,) = read(path, format_named("verifiers"), account)
+    assert not account.lost
+    assert found.tools == given[0].tools
+    assert [node.message for node in found.trace.nodes] == [node.message for node in given[0].trace.nodes]
+    assert found.trace.nodes[0].notes == {"extra": {"timestamp": 1.5}}
+
+
+def test_calls_for_trl_are_objects_and_tools_a_text():
+    """A template that encodes arguments itself would encode a text a second time."""
+    form = format_named("trl")
+    (row,) = form.render(conversation("a"), Account())
+    assert row["messages"][2]["tool_calls"][0]["function"]["arguments"] == {"id": 7}
+    assert [tool["function"]["name"] for tool in json.loads(row["tools"])] == [tool.name for tool in TOOLS]
+    large = conversation("b")
+    call = msgspec.structs.replace(large.trace.nodes[2].message.calls[0], arguments={"id": {"n": [1 << 63]}})
+    message = msgspec.structs.replace(large.trace.nodes[2].message, calls=(call,))
+    nodes = (*large.trace.nodes[:2], msgspec.structs.replace(large.trace.nodes[2], message=message))
+    (row,) = form.render(msgspec.structs.replace(large, trace=msgspec.structs.replace(large.trace, nodes=nodes)), Account())
+    assert row["messages"][2]["tool_calls"][0]["function"]["arguments"] == '{"id":{"n":[9223372036854775808]}}'
+
+
 def test_a_name_of_no_format_is_refused():
     assert "chat" in names()
     with pytest.raises(ArtificerError, match="there is no format 'excel'"):

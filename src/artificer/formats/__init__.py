@@ -18,6 +18,7 @@ from artificer.formats.base import Format
 
 _BUILT_IN = {
     "chat": "chat",
+    "trl": "trl",
     "anthropic": "anthropic",
     "responses": "responses",
     "sharegpt": "sharegpt",
@@ -45,7 +46,6 @@ _BUILT_IN = {
 ALIASES = {
     "openai": "chat",
     "messages": "chat",
-    "trl": "chat",
     "axolotl": "chat",
     "nemotron": "chat",
     "llamafactory": "sharegpt",

@@ -10,6 +10,7 @@ comes back.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
 import msgspec
@@ -69,13 +70,27 @@ def plain_of(item: Item) -> Any:
     return msgspec.to_builtins(item, str_keys=True)
 
 
-def beside(item: Item, seen: Item | None) -> dict[str, Json] | None:
-    """What must be kept beside so that `item` comes back where a reader sees `seen`; None when nothing must."""
-    visible = seen if seen is not None else None
-    if visible is not None and canonical(visible) == canonical(item):
+def unextended(item: Item) -> Item:
+    """An item without fields of the format's own (`extra`), for formats whose makers' programs add such fields whenever they write."""
+    nodes = tuple([msgspec.structs.replace(node, notes={}) if node.notes else node for node in item.trace.nodes])
+    return Item(msgspec.structs.replace(item.trace, nodes=nodes, lineage={}), item.tools)
+
+
+def _as_seen(item: Item) -> Item:
+    return item
+
+
+def beside(item: Item, seen: Item | None, core: Callable[[Item], Item] = _as_seen) -> dict[str, Json] | None:
+    """What must be kept beside so that `item` comes back where a reader sees `seen`; None when nothing must.
+
+    Args:
+        core: what of the visible part must still be as it was when the two are put together again.
+    """
+    if seen is None:
+        return {"of": digest(None), "events": events(item.trace), "patch": difference({}, plain_of(item))}
+    if canonical(seen) == canonical(item):
         return None
-    patch = difference(plain_of(visible) if visible is not None else {}, plain_of(item))
-    return {"of": digest(visible), "events": events(item.trace) - (events(visible.trace) if visible is not None else 0), "patch": patch}
+    return {"of": digest(core(seen)), "events": events(item.trace) - events(seen.trace), "patch": difference(plain_of(seen), plain_of(item))}
 
 
 def extra_events(kept: Any) -> int:
@@ -84,11 +99,11 @@ def extra_events(kept: Any) -> int:
     return found if isinstance(found, int) and not isinstance(found, bool) and abs(found) < 1 << 31 else 0
 
 
-def restored(seen: Item, kept: Any, account: Account) -> Item:
-    """The trace that was written, from what is seen and what was kept beside; what is seen when they do not belong together."""
+def restored(seen: Item, kept: Any, account: Account, core: Callable[[Item], Item] = _as_seen) -> Item:
+    """The trace that was written, from what is seen and what was kept beside; what is seen when they do not belong together. `core`: see `beside`."""
     more = extra_events(kept)
     try:
-        if kept["of"] == digest(seen):
+        if kept["of"] == digest(core(seen)):
             item = msgspec.convert(patched(plain_of(seen), kept["patch"]), Item, str_keys=True)
             if events(item.trace) == events(seen.trace) + more and _sound(item):
                 return item

@@ -31,7 +31,7 @@ from artificer.formats.parts import (
     speaks,
     tools_of,
 )
-from artificer.formats.residue import KEY, beside, extra_events, restored
+from artificer.formats.residue import KEY, beside, extra_events, restored, unextended
 
 _ROW = frozenset({"version", "id", "task", "tools", "nodes", "rewards", "info"})
 _NODE = frozenset({"parent", "message", "sampled", "token_ids", "mask", "logprobs", "loss_weights", "advantages", "tools"})
@@ -62,7 +62,7 @@ def parse(row: Any, account: Account) -> Iterable[Item]:
     """The trace."""
     info = fields(row.get("info"))
     seen = _seen(row, info, account)
-    yield restored(seen, info[KEY], account) if KEY in info else seen
+    yield restored(seen, info[KEY], account, unextended) if KEY in info else seen
 
 
 def _seen(row: Any, info: Any, account: Account) -> Item:
@@ -164,7 +164,7 @@ def _spread(stream: Any, mask: list[bool]) -> tuple[float, ...] | None:
 def render(item: Item, account: Account) -> Iterable[Json]:
     """The trace as verifiers dumps it."""
     row = _row(item)
-    kept = beside(item, _seen(row, row["info"], Account()))
+    kept = beside(item, _seen(row, row["info"], Account()), unextended)
     if kept is not None:
         row["info"] = {**row["info"], KEY: kept}
     yield row

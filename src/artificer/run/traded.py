@@ -79,12 +79,36 @@ def written(data: Data, out: str | Path, account: Account, read: Account, *, to:
             keep(data.items, target, account, read, source=data.source, form=data.form)
         return
     form = format_named(to)
-    try:
+    with _writing(out):
         if form.file == "parquet":
             parquet.write(render(data.items, form, account, every=every), Path(out))
             return
         with Path(out).open("xb") as file:
             write(data.items, file, form, account, every=every)
+
+
+def write_rows(rows: Iterable[bytes], out: str | Path | None) -> None:
+    """Writes rows, each one JSON object as text: as JSON lines, or as Parquet where the name ends so. With None they are only gone through.
+
+    Raises:
+        ArtificerError: the file is there already, or cannot be written.
+    """
+    if out is None:
+        for _ in rows:
+            pass
+        return
+    with _writing(out):
+        if Path(out).suffix == ".parquet":
+            parquet.write(rows, Path(out))
+            return
+        with Path(out).open("xb") as file:
+            file.writelines(row + b"\n" for row in rows)
+
+
+@contextmanager
+def _writing(out: str | Path) -> Generator[None]:
+    try:
+        yield
     except FileExistsError as error:
         raise ArtificerError("this file is there already", where=str(out), remedy="choose another name, or remove it") from error
     except OSError as error:
