@@ -61,8 +61,8 @@ def rates(items):
     offered = [sets.of(one.tools) for one in items]
     texts = [[everything(node.message) for node in one.trace.nodes] for one in items]
 
-    def all_rules():
-        counting = Counting()
+    def all_rules(near=False):
+        counting = Counting(near=near)
         for one in items:
             counting.add(one)
 
@@ -74,6 +74,7 @@ def rates(items):
         "personal data and secrets": best(lambda: [list(_hidden(text, 0, set())) for one in texts for text in one], len(items)),
         "language": best(lambda: [language("\n".join(one)) for one in texts], len(items)),
         "all rules": best(all_rules, len(items)),
+        "and near-duplicates": best(lambda: all_rules(near=True), len(items)),
     }
 
 
@@ -157,9 +158,8 @@ def main():
         sums = Counter()
         for code, one in table.items():
             sums.update(one)
-            print(
-                f"{code}: {one['n']} sentences, {100 * one['right'] / max(1, one['n']):.1f}% right, {100 * one['undecided'] / max(1, one['n']):.1f}% undecided"
-            )
+            n = max(1, one["n"])
+            print(f"{code}: {one['n']} sentences, {100 * one['right'] / n:.1f}% right, {100 * one['undecided'] / n:.1f}% undecided")
         print(f"all: {sums['n']} sentences, {sums['right'] / sums['n']:.3f} right, {sums['undecided'] / sums['n']:.3f} undecided; wrong: {wrong}")
         figures["languages"] = {"table": table, "wrong": wrong}
     if given.json:
