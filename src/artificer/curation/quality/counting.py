@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any, cast
 
 import msgspec
@@ -17,7 +16,7 @@ from artificer.curation.quality.card import Card, Tally
 from artificer.curation.quality.findings import RULES, Finding, found
 from artificer.curation.quality.language import language, scripts
 from artificer.curation.quality.length import Lengths, about_tokens
-from artificer.curation.quality.private import mask, masked, private
+from artificer.curation.quality.private import Mask, masked, private
 from artificer.curation.quality.secrets import secrets
 from artificer.curation.quality.sources import Grounds
 from artificer.curation.quality.thoughts import Adp, Thoughts
@@ -79,7 +78,7 @@ class Counting:
         hidden: set[str] = set()
         texts: list[str] = []
         words = list(self._words(trace, hidden, texts))
-        raw = [*self._shape(item, partial(mask, words=hidden)), *words, *self._same(item, texts)]
+        raw = [*self._shape(item, Mask(hidden)), *words, *self._same(item, texts)]
         kept: list[Finding] = []
         numbers: Counter[str] = Counter()
         for one in raw:
