@@ -2,10 +2,11 @@
 
     python benchmarks/parity_quality.py --script PATH/agents/openhands_v0/sft_quality_control.py [--n 1000] [--json FILE]
 
-The script is neulab/agent-data-protocol's, from a checkout of one's own; its charts' libraries are not needed. Data sets of one to ten conversations are
-drawn from the test file of ten, with thoughts, tools, speakers and messages changed or taken away at random. Compared are the number of calls, the
-shares, and the five decisions (theirs by the bounds of `generate_markdown_table`). Calls always have their closing tag: without it theirs counts no
-thought, and ours mends the call.
+The script is neulab/agent-data-protocol's, from a checkout of one's own; its charts' libraries are not needed. Data sets
+of one to ten conversations are drawn from the test file of ten, with thoughts, tools, speakers and messages changed or
+taken away at random. Compared are the number of calls, the shares, and the five decisions (theirs by the bounds of
+`generate_markdown_table`). Calls always have their closing tag: without it theirs counts no thought, and ours mends the
+call.
 """
 
 from __future__ import annotations
