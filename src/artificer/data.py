@@ -390,7 +390,7 @@ def check(
     native: Sequence[str] | None = None,
     seen: Callable[[int], None] | None = None,
 ) -> Card:
-    """What a data set holds and what is wrong with it: its data card. Reads it once, and once more for near-duplicates.
+    """What a data set holds and what is wrong with it: its data card. Reads it once, as a stream.
 
     Args:
         source: a run folder, a file of any known format, or a folder of files.

@@ -217,6 +217,18 @@ def test_any_trace_can_be_looked_at(looked):
     assert card_page(card)
 
 
+def test_near_duplicates(tmp_path):
+    words = "the quick brown fox jumps over the lazy dog and runs away into the green forest where nobody has ever seen it again until today"
+    near = [item(user(f"{words} {end}"), says("Is that so?"), name=end) for end in ("once", "twice", "thrice")]
+    other = item(user("Something else altogether, if you please, and quickly."), says("Yes, at once."), name="other")
+    card = artificer.check(written(tmp_path / "d.jsonl", *near, near[0], other))
+    assert (card.found["near_duplicate"].findings, card.found["duplicate"].findings) == (2, 1)
+    assert card.found["near_duplicate"].examples[0].trace == "twice"
+    assert card.found["near_duplicate"].examples[0].evidence == "near once"
+    assert card.figures["near_duplicates"] == 0.5
+    assert not card.notes
+
+
 def test_order_changes_no_figure():
     looked = [item(*GOOD, name=f"t{n}") for n in range(3)] + [item(user(f"mail a{n}@b{n}.de"), says(), name=f"u{n}") for n in range(5)]
     cards = []

@@ -14,7 +14,7 @@ from tests.curation.quality.building import GOOD, calls, item, result, says, use
 
 from artificer.curation.quality import numbers
 from artificer.curation.quality.counting import Counting
-from artificer.curation.quality.private import mask, private
+from artificer.curation.quality.private import Mask, private
 from artificer.curation.quality.secrets import entropy, secrets
 
 B = "ghp_" + "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0dF2gH4"
@@ -160,9 +160,15 @@ def test_a_card_number_in_a_secret_is_told_once():
     assert [one.rule for one in Counting().add(item(user("token: a4539148803436467b"), *GOOD[1:])) if one.at == 0] == ["assigned_secret"]
 
 
+def test_masking_of_what_was_cut():
+    secret = "tr0ub4dor&3x9Q"
+    assert secret[:6] not in Mask({secret})("x" * 394 + secret[:6])
+    assert Mask({'a"b1'})('{"k": "a\\"b1"}') == '{"k": "a"… (4 characters)"}'
+
+
 @given(st.text(max_size=200))
 def test_masking_never_fails(text):
-    assert isinstance(mask(text), str)
+    assert isinstance(Mask(())(text), str)
 
 
 def test_dates_are_no_phones():

@@ -133,6 +133,12 @@ def test_ungrounded_values_and_an_agents_own_words():
     assert (card.values, card.worded, card.figures["ungrounded"]) == (2, 1, 0.5)
 
 
+def test_scripts_without_spaces_ground_their_values():
+    asked = user("\u8bf7\u67e5\u8be27\u53f7\u8ba2\u5355")
+    assert ("ungrounded_argument", 1) not in rules(item(asked, calls(("a", "find", {"id": 7})), result(), says()), all_of_them=True)
+    assert ("ungrounded_argument", 1) in rules(item(asked, calls(("a", "find", {"id": 8})), result(), says()), all_of_them=True)
+
+
 def test_what_branches_share_is_told_once():
     nodes = (
         Node(None, user("")),

@@ -5,18 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any, cast
 
 import msgspec
 
 from artificer.core.trace import Trace
+from artificer.curation.near import Near
 from artificer.curation.quality import licence, structure
 from artificer.curation.quality.card import Card, Tally
 from artificer.curation.quality.findings import RULES, Finding, found
 from artificer.curation.quality.language import language, scripts
 from artificer.curation.quality.length import Lengths, about_tokens
-from artificer.curation.quality.private import mask, masked, private
+from artificer.curation.quality.private import Mask, masked, private
 from artificer.curation.quality.secrets import secrets
 from artificer.curation.quality.sources import Grounds
 from artificer.curation.quality.thoughts import Adp, Thoughts
@@ -29,6 +29,8 @@ _NAMES = 2_000
 OTHERS = "(others)"
 _SEEN = 5_000_000
 """Traces among which duplicates are looked for: eight bytes each and what a set takes for them."""
+_NEAR = 200_000
+"""Traces among which near-duplicates are looked for: about 1.5 kB each (`curation.near`)."""
 _FINDINGS = 200
 """Findings of one rule in one trace."""
 _SPOKEN = 6_000
@@ -51,9 +53,12 @@ class Counting:
     Args:
         tokens: how many tokens a text is; a rule of thumb when None.
         native: the tools of ADP's harness; those that each conversation offers when None.
+        near: also look for near-duplicates.
     """
 
-    def __init__(self, tokens: Callable[[str], int] | None = None, native: tuple[str, ...] | None = None) -> None:
+    def __init__(self, tokens: Callable[[str], int] | None = None, native: tuple[str, ...] | None = None, *, near: bool = False) -> None:
+        self._near = Near() if near else None
+        self._near_names: list[str] = []
         self._tokens, self._exact = tokens or about_tokens, tokens is not None
         self._sets = structure.Toolsets()
         self._seen: set[int] = set()
@@ -71,8 +76,9 @@ class Counting:
         trace = item.trace
         self._sums["traces"] += 1
         hidden: set[str] = set()
-        words = list(self._words(trace, hidden))
-        raw = [*self._shape(item, partial(mask, words=hidden)), *words, *self._same(item)]
+        texts: list[str] = []
+        words = list(self._words(trace, hidden, texts))
+        raw = [*self._shape(item, Mask(hidden)), *words, *self._same(item, texts)]
         kept: list[Finding] = []
         numbers: Counter[str] = Counter()
         for one in raw:
@@ -94,9 +100,10 @@ class Counting:
             tally.excused += one.severity == "note" != RULES[one.rule].severity
             if len(tally.examples) < EXAMPLES:
                 tally.examples.append(one)
-        groups = {RULES[rule].group for rule in grave}
+        groups = {RULES[rule].group for rule in grave if rule != "assigned_secret"}
         self._sums["with personal"] += "personal" in groups
         self._sums["with secrets"] += "secrets" in groups
+        self._sums["with likely secrets"] += "assigned_secret" in grave
         self._sums["with links"] += not _LINKS.isdisjoint(numbers)
         self._sums["with grammar"] += not _GRAMMAR.isdisjoint(numbers)
         self._sums["with errors"] += any(one.severity == "error" for one in kept)
@@ -134,8 +141,8 @@ class Counting:
                 self._sums[name] += number
         self._sums["with many branches"] += len(branches) > 1
 
-    def _words(self, trace: Trace, words: set[str]) -> Iterator[Finding]:
-        """Personal data and secrets in every message (what they are is added to `words`); the lengths of texts on the way."""
+    def _words(self, trace: Trace, words: set[str], texts: list[str]) -> Iterator[Finding]:
+        """Personal data and secrets in every message (what they are is added to `words`, all that is not the system's to `texts`), and lengths."""
         characters = tokens = 0
         spoken: list[str] = []
         room = _SPOKEN
@@ -158,6 +165,7 @@ class Counting:
                 for one in known[0]:
                     yield msgspec.structs.replace(one, at=at)
             else:
+                texts.append(text)
                 yield from _hidden(text, at, words)
         said = "\n".join(spoken)
         self._counts["languages"][language(said)] += 1
@@ -165,7 +173,8 @@ class Counting:
         self._lengths["characters"].add(characters)
         self._lengths["tokens"].add(tokens)
 
-    def _same(self, item: Item) -> Iterator[Finding]:
+    def _same(self, item: Item, texts: list[str]) -> Iterator[Finding]:
+        """Whether there was the same conversation before, or nearly the same."""
         if len(self._seen) >= _SEEN:
             self._sums["beyond"] += 1
             return
@@ -177,7 +186,16 @@ class Counting:
         number = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big")
         if number in self._seen:
             yield found("duplicate", None, name)
+            return
         self._seen.add(number)
+        if self._near is not None and len(self._near_names) < _NEAR:
+            key = str(len(self._near_names))
+            self._near_names.append(item.trace.id[:80])
+            alike = self._near.add(key, "\n".join(texts))
+            if alike:
+                yield found("near_duplicate", None, f"near {self._near_names[int(alike[0])]}")
+        elif self._near is not None:
+            self._sums["beyond near"] += 1
 
     def _describe(self, item: Item) -> None:
         """Counts what there is, right or wrong."""
@@ -204,8 +222,8 @@ class Counting:
             _count(counts["licences"], named)
         _count(counts["origins"], _origin(trace))
 
-    def figures(self, near: int | None = None) -> dict[str, float | None]:
-        """The shares that thresholds are held against. `near`: how many traces are near another one; None when nobody looked."""
+    def figures(self) -> dict[str, float | None]:
+        """The shares that thresholds are held against."""
         sums, traces, calls = self._sums, self._sums["traces"], self._sums["calls"]
         check = self._adp.found()
 
@@ -226,9 +244,10 @@ class Counting:
             "ungrounded": _share(sums["loose"], sums["values"]),
             "thoughts": _share(sums["thought"], sums["acting"]),
             "duplicates": _share(held("duplicate"), traces),
-            "near_duplicates": None if near is None else _share(near, traces),
+            "near_duplicates": None if self._near is None else _share(held("near_duplicate"), len(self._near_names)),
             "personal": _share(sums["with personal"], traces),
             "secrets": _share(sums["with secrets"], traces),
+            "likely_secrets": _share(sums["with likely secrets"], traces),
             "language": _share(traces - self._counts["languages"]["undecided"], traces),
             "top_tool": _share(max(self._counts["tools"].values(), default=0), calls) if len(self._counts["offered"]) > 1 else None,
             "adp_names": check.names_sum if traces else None,
@@ -238,10 +257,10 @@ class Counting:
             "adp_roles": float(check.roles_pass) if traces else None,
         }
 
-    def card(self, source: str, form: str, rows: int, dropped: dict[str, int], beside: dict[str, str], near: int | None = None) -> Card:
+    def card(self, source: str, form: str, rows: int, dropped: dict[str, int], beside: dict[str, str]) -> Card:
         """The card without its lines."""
         counts, sums, traces = self._counts, self._sums, self._sums["traces"]
-        figures = self.figures(near)
+        figures = self.figures()
         figures["licence"] = (1.0 if beside else _share(counts["licences"].total(), traces)) if traces else None
         figures["rows_dropped"] = _share(sum(dropped.values()), rows)
         tallies = {name: one for name in RULES if (one := self._found.get(name)) is not None}
@@ -250,10 +269,12 @@ class Counting:
             whole.findings, whole.traces = 1, traces - counts["licences"].total()
             whole.examples = [found("licence_missing", None, f"{whole.traces:,} of {traces:,} traces")]
         notes: list[str] = []
-        if near is None:
+        if self._near is None:
             notes.append("near-duplicates were not looked for")
         if sums["beyond"]:
             notes.append(f"duplicates were looked for among the first {_SEEN:,} traces only")
+        if sums["beyond near"]:
+            notes.append(f"near-duplicates were looked for among the first {_NEAR:,} traces only")
         if sums["unwritable"]:
             notes.append(f"{sums['unwritable']:,} traces cannot be written as JSON and were compared with none")
         return Card(

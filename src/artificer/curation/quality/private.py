@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 
 from artificer.curation.quality import numbers
@@ -37,6 +37,8 @@ _EXAMPLES = re.compile(
 
 
 _DIGIT = re.compile(r"\d")
+_CUT = 400
+"""Texts of so many characters were cut before they came here."""
 _TAIL = 3
 """The most letters at a text's end that may be the beginning of something private without being cut."""
 
@@ -129,19 +131,39 @@ def _overlaps(span: tuple[int, int], taken: list[tuple[int, int]]) -> bool:
     return any(start < span[1] and span[0] < end for start, end in taken)
 
 
-def mask(text: str, words: Collection[str] = ()) -> str:
-    """A text in which whatever is private or secret is masked.
+class Mask:
+    """Masks whatever is private or secret in texts that quote one trace.
 
     Args:
-        words: what was found to be so in the message that the text quotes: as it stands, escaped, and cut off at the end.
+        words: what was found to be so in the trace, filled before the first text: looked for as it stands, escaped, and cut off where a text ends.
     """
-    for word in sorted(words, key=len, reverse=True):
-        for form in dict.fromkeys((word, repr(word)[1:-1], json.dumps(word)[1:-1], json.dumps(word, ensure_ascii=False)[1:-1])):
-            text = text.replace(form, masked(word))
-            cut = next((size for size in range(min(len(form), len(text), 400), _TAIL, -1) if text.endswith(form[:size])), 0)
-            text = text[: len(text) - cut] + "…" if cut else text
-    if not any(map(str.isdigit, text)) and "@" not in text:
+
+    def __init__(self, words: Collection[str] = ()) -> None:
+        self._words = words
+        self._forms: list[tuple[str, str]] | None = None
+
+    def __call__(self, text: str) -> str:
+        if self._forms is None:
+            self._forms = [(form, masked(word)) for word in sorted(self._words, key=len, reverse=True) for form in _forms(word)]
+        for form, shown in self._forms:
+            text = text.replace(form, shown)
+        if len(text) >= _CUT:
+            text = _without_beginnings(text, [form for form, _ in self._forms])
+        if _DIGIT.search(text) is None and "@" not in text:
+            return text
+        for word in sorted({found[1] for found in (*secrets(text), *private(text))}, key=len, reverse=True):
+            text = text.replace(word, masked(word))
         return text
-    for word in sorted({found[1] for found in (*secrets(text), *private(text))}, key=len, reverse=True):
-        text = text.replace(word, masked(word))
+
+
+def _forms(word: str) -> Iterable[str]:
+    """A word as it stands and as evidence may write it."""
+    return dict.fromkeys((word, repr(word)[1:-1], json.dumps(word)[1:-1], json.dumps(word, ensure_ascii=False)[1:-1]))
+
+
+def _without_beginnings(text: str, forms: Sequence[str]) -> str:
+    """A text that was cut, without the beginning of a private word at its end."""
+    for form in forms:
+        size = next((size for size in range(min(len(form), _CUT), _TAIL, -1) if text.endswith(form[:size])), 0)
+        text = text[: len(text) - size] + "…" if size else text
     return text
