@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.formats.examples import FIXTURES, TOOLS, conversation
-from tests.formats.strategies import json_values, names, words
+from tests.formats.strategies import items, json_values, names, words
 from tests.formats.test_data_sets import back, fixture, of
 
 from artificer import convert
@@ -126,6 +126,27 @@ def test_the_category_is_what_is_offered_and_wanted():
     assert kinds[4]["ground_truth"] == []
 
 
+def test_rows_of_others_are_not_taken_for_ours():
+    fits = format_named("bfcl").fits
+    assert fits({"id": "1", "prompt": [], "ground_truth": [{}]}) == 0.0
+    assert fits({"id": "job-1", "result": "done"}) < 0.4
+    assert fits({"id": "simple_python_1", "result": "done"}) > 0.9
+
+
+def test_answers_of_executed_categories_are_calls():
+    (item,), _ = of("bfcl", {"id": "exec_parallel_0", "ground_truth": ["area(base=3, height=4)", "area(base=5, height=6)"]})
+    assert [call.arguments for call in item.trace.nodes[0].message.calls] == [{"base": 3, "height": 4}, {"base": 5, "height": 6}]
+
+
+def test_a_parameter_that_the_function_lacks_is_left_out_where_it_may_be():
+    question = {
+        "question": [[{"role": "user", "content": "q"}]],
+        "function": [{"name": "f", "parameters": {"type": "dict", "properties": {"a": {}}}}],
+    }
+    (item,), _ = of("bfcl", {"id": "simple_python_1", **question, "ground_truth": [{"f": {"a": [1], "b": ["", 0.1], "c": [2]}}]})
+    assert item.trace.nodes[1].message.calls[0].arguments == {"a": 1, "c": 2}
+
+
 def test_an_empty_text_is_said_to_be_lost():
     call = ToolCall("c", "f", {"a": "", "b": [{"c": 1}], "d": {"e": 2}})
     _, account = written(Item(Trace("x", "x", "", "", (Node(None, Message("user", "q")), Node(0, Message("assistant", calls=(call,)))))), "bfcl")
@@ -177,6 +198,13 @@ def test_questions_with_their_references_come_back(item):
     (found,), account = back(item, "bfcl")
     assert not account.dropped
     assert canonical(_plain(found)) == canonical(_plain(item))
+
+
+@given(items(tree=True))
+@settings(max_examples=60, deadline=None)
+def test_whatever_is_written_for_bfcl_is_read_and_accounted_for(item):
+    found, account = back(item, "bfcl")
+    assert len(found) == account.rows_out
 
 
 def _plain(item: Item) -> object:
