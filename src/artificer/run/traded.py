@@ -92,10 +92,12 @@ def written(data: Data, out: str | Path, account: Account, read: Account, *, to:
 
 
 def traces_of(folder: RunFolder, account: Account) -> Iterator[Item]:
-    """The traces of a run in the order of their keys, each with its tools."""
+    """The traces of a run in the order of their keys, each with its tools; imported ones in the order of their file: their keys mean
+    nothing, and many lie in one commit, which would be read again for each.
+    """
     own = folder.get_json("tools.json", _Described) if folder.has("tools.json") else _Described()
     sets = dict(folder.read("toolsets", tuple[ToolSpec, ...]))
-    for key, trace in folder.read("traces", Trace, ordered=True):
+    for key, trace in folder.read("traces", Trace, ordered=folder.manifest.get("recipe") not in ("import", "repair")):
         account.where = key
         account.rows_in += 1
         account.rows_out += 1
