@@ -183,7 +183,7 @@ def planted(place):
 def replayed(rows, world, place, **options):
     path = place / "upstream.jsonl"
     path.write_text(rows, "utf-8")
-    proof = artificer.verify_data(path, world=world, options={name: str(value) for name, value in options.items()}, shown=3)
+    proof = artificer.verify_data(path, world=world, options={name: str(value) for name, value in options.items()}, shown=3, as_text=True)
     levels = Counter()
     for tools in proof.calls.values():
         levels.update(tools)

@@ -275,6 +275,7 @@ def verify_data(
     given: str | None = None,
     like: Sequence[str] = (),
     near: float = 0.0,
+    as_text: bool = False,
     names: Sequence[str] = (),
     seed: int = 0,
     tasks: str | Path | None = None,
@@ -292,6 +293,7 @@ def verify_data(
         world, options: see `World.of`. Only a repaired run names its own; traces are never asked.
         given: the format of `source`; guessed from its first rows when None.
         like: fields that are no difference; see `docs/verify-data.md`. near: how near numbers are the same.
+        as_text: within results, texts that write a number, true, false or null are that.
         names: what tools and arguments are called in the world: OLD=NEW, TOOL:OLD=NEW, or a file.
         seed: where sessions begin when nothing says it. tasks: a run folder whose tasks say it.
         repair: a run folder to write, with what the world gives now. force: also of conversations that no longer fit.
@@ -314,7 +316,7 @@ def verify_data(
         options = own if options is None else options
     opened = World.of(world, **(options or {}))
     renames = renames_of(names, [tool.name for tool in (*opened.tools, *opened.user_tools)])
-    terms = Terms(Likeness(tuple(like), near), renames)
+    terms = Terms(Likeness(tuple(like), near, as_text), renames)
     rerun = Rerun(world, options or {}, terms, seed, "" if tasks is None else str(tasks), repair is not None, force)
     if engine is None:
         engine = "processes:2" if (os.cpu_count() or 1) > 1 and _size(Path(source)) >= PAYS else "local"

@@ -24,6 +24,7 @@ def command(
     given: Annotated[str | None, Parameter(name="--from")] = None,
     like: Annotated[tuple[str, ...], Parameter(negative_iterable=())] = (),
     near: float = 0.0,
+    as_text: Annotated[bool, Parameter(negative=())] = False,
     names: Annotated[tuple[str, ...], Parameter(name="--map", negative_iterable=())] = (),
     seed: int = 0,
     tasks: str | None = None,
@@ -62,6 +63,8 @@ def command(
         pattern and ** is any steps, or TOOL:/POINTER. Once for each.
     near
         Of other data: numbers are the same when they differ by no more than this, or this share of the larger.
+    as_text
+        Of other data: within results, a text that writes a number, true, false or null is that value.
     names
         Of other data: what a tool is called in the world, OLD=NEW; what an argument is, TOOL:OLD=NEW; or a TOML or JSON file of both.
     seed
@@ -86,8 +89,8 @@ def command(
     progress = None if quiet else Progress()
     chosen = options_of(options) if options else None
     if is_ours(run):
-        if given or like or near or names or seed or tasks or repair or force or each:
-            remedy = "leave out --from, --like, --near, --map, --seed, --tasks, --repair, --force and --each"
+        if given or like or near or as_text or names or seed or tasks or repair or force or each:
+            remedy = "leave out --from, --like, --near, --as-text, --map, --seed, --tasks, --repair, --force and --each"
             raise ArtificerError("a run with tasks and verdicts is proven as it stands", where=run, remedy=remedy)
         return _ours(run, world, chosen, engine, shown, json, progress)
     from artificer.cli.replays import show
@@ -99,6 +102,7 @@ def command(
         given=given,
         like=like,
         near=near,
+        as_text=as_text,
         names=names,
         seed=seed,
         tasks=tasks,

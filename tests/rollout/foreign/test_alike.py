@@ -90,6 +90,16 @@ def test_numbers_that_are_nearly_the_same_only_when_asked():
     assert compared({"a": 100}, {"a": 101}, near=1e-3).level == "differs"
 
 
+def test_values_written_as_text_only_when_asked():
+    recorded, now = {"a": "4.0", "b": "True", "c": "None", "d": "x"}, {"a": 4.0, "b": True, "c": None, "d": "x"}
+    assert compared(recorded, now).level == "differs"
+    found = compare(ToolResult("a", recorded), ToolResult("a", now), "get", Likeness(as_text=True), Carried())
+    assert (found.level, dict(found.used)) == ("exact", {alike.AS_TEXT: 3})
+    for left, right in (("5", 4), ("1", True), ("[]", []), ("x", None)):
+        found = compare(ToolResult("a", {"a": left}), ToolResult("a", {"a": right}), "get", Likeness(as_text=True), Carried())
+        assert found.level == "differs"
+
+
 @pytest.mark.parametrize("bad", ["", "/", "get:/"])
 def test_a_pattern_that_names_nothing_is_refused(bad):
     with pytest.raises(ArtificerError, match="names no field"):

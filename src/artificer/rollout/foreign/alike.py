@@ -32,6 +32,7 @@ LITERAL = "text read as a Python literal"
 SPACE = "white space at the ends of a text"
 NOTHING = "an empty text for nothing"
 IGNORED = "fields that were to be ignored"
+AS_TEXT = "values that were written as text"
 NEAR = "numbers that are nearly the same"
 CARRIED = "values that have another name now"
 WORDS = "the same failure in other words"
@@ -82,7 +83,7 @@ def compare(recorded: ToolResult, now: ToolResult, tool: str, like: Likeness, ca
     elif recorded.error is not None:
         out.differ("", f"{recorded.error.value}: {clipped(recorded.detail or '')}", clipped(now.content))
     else:
-        _contents(recorded.content, now.content, Ignoring.of(like.ignore, tool), like.near, carried, out)
+        _contents(recorded.content, now.content, Ignoring.of(like.ignore, tool), like, carried, out)
     return out
 
 
@@ -107,7 +108,7 @@ def _failed(recorded: ToolResult, now: ToolResult, error: ErrorKind, carried: Ca
             out.level = "like"
         return
     out.differ("/error", f"{recorded.error.value}: {clipped(recorded.detail or '')}", f"{error.value}: {clipped(detail)}")
-    out.level = "cannot" if error in _UNMAKEABLE and recorded.error not in _UNMAKEABLE else "differs"
+    out.level = "cannot" if error is ErrorKind.unknown_tool else "differs"  # that it was refused, the record says too
 
 
 def _tells(said: str, detail: str) -> bool:
@@ -125,12 +126,12 @@ def _failure(content: Json) -> str | None:
     return content if isinstance(content, str) and _FAILURE.match(content) else None
 
 
-def _contents(recorded: Json, now: Json, ignoring: Ignoring, near: float, carried: Carried, out: Compared) -> None:
+def _contents(recorded: Json, now: Json, ignoring: Ignoring, like: Likeness, carried: Carried, out: Compared) -> None:
     """Compares contents, reading texts as what they are where they differ as they stand."""
     if _equal(recorded, now):
         return
     if not isinstance(recorded, str) and not isinstance(now, str):
-        _walk(recorded, now, ignoring, near, carried, out)
+        _walk(recorded, now, ignoring, like, carried, out)
         return
     if isinstance(recorded, str) and isinstance(now, str) and carried.text(recorded).strip() == now.strip():
         out.used[SPACE if recorded.strip() == now.strip() else CARRIED] += 1
@@ -144,7 +145,7 @@ def _contents(recorded: Json, now: Json, ignoring: Ignoring, near: float, carrie
         if left is None or right is None or (isinstance(recorded, str) and isinstance(now, str) and not isinstance(left[0], dict | list)):
             continue
         out.used[tolerance] += 1
-        _walk(left[0], right[0], ignoring, near, carried, out)
+        _walk(left[0], right[0], ignoring, like, carried, out)
         return
     if {recorded if isinstance(recorded, str) else now, None} == {"", None}:
         out.used[NOTHING] += 1
@@ -183,7 +184,7 @@ _Path = tuple[Any, str] | None
 """A field: where it stands, and its name; linked, so that nothing is copied on the way down."""
 
 
-def _walk(recorded: Json, now: Json, ignoring: Ignoring, near: float, carried: Carried, out: Compared) -> None:
+def _walk(recorded: Json, now: Json, ignoring: Ignoring, like: Likeness, carried: Carried, out: Compared) -> None:
     """Compares two values field by field, in the order of keys."""
     waiting: list[tuple[Json, Json, _Path, str, Ignoring]] = [(recorded, now, None, "", ignoring)]
     while waiting:
@@ -206,12 +207,22 @@ def _walk(recorded: Json, now: Json, ignoring: Ignoring, near: float, carried: C
         elif left is _ABSENT or right is _ABSENT:
             was, comes = "absent" if left is _ABSENT else clipped(left), "absent" if right is _ABSENT else clipped(right)
             out.differ(pointer(path), was, comes)
-        elif _near(left, right, near):
+        elif _near(left, right, like.near):
             out.used[NEAR] += 1
+        elif like.as_text and _writes(left, right):
+            out.used[AS_TEXT] += 1
         elif same(carried.now(name, left), right) or (isinstance(left, str) and carried.text(left) == right):
             out.used[CARRIED] += 1
         else:
             out.differ(pointer(path), *_around(left, right))
+
+
+def _writes(left: Json, right: Json) -> bool:
+    """Whether one of two values is a text that writes the other."""
+    text, value = (left, right) if isinstance(left, str) else (right, left)
+    if not isinstance(text, str) or isinstance(value, str | list | dict) or len(text) > _CLIPPED:
+        return False
+    return any(found is not None and same(found[0], value) for found in (_json(text), _literal(text)))
 
 
 def _near(left: Json, right: Json, near: float) -> bool:

@@ -16,10 +16,13 @@ class Likeness(Struct, frozen=True, omit_defaults=True):
         ignore: fields of results, as JSON pointers in which a step may be a pattern (`*_at`) and `**` stands for any
             steps; a bare name is that field anywhere; `TOOL:/POINTER` holds for one tool.
         near: two numbers are the same when they differ by no more than this, or by this share of the larger.
+        as_text: within a result, a text that writes a number, true, false or null is that value ("4.0" for 4.0): some recorders
+            turn all values into text.
     """
 
     ignore: tuple[str, ...] = ()
     near: float = 0.0
+    as_text: bool = False
 
     def __post_init__(self) -> None:
         for pattern in self.ignore:
