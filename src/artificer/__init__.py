@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from artificer.api import synth as synth
     from artificer.api import verify as verify
     from artificer.data import convert as convert
+    from artificer.data import dedup as dedup
+    from artificer.data import merge as merge
+    from artificer.data import sample as sample
+    from artificer.data import split as split
     from artificer.data import tokenize as tokenize
     from artificer.learn import compare as compare
     from artificer.learn import curate as curate
@@ -28,10 +32,14 @@ __all__ = [
     "compare",
     "convert",
     "curate",
+    "dedup",
     "described",
     "evaluate",
+    "merge",
     "report",
     "rollout",
+    "sample",
+    "split",
     "stats",
     "synth",
     "tokenize",
@@ -40,7 +48,7 @@ __all__ = [
     "verify",
 ]
 
-_STEPS = frozenset({"compare", "convert", "curate", "described", "evaluate", "report", "rollout", "stats", "synth", "tokenize", "train", "verify"})
+_STEPS = frozenset(__all__) - {"ArtificerError", "World", "__version__", "tool"}
 
 
 def __getattr__(name: str) -> object:

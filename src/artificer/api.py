@@ -48,6 +48,10 @@ from artificer.worlds.env_refs import token_of
 if TYPE_CHECKING:
     from artificer.data import Converted as Converted
     from artificer.data import convert as convert
+    from artificer.data import dedup as dedup
+    from artificer.data import merge as merge
+    from artificer.data import sample as sample
+    from artificer.data import split as split
     from artificer.data import tokenize as tokenize
     from artificer.learn import compare as compare
     from artificer.learn import curate as curate
@@ -59,7 +63,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_DATA = ("Converted", "convert", "tokenize")
+_DATA = ("Converted", "convert", "dedup", "merge", "sample", "split", "tokenize")
 _LEARNING = ("compare", "curate", "evaluate", "learned", "results_in", "standing", "train")
 
 PAYS = 300

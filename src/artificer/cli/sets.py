@@ -1,0 +1,29 @@
+"""What the commands on sets of traces print."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from artificer.cli.show import counts, note, say
+
+if TYPE_CHECKING:
+    from artificer.curation.sets.doing import Made
+
+
+def show(found: Made, json: bool) -> int:
+    """Prints what became of all traces; the exit code."""
+    if json:
+        say(msgspec.json.format(msgspec.json.encode(found), indent=1).decode())
+        return 0 if any(found.kept.values()) else 1
+    for folder, kept in found.kept.items():
+        say(f"{kept} traces: {folder}")
+    say(f"of {found.traces} traces; left out: {counts(found.dropped) or 'none'}")
+    if found.unread:
+        say(f"not read: {counts(found.unread)}")
+    for line in found.notes:
+        say(f"note: {line}")
+    if not any(found.kept.values()):
+        note("nothing is left")
+    return 0 if any(found.kept.values()) else 1

@@ -1,0 +1,180 @@
+"""Making sets: sources are gone through once to decide and once to write."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct, field
+
+from artificer.core.canon import Json
+from artificer.core.errors import ArtificerError
+from artificer.curation.sets import plans
+from artificer.curation.sets.entries import Entry, entries, origin
+from artificer.curation.sets.features import On
+from artificer.curation.sets.plans import Plan, place_of
+from artificer.curation.sets.writing import Writing
+from artificer.formats.account import Account
+from artificer.run.traded import SAME
+
+Sources = Sequence[str | Path]
+Tell = Callable[[str], None]
+"""Hears how far it has come."""
+
+
+class Made(Struct):
+    """What became of the traces of sources.
+
+    Args:
+        traces: how many there were. kept: how many went into each folder.
+        dropped: how many did not, by reason; each is a row in the rejects of the first folder.
+        unread: what could not be read of the sources, by reason.
+        notes: what else should be known.
+    """
+
+    traces: int = 0
+    kept: dict[str, int] = field(default_factory=dict[str, int])
+    dropped: Counter[str] = field(default_factory=Counter[str])
+    unread: Counter[str] = field(default_factory=Counter[str])
+    notes: list[str] = field(default_factory=list[str])
+
+
+def made(
+    sources: Sources,
+    folders: Mapping[str, Path],
+    stage: str,
+    how: dict[str, Any],
+    decide: Callable[[Iterable[Entry]], Plan],
+    *,
+    given: str | None = None,
+    copies: Mapping[int, int] | None = None,
+    tell: Tell | None = None,
+) -> Made:
+    """Decides over all traces of sources and writes them into folders.
+
+    Args:
+        folders: the folder of each part; the part "" where there is but one.
+        stage, how: what is done, for the manifests and the rejects.
+        copies: how often traces of a source go in besides once.
+    """
+    if not sources:
+        raise ArtificerError("there is no source", remedy="give run folders or files of traces")
+    origins = [origin(source) for source in sources]
+    accounts = [Account() for _ in sources]
+    plan = decide(entries(sources, accounts, given))
+    found = Made(notes=list(plan.notes))
+    for account in accounts:
+        found.unread.update(account.dropped)
+    first = next(iter(folders))
+    writers = {part: Writing(folder, stage, {**how, **({"part": part} if part else {})}, origins) for part, folder in folders.items()}
+    try:
+        for entry in entries(sources, [Account() for _ in sources], given):
+            found.traces += 1
+            place = place_of(entry)
+            if place in plan.dropped:
+                reason, detail = plan.dropped[place]
+                found.dropped[reason] += 1
+                writers[first].drop(entry, reason, detail)
+                continue
+            part = plan.into[place]
+            lineage = _lineage(entry, stage, how, part, [origins[number].name for number, _ in (place, *plan.also.get(place, ()))])
+            taken = [writers[part].keep(entry, lineage, key) for key in _keys(entry, (copies or {}).get(entry.source, 0))]
+            if not any(taken):
+                found.dropped[SAME] += 1
+                writers[first].drop(entry, SAME, entry.key)
+            if tell is not None and found.traces % 5000 == 0:
+                tell(f"{stage}: {found.traces:,} traces")
+    except BaseException as error:
+        for writer in writers.values():
+            writer.__exit__(type(error), error, error.__traceback__)
+        raise
+    for part, writer in writers.items():
+        writer.__exit__(None, None, None)
+        found.kept[str(folders[part])] = writer.kept
+    return found
+
+
+def _keys(entry: Entry, copies: int) -> Iterator[str]:
+    yield entry.key
+    head, slash, rest = entry.key.partition("/")
+    for number in range(1, copies + 1):
+        yield f"{head}~{number}{slash}{rest}"
+
+
+def _lineage(entry: Entry, stage: str, how: dict[str, Any], part: str, names: Sequence[str]) -> dict[str, Json]:
+    """What is added to a trace's lineage: a line for each thing that was done to it, with where it came from."""
+    earlier = entry.item.trace.lineage.get("sets")
+    step: dict[str, Json] = {"by": stage, "from": names[0], "row": entry.where, "how": dict(how)}
+    if part:
+        step["part"] = part
+    if len(names) > 1:
+        step["also"] = list(names[1:])
+    return {"sets": [*(earlier if isinstance(earlier, list) else []), step]}
+
+
+def merge(sources: Sources, out: Path, *, weights: Mapping[int, float], seed: int = 0, given: str | None = None, tell: Tell | None = None) -> Made:
+    """All traces of sources in one run folder, the same trace once.
+
+    Args:
+        weights: how often traces of a source go in: 0.5 draws half of them by their keys, 3 takes each three times.
+
+    Raises:
+        ArtificerError: a weight above 1 is no whole number.
+    """
+    odd = next((weight for weight in weights.values() if weight <= 0 or (weight > 1 and weight != int(weight))), None)
+    if odd is not None:
+        raise ArtificerError(f"the weight {odd:g} is neither a share nor a number of times", remedy="use 0.5, or 1, 2, 3...")
+    shares = {number: weight for number, weight in weights.items() if weight < 1}
+    copies = {number: int(weight) - 1 for number, weight in weights.items() if weight >= 1}
+    how: dict[str, Any] = {"seed": seed, "weights": {str(number): weight for number, weight in sorted(weights.items())}}
+    return made(sources, {"": out}, "merge", how, lambda rows: plans.merge(rows, shares, seed), given=given, copies=copies, tell=tell)
+
+
+def split(
+    sources: Sources,
+    out: Path,
+    *,
+    parts: Mapping[str, float],
+    by: str = "task",
+    seed: int = 0,
+    near: float = 0.8,
+    given: str | None = None,
+    tell: Tell | None = None,
+) -> Made:
+    """A run folder for each part inside `out`; see `plans.split`."""
+    how: dict[str, Any] = {"by": by, "parts": dict(parts), "seed": seed} | ({"near": near} if by == "near" else {})
+
+    def decide(rows: Iterable[Entry]) -> Plan:
+        return plans.split(rows, parts, by, seed, near)
+
+    return made(sources, {part: out / part for part in parts}, "split", how, decide, given=given, tell=tell)
+
+
+def sample(
+    sources: Sources,
+    out: Path,
+    *,
+    n: int | None = None,
+    share: float | None = None,
+    by: str | None = None,
+    equal: bool = False,
+    seed: int = 0,
+    given: str | None = None,
+    tell: Tell | None = None,
+) -> Made:
+    """So many traces, or such a share, in a run folder; see `plans.sample`."""
+    asked = {"n": n, "share": share, "by": by, "equal": equal, "seed": seed}
+    how: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
+    return made(
+        sources, {"": out}, "sample", how, lambda rows: plans.sample(rows, n=n, share=share, by=by, equal=equal, seed=seed), given=given, tell=tell
+    )
+
+
+def dedup(
+    sources: Sources, out: Path, *, near: float | None = None, on: On = "conversation", given: str | None = None, tell: Tell | None = None
+) -> Made:
+    """Traces without duplicates in a run folder; see `plans.dedup`."""
+    how: dict[str, Any] = {"on": on} | ({"near": near} if near is not None else {})
+    return made(sources, {"": out}, "dedup", how, lambda rows: plans.dedup(rows, near=near, on=on), given=given, tell=tell)

@@ -1,0 +1,111 @@
+"""Traces of several sources in one stream, each with its task, and under a key that is made of what it is.
+
+A key is `TASK/TRACE` where the trace has a task, else `TRACE`: ids that depend on the content alone, so that the same trace in two sources is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from artificer.core.errors import ArtificerError
+from artificer.core.tasks import Task
+from artificer.formats.account import Account
+from artificer.formats.base import Item, content_id
+from artificer.rollout.proof import played_rows
+from artificer.run import traded
+from artificer.run.store import RunFolder
+
+
+class Entry(Struct, frozen=True):
+    """One trace of a source.
+
+    Args:
+        source: which source, counted from 0.
+        key: see the module. where: its key or place in the source.
+    """
+
+    source: int
+    key: str
+    where: str
+    item: Item
+    task: Task | None = None
+
+
+class Origin(Struct, frozen=True):
+    """Where traces come from.
+
+    Args:
+        name: as it was typed.
+        world, options: of the run that it is, "" where it is none or the run names none.
+        files: small files of the run that must go where its traces go, e.g. what its tools are.
+    """
+
+    name: str
+    world: str = ""
+    options: dict[str, str] = {}
+    files: dict[str, Any] = {}
+
+
+FILES = ("tools.json", "dataflow.json")
+
+
+def origin(source: str | Path) -> Origin:
+    """What is known of a source beside its traces.
+
+    Raises:
+        ArtificerError: it is not there.
+    """
+    if not Path(source).exists():
+        raise ArtificerError("there is no such run or file", where=str(source), remedy="check the path")
+    if not (Path(source) / "run.toml").exists():
+        return Origin(str(source))
+    with RunFolder.open(source) as folder:
+        knobs = folder.manifest.get("knobs", {})
+        world, options = knobs.get("world", ""), knobs.get("options", {})
+        files: dict[str, Any] = {name: folder.get_json(name) for name in FILES if folder.has(name)}
+        return Origin(str(source), str(world), {str(key): str(value) for key, value in options.items()}, files)
+
+
+def entries(sources: Sequence[str | Path], accounts: Sequence[Account], given: str | None = None) -> Iterator[Entry]:
+    """The traces of sources, one source after the other, in the order of their keys or rows.
+
+    Args:
+        accounts: of the reading of each source; filled anew.
+        given: the format of files; guessed when None.
+    """
+    for number, (source, account) in enumerate(zip(sources, accounts, strict=True)):
+        if (Path(source) / "run.toml").exists():
+            yield from _of_run(number, source, account)
+            continue
+        with traded.opened(source, account, given=given) as data:
+            for item in data.items:
+                yield Entry(number, content_id(item), account.where, item)
+
+
+def _of_run(number: int, source: str | Path, account: Account) -> Iterator[Entry]:
+    with RunFolder.open(source) as folder:
+        tasks = _Tasks(folder)
+        for item in traded.traces_of(folder, account):
+            where = account.where
+            task = tasks.of(where)
+            name = content_id(item)
+            yield Entry(number, f"{task.id}/{name}" if task is not None else name, where, item, task)
+
+
+class _Tasks:
+    """The tasks of a run's traces, in the order of their keys."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._played = played_rows(folder, [])
+        self._next = next(self._played, None)
+
+    def of(self, key: str) -> Task | None:
+        if self._next is None or self._next[0] != key:
+            return None
+        task = self._next[1].task
+        self._next = next(self._played, None)
+        return task

@@ -1,0 +1,132 @@
+"""A run folder that traces of other sources go into: with their tasks and tools, and with what became of those that did not go in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from artificer.core.canon import Json
+from artificer.core.tools import ToolSpec
+from artificer.curation.sets.entries import Entry, Origin
+from artificer.formats.base import toolset_digest
+from artificer.run.frames import Note
+from artificer.run.shards import Line
+from artificer.run.store import Dropped, Rejected, RunFolder
+
+TOGETHER = 256
+"""Traces written as one commit."""
+
+_encode = msgspec.json.encode
+
+
+class Writing:
+    """One set that is being written; the same command continues one that was interrupted.
+
+    Args:
+        out: the folder.
+        stage: what is done, as the rejects name it: merge, split, sample, dedup.
+        how: the settings, which must be the same when it is continued.
+        origins: where the traces come from. Where all are runs of one world, the set names it, and `artificer verify` proves it as it proves them.
+
+    Raises:
+        RunError: the folder holds something else, or cannot be written.
+    """
+
+    def __init__(self, out: str | Path, stage: str, how: dict[str, Any], origins: Sequence[Origin]) -> None:
+        self._stage = stage
+        one_world = _common(origins)
+        world = {"world": one_world.world, "options": one_world.options} if one_world is not None else {}
+        self._folder = RunFolder.create_or_continue(out, {"recipe": stage, "knobs": {**how, **world, "sources": [one.name for one in origins]}})
+        self._files = one_world.files if one_world is not None else {}
+        self._seen = {name: set(self._folder.keys(name)) for name in ("traces", "tasks", "toolsets")}
+        self._tools: dict[str, ToolSpec] = {}
+        self._lines: list[bytes] = []
+        self._keys: list[str] = []
+        self._dropped: list[Rejected] = []
+        self._commits = len(self._folder.family("traces").commits)
+        self._rejects = len(self._folder.family("rejects").commits)
+        self._known = {row.key for row in self._folder.rejects()}
+        self._passed: set[str] = set()
+        self.kept = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        try:
+            if error is None:
+                self._flush()
+                self._finish()
+        finally:
+            self._folder.close()
+
+    def keep(self, entry: Entry, lineage: dict[str, Json], key: str | None = None) -> bool:
+        """Takes a trace in; False when this very trace was taken in before.
+
+        Args:
+            lineage: added to the trace's own.
+            key: under another key than the entry's, for a trace that goes in twice; its first part then names the task.
+        """
+        key = entry.key if key is None else key
+        if key in self._passed:
+            return False
+        self._passed.add(key)
+        self.kept += 1
+        trace = entry.item.trace
+        if entry.task is not None:
+            head = key.split("/")[0]
+            self._once("tasks", head, entry.task)
+        self._once("toolsets", trace.tools, entry.item.tools)
+        self._tools |= {tool.name: tool for tool in entry.item.tools if tool.name not in self._tools}
+        if key in self._seen["traces"]:
+            return True
+        self._seen["traces"].add(key)
+        self._lines.append(_encode(Line(key, msgspec.structs.replace(trace, lineage=trace.lineage | lineage))) + b"\n")
+        self._keys.append(key)
+        if len(self._lines) >= TOGETHER:
+            self._flush()
+        return True
+
+    def drop(self, entry: Entry, reason: str, detail: str = "") -> None:
+        """Records a trace that does not go in, and why."""
+        where = f"{entry.source}:{entry.where}"
+        if where not in self._known:
+            self._dropped.append(Rejected(where, self._stage, reason, detail, {"key": entry.key, "trace": entry.item.trace.id}))
+            if len(self._dropped) >= TOGETHER:
+                self._flush()
+
+    def _once(self, name: str, key: str, item: object) -> None:
+        if key not in self._seen[name]:
+            self._seen[name].add(key)
+            self._folder.commit(name, Note(key, (key,)), _encode(Line(key, item)) + b"\n")
+
+    def _flush(self) -> None:
+        if self._lines:
+            self._folder.commit("traces", Note(f"set-{self._commits:06d}", tuple(self._keys)), b"".join(self._lines))
+            self._lines, self._keys, self._commits = [], [], self._commits + 1
+        if self._dropped:
+            self._folder.reject(self._stage, f"set-{self._rejects:06d}", Dropped.of(self._dropped))
+            self._dropped, self._rejects = [], self._rejects + 1
+
+    def _finish(self) -> None:
+        for name, value in self._files.items():
+            if not self._folder.has(name):
+                self._folder.put_json(name, value)
+        if not self._folder.has("tools.json"):
+            tools = tuple(self._tools.values())
+            self._folder.put_json(
+                "tools.json",
+                {"world": "", "toolset": toolset_digest(tools), "forks": "none", "policy": "", "tools": tools, "notes": ["of several sources"]},
+            )
+
+
+def _common(origins: Sequence[Origin]) -> Origin | None:
+    """The origin that stands for all, when all are runs of one world with the same tools."""
+    first = origins[0]
+    told = (first.world, first.options, first.files.get("tools.json"))
+    same = all((one.world, one.options, one.files.get("tools.json")) == told for one in origins)
+    return first if first.world and same else None
