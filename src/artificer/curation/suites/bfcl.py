@@ -125,13 +125,16 @@ def _possible(gold: list[Any]) -> tuple[ToolCall, ...]:
 def _first(values: Json) -> Json:
     """The first possible value. In an object each value is a list of possible ones again, also in the objects of a list."""
     chosen: Any = _either(values)
-    parts = cast("list[Any]", chosen) if isinstance(chosen, list) else [chosen]
-    plain = [{key: _either(part) for key, part in cast("dict[str, Any]", one).items()} if isinstance(one, dict) else one for one in parts]
-    return plain if isinstance(chosen, list) else plain[0]
+    return [_inside(part) for part in cast("list[Any]", chosen)] if isinstance(chosen, list) else _inside(chosen)
+
+
+def _inside(value: Any) -> Json:
+    return {key: _either(part) for key, part in cast("dict[str, Any]", value).items()} if isinstance(value, dict) else value
 
 
 def _either(values: Json) -> Json:
-    return cast("list[Any]", values)[0] if isinstance(values, list) and values else values
+    listed = cast("list[Json]", values) if isinstance(values, list) else [values]
+    return listed[0] if listed else []
 
 
 def _read(path: Path, of: Any) -> list[Any]:

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from artificer.core.errors import SourceError
 from artificer.core.messages import ToolCall
 from artificer.core.tools import ToolSpec
 from artificer.curation.suites.rows import Turn, row
@@ -18,8 +19,6 @@ from artificer.worlds.imported.tau2 import ROOT
 from artificer.worlds.imported.tau2_data import DOMAINS as DOMAINS
 from artificer.worlds.imported.tau2_data import Data, Record, places
 
-_SPLITS = {"telecom": "full"}
-"""The split that holds all tasks; else `base`."""
 _KEPT = ("reason_for_call", "known_info", "task_instructions")
 
 
@@ -31,11 +30,19 @@ def rows(domain: str) -> Iterator[Item]:
     """
     named = os.environ.get(ROOT)
     data = Data(domain, places(Path(named).expanduser() if named else None))
-    records = data.records(_SPLITS.get(domain, "base"))
+    records = _all(data)
     gold = {action.name for record in records if record.evaluation_criteria for action in record.evaluation_criteria.actions or ()}
     tools = tuple(ToolSpec(name, "", {}) for name in sorted(gold))
     for record in records:
         yield row(f"tau2-{domain}-{record.id}", f"tau2:{domain}", [_turn(record)], tools)
+
+
+def _all(data: Data) -> list[Record]:
+    """Telecom has a split `full`; where there is none, `base` holds all tasks that a gold was agreed on."""
+    try:
+        return data.records("full")
+    except SourceError:
+        return data.records("base")
 
 
 def _turn(record: Record) -> Turn:
