@@ -28,7 +28,7 @@ def rows(source: str, given: str | None = None) -> Iterator[Item]:
 
 
 def _asked(task: Task) -> Item:
-    """What a task's user says, and its gold."""
-    lines = [text for name, text in task.goal.script.items() if name.startswith(("open:", "ask:"))]
+    """What a task's user says of the task, or is told to play, and its gold. Lines that any user says ("Yes, please.") are not the task's."""
+    lines = [text for name, text in task.goal.script.items() if name.startswith(("open:", "ask:", "scenario"))]
     said = (task.prompt, *(text for text in lines if text != task.prompt))
     return row(task.id, task.world, [Turn(said, task.gold or tuple(call for want in task.goal.wants for call in want.gold))])
