@@ -49,7 +49,7 @@ def few(item):
 def measured(tokenizer, source, items):
     template = Template(tokenizer, source)
     specs = [[tool_record(tool) for tool in item.tools] for item in items]
-    records = [template.records([node.message for node in item.trace.branch()], template.ways) for item in items]
+    records = [template.records([node.message for node in item.trace.branch()]) for item in items]
 
     def floor():
         texts = [

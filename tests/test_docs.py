@@ -34,6 +34,9 @@ RUNNABLE = (
     "docs/search.md",
     "docs/dialects.md",
     "docs/formats.md",
+    "docs/quality.md",
+    "docs/tokens.md",
+    "docs/verify-data.md",
     "docs/recipes/cove.md",
     "README.md",
 )

@@ -12,12 +12,14 @@ if TYPE_CHECKING:
     from artificer.api import stats as stats
     from artificer.api import synth as synth
     from artificer.api import verify as verify
+    from artificer.data import check as check
     from artificer.data import convert as convert
     from artificer.data import dedup as dedup
     from artificer.data import merge as merge
     from artificer.data import sample as sample
     from artificer.data import split as split
     from artificer.data import tokenize as tokenize
+    from artificer.data import verify_data as verify_data
     from artificer.learn import compare as compare
     from artificer.learn import curate as curate
     from artificer.learn import evaluate as evaluate
@@ -29,6 +31,7 @@ __all__ = [
     "ArtificerError",
     "World",
     "__version__",
+    "check",
     "compare",
     "convert",
     "curate",
@@ -46,6 +49,7 @@ __all__ = [
     "tool",
     "train",
     "verify",
+    "verify_data",
 ]
 
 _STEPS = frozenset(__all__) - {"ArtificerError", "World", "__version__", "tool"}

@@ -47,12 +47,15 @@ from artificer.worlds.env_refs import token_of
 
 if TYPE_CHECKING:
     from artificer.data import Converted as Converted
+    from artificer.data import check as check
     from artificer.data import convert as convert
     from artificer.data import dedup as dedup
+    from artificer.data import is_ours as is_ours
     from artificer.data import merge as merge
     from artificer.data import sample as sample
     from artificer.data import split as split
     from artificer.data import tokenize as tokenize
+    from artificer.data import verify_data as verify_data
     from artificer.learn import compare as compare
     from artificer.learn import curate as curate
     from artificer.learn import evaluate as evaluate
@@ -63,7 +66,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_DATA = ("Converted", "convert", "dedup", "merge", "sample", "split", "tokenize")
+_DATA = ("check", "convert", "Converted", "dedup", "is_ours", "merge", "sample", "split", "tokenize", "verify_data")
 _LEARNING = ("compare", "curate", "evaluate", "learned", "results_in", "standing", "train")
 
 PAYS = 300

@@ -64,19 +64,48 @@ class Looked(Struct, frozen=True):
     ungrounded: list[str]
 
 
+class Loose(Struct, frozen=True):
+    """A value from nowhere: where in the arguments it stands, the value, and what it would have to be an id of."""
+
+    where: str
+    value: Json
+    ref: str | None
+
+
 def look(episode: Episode) -> Iterator[Looked]:
     """Every accepted call of the agent, looked at for values that come from nowhere."""
-    tools = tools_by_name(episode)
-    known = Known(episode.policy, tools)
-    places = agent_side(episode.nodes)
-    nodes = [episode.nodes[index] for index in places]
-    for at, node in enumerate(nodes):
+    for at, place, values, found in values_of(episode.nodes, tools_by_name(episode), episode.policy):
+        name = clip(episode.nodes[at].message.calls[place].name)
+        yield Looked(at, place, values, [_sentence(name, one) for one in found])
+
+
+def _sentence(name: str, loose: Loose) -> str:
+    why = "nobody said it and no result showed it" if loose.ref is None else f"no result showed this as an id of {clip(loose.ref)}"
+    return f"{name}.{clip(loose.where)} = {shown(loose.value)}: {why}"
+
+
+_ANY = ToolSpec("", "", {})
+
+
+def values_of(
+    nodes: Sequence[Node], tools: dict[str, ToolSpec], policy: str = "", *, every: bool = False
+) -> Iterator[tuple[int, int, int, list[Loose]]]:
+    """For each call of the agent its message, its place there, how many values had to be grounded, and those that were not.
+
+    Args:
+        nodes: one branch.
+        every: also calls that nobody answered, that were refused, or of tools that are not known; else only those that the world accepted.
+    """
+    known = Known(policy, tools)
+    places = agent_side(nodes)
+    seen = [nodes[index] for index in places]
+    for at, node in enumerate(seen):
         message = node.message
         if message.calls:
-            accepted = _accepted(nodes, at)
+            accepted = set[str]() if every else _accepted(seen, at)
             for place, call in enumerate(message.calls):
-                if call.id in accepted and call.name in tools:
-                    yield Looked(places[at], place, *_ungrounded(call, LIBRARY.of(tools[call.name]), known))
+                if message.role == "assistant" and (every or (call.id in accepted and call.name in tools)):
+                    yield (places[at], place, *_ungrounded(call, LIBRARY.of(tools.get(call.name, _ANY)), known))
             known.learn_calls(message.calls)
         elif message.role == "tool":
             if message.result is not None:
@@ -97,18 +126,18 @@ def _accepted(nodes: Sequence[Node], at: int) -> set[str]:
     return ids
 
 
-def _ungrounded(call: ToolCall, tool: Knowledge, known: Known) -> tuple[int, list[str]]:
+def _ungrounded(call: ToolCall, tool: Knowledge, known: Known) -> tuple[int, list[Loose]]:
     counted = 0
-    found: list[str] = []
+    found: list[Loose] = []
     for rule, value, where in leaves(tool.rule, call.arguments):
         if value is None or isinstance(value, bool) or value == "" or rule.free:
             continue
         counted += 1
         if rule.ref is not None:
             if not known.shown(rule.ref, value):
-                found.append(f"{clip(call.name)}.{clip(where)} = {shown(value)}: no result showed this as an id of {clip(rule.ref)}")
+                found.append(Loose(where, value, rule.ref))
         elif not _named(rule, value) and not known.somewhere(value):
-            found.append(f"{clip(call.name)}.{clip(where)} = {shown(value)}: nobody said it and no result showed it")
+            found.append(Loose(where, value, None))
     return counted, found
 
 
@@ -227,4 +256,4 @@ def _numbers(folded: str) -> frozenset[float]:
     return frozenset(numbers(folded))
 
 
-__all__ = ["Grounded", "Known", "Looked", "look"]
+__all__ = ["Grounded", "Known", "Looked", "Loose", "look", "values_of"]

@@ -1,15 +1,20 @@
-"""`artificer stats`: what a run holds, what it dropped, and what went wrong in it."""
+"""`artificer stats`: what data holds and what is wrong with it; of a run also what it dropped, and whose fault that was."""
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from cyclopts import Parameter
 
+from artificer.cli.card import counter, progress, where_to, write
+from artificer.cli.card import show as show_card
 from artificer.cli.show import counts, say, table
 
 if TYPE_CHECKING:
+    from artificer.curation.quality.card import Card
     from artificer.evaluation.comparison import Side
     from artificer.rollout.mistakes import Mistakes, Tally
     from artificer.rollout.stats import RunStats
@@ -18,31 +23,113 @@ _SHOWN = 12
 
 
 def command(
-    run: str,
+    data: str,
     /,
     *,
     json: Annotated[bool, Parameter(negative=())] = False,
+    card: Annotated[bool, Parameter(negative=())] = False,
+    out: Annotated[str | None, Parameter(name=("--out", "-o"))] = None,
+    findings: str | None = None,
+    thresholds: str | None = None,
+    strict: Annotated[bool, Parameter(negative=())] = False,
+    near: bool = True,
+    tokenizer: str | None = None,
+    given: Annotated[str | None, Parameter(name="--from")] = None,
     judge: str | None = None,
     faults: int = 0,
     axes: str | None = None,
 ) -> int:
-    """Count what a run holds and what it dropped, what went wrong at which steps, and whose fault it was where a conversation failed.
+    """Count what data holds and what is wrong with it: a data card of any file of traces, and of a run what it dropped and whose fault failures were.
 
-    Example: `artificer stats runs/shop`
+    Example: `artificer stats theirs.jsonl -o card.html`
 
     Parameters
     ----------
-    run
-        A run folder.
+    data
+        A run folder, a file of traces in any known format, or a folder of files.
     json
         Print as JSON.
+    card
+        The data card of a run of ours, too. Of other data it is printed in any case.
+    out
+        Also write the card: a file .md (a dataset card) or .html (a page), or a folder for both.
+    findings
+        Write all that the card counts to this file, a JSON object a line.
+    thresholds
+        A TOML file with bounds of one's own; see docs/quality.md.
+    strict
+        Fail when a figure of the card does.
+    near
+        Look for near-duplicates, too.
+    tokenizer
+        A folder with a model's tokenizer, to count tokens with.
+    given
+        The format of a file; guessed from its first rows otherwise.
     judge
-        A model that settles whose fault a failed conversation was where rules leave it undecided.
+        Of a run: a model that settles whose fault a failed conversation was where rules leave it undecided.
     faults
-        Show so many failed conversations with what went wrong in them.
+        Of a run: show so many failed conversations with what went wrong in them.
     axes
-        What to put tasks together by: mmau, or a TOML or JSON file with NAME = ["tag", ...]. By default the tasks' tags.
+        Of a run: what to put tasks together by: mmau, or a TOML or JSON file with NAME = ["tag", ...]. By default the tasks' tags.
     """
+    ours = _is_run(data)
+    wanted = card or out or findings or thresholds or strict or tokenizer
+    made: Card | None = None
+    if wanted or not ours:
+        made = _card(data, out, findings, thresholds, near=near, tokenizer=tokenizer, given=given, quiet=json)
+    record = _run(data, json=json, judge=judge, faults=faults, axes=axes) if ours else {}
+    if made is not None:
+        if not json:
+            if ours:
+                say()
+            show_card(made)
+        record = {**record, "card": made} if ours else {**msgspec.structs.asdict(made), "status": made.status}
+    if json:
+        say(msgspec.json.format(msgspec.json.encode(record), indent=1).decode())
+    return 1 if strict and made is not None and made.status == "fail" else 0
+
+
+def _is_run(data: str) -> bool:
+    """Whether it is a run that was made here, rather than a file or traces that were imported.
+
+    Raises:
+        ArtificerError: there is nothing of that name. RunError: its run.toml cannot be read.
+    """
+    from artificer.core.errors import ArtificerError
+    from artificer.run.store import RunFolder
+
+    path = Path(data)
+    if not (path / "run.toml").exists():
+        if not path.exists():
+            raise ArtificerError("this is not a run folder, nor a file", where=data, remedy="name a run folder or a file of traces")
+        return False
+    with RunFolder.open(path) as folder:
+        return folder.manifest.get("recipe") != "import"
+
+
+def _card(
+    data: str,
+    out: str | None,
+    findings: str | None,
+    thresholds: str | None,
+    *,
+    near: bool,
+    tokenizer: str | None,
+    given: str | None,
+    quiet: bool,
+) -> Card:
+    """Makes the card, and writes it where it is wanted."""
+    from artificer.data import check
+
+    files = where_to(out) if out is not None else []
+    count = counter(tokenizer) if tokenizer is not None else None
+    made = check(data, given=given, thresholds=thresholds, findings=findings, near=near, tokens=count, seen=progress(quiet))
+    write(made, files, f"artificer stats {shlex.quote(data)}")
+    return made
+
+
+def _run(run: str, *, json: bool, judge: str | None, faults: int, axes: str | None) -> dict[str, Any]:
+    """Counts a run and prints that, or gives it as a record."""
     from artificer.api import audit, stats
     from artificer.rollout.audit import shares
 
@@ -52,9 +139,7 @@ def command(
         found = msgspec.structs.replace(found, blame=shares(audited))
     side = _standing(run, axes)
     if json:
-        record: dict[str, Any] = msgspec.to_builtins(found)
-        say(msgspec.json.format(msgspec.json.encode(record | {"standing": side}), indent=1).decode())
-        return 0
+        return {**msgspec.to_builtins(found), "standing": side}
     show(found, run)
     if side is not None:
         stand(side)
@@ -63,7 +148,7 @@ def command(
         for fault in one.blame.faults:
             place = "" if fault.at is None else f" at message {fault.at}"
             say(f"  {fault.side}: {fault.kind}{place}{'' if fault.cause else ' (no cause)'}: {fault.evidence}")
-    return 0
+    return {}
 
 
 def _standing(run: str, axes: str | None) -> Side | None:

@@ -29,6 +29,7 @@ def command(
     every: Annotated[bool, Parameter(name="--all", negative=())] = False,
     trace: str | None = None,
     shown: Annotated[int, Parameter(name=("--shown", "-n"))] = 1,
+    full: Annotated[bool, Parameter(negative=())] = False,
     html: str | None = None,
     out: Annotated[str | None, Parameter(name=("--out", "-o"))] = None,
 ) -> int:
@@ -60,6 +61,8 @@ def command(
         Only the trace with this id.
     shown
         How many rows to print.
+    full
+        Print all of the context too; otherwise only both ends of long stretches.
     html
         Write the printed rows as a page.
     out
@@ -83,7 +86,7 @@ def command(
     )
     for row, stretches in found.shown:
         say(f"{row.trace}, branch {row.leaf}: {len(row.ids)} tokens, {sum(row.learnt)} learnt")
-        _print(stretches)
+        _print(stretches, full)
         say()
     share = 100 * found.learnt / found.tokens if found.tokens else 0.0
     facts = [f"{found.traces} traces -> {found.rows} rows, {found.tokens:,} tokens, {found.learnt:,} learnt ({share:.1f}%)"]
@@ -103,6 +106,8 @@ def command(
         say(f"page: {html}")
     if out is not None:
         say(f"rows: {out}")
+    if found.missing:
+        note("another template may show what this one does not: --template FILE.jinja; or --hidden drop for reasoning and text beside calls")
     if not found.rows:
         note("nothing is trained")
     return 0 if found.rows else 1
@@ -112,7 +117,10 @@ def _value(text: str) -> str | bool:
     return {"true": True, "false": False}.get(text.lower(), text)
 
 
-def _print(stretches: list[Stretch]) -> None:
+def _print(stretches: list[Stretch], full: bool) -> None:
     """Learnt stretches in colour on a terminal, between brackets elsewhere."""
+    from artificer.training.chat.show import folded
+
     on, off = (_ON, _OFF) if sys.stdout.isatty() else ("⟦", "⟧")
-    sys.stdout.write("".join(f"{on}{plain(one.text)}{off}" if one.learnt else plain(one.text) for one in stretches) + "\n")
+    texts = [plain(one.text if full else folded(one)) for one in stretches]
+    sys.stdout.write("".join(f"{on}{text}{off}" if one.learnt else text for one, text in zip(stretches, texts, strict=True)) + "\n")

@@ -62,9 +62,13 @@ def spoken(turn: Any) -> tuple[str, str]:
 
 
 def fits(row: Any) -> float:
-    """Turns with known speakers."""
+    """Turns with known speakers; less where a call's turn is written as OpenHands writes it (`qwen3_coder` reads that)."""
     found = turns(row)
-    return (0.95 if "from" in found[0] else 0.85) if found and all(spoken(turn)[0] in ROLES for turn in found) else 0.0
+    if not found or not all(spoken(turn)[0] in ROLES for turn in found):
+        return 0.0
+    if any(ROLES[who] == "call" and "<function=" in text and text[:1] not in "{[" for who, text in map(spoken, found)):
+        return 0.5
+    return 0.95 if "from" in found[0] else 0.85
 
 
 def count(row: Any) -> int:

@@ -48,6 +48,7 @@ class Convention(msgspec.Struct, frozen=True):
         wrapper: what stands before and behind a result.
         roles: the names of system, user, assistant and tool.
         dialect: the dialect of calls, when it has another name.
+        apart: whether turns with calls may have a speaker of their own (`function_call`), as in ADP's rows for OpenHands.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Convention(msgspec.Struct, frozen=True):
     wrapper: tuple[str, str] = ("", "")
     roles: tuple[str, str, str, str] = ("system", "user", "assistant", "tool")
     dialect: str = ""
+    apart: bool = False
 
     @property
     def spoken(self) -> Dialect:
@@ -74,7 +76,7 @@ CONVENTIONS = (
         ("system", "human", "gpt", "tool"),
     ),
     Convention("qwen", "messages with <tool_call> in the text (Qwen 2.5 and 3)", re.compile(r"<tool_call>\s{0,8}\{")),
-    Convention("qwen3_coder", "messages with <function=...> in the text (Qwen3-Coder)", re.compile(r"<function=")),
+    Convention("qwen3_coder", "messages with <function=...> in the text (Qwen3-Coder, OpenHands)", re.compile(r"<function="), apart=True),
     Convention("llama", "messages with Llama 3's calls in the text", re.compile(r'<\|python_tag\|>|^\s{0,8}\{"name":[^\n]{0,300}"parameters":')),
     Convention("mistral", "messages with [TOOL_CALLS] in the text", re.compile(r"\[TOOL_CALLS\]")),
     Convention(
@@ -108,16 +110,18 @@ def turns(row: Any) -> list[Any]:
     return cast("list[Any]", found)
 
 
-def _kind(turn: Any) -> str | None:
-    return ROLES.get(spoken(turn)[0])
+def _kind(convention: Convention, turn: Any) -> str | None:
+    kind = ROLES.get(spoken(turn)[0])
+    return "assistant" if convention.apart and kind == "call" else kind
 
 
 def fits(convention: Convention, row: Any) -> float:
     """Turns with known speakers, of which one of the assistant's has the family's mark; more in the keys that it is written in."""
     found = turns(row)
-    if not found or any("tool_calls" in turn for turn in found) or not all(_kind(turn) in ("system", "user", "assistant", "tool") for turn in found):
+    known = ("system", "user", "assistant", "tool")
+    if not found or any("tool_calls" in turn for turn in found) or not all(_kind(convention, turn) in known for turn in found):
         return 0.0
-    marked = any(_kind(turn) == "assistant" and convention.mark.search(spoken(turn)[1][:LIMIT]) for turn in found)
+    marked = any(_kind(convention, turn) == "assistant" and convention.mark.search(spoken(turn)[1][:LIMIT]) for turn in found)
     return (0.97 if all(convention.keys in turn for turn in found) else 0.96) if marked else 0.0
 
 
@@ -135,8 +139,7 @@ def count(convention: Convention, row: Any) -> int:
     """The system prompt; of each turn of the assistant what the dialect reads in it; each other turn."""
     found = 1 if row.get("system") else 0
     for turn in turns(row):
-        who, text = spoken(turn)
-        found += _events(_parsed(convention, text)) if ROLES.get(who) == "assistant" else 1
+        found += _events(_parsed(convention, spoken(turn)[1])) if _kind(convention, turn) == "assistant" else 1
     return found
 
 
@@ -147,7 +150,7 @@ def parse(convention: Convention, row: Any, account: Account) -> Iterable[Item]:
         nodes.append(node(-1, Message("system", _text(row["system"]))))
     for turn in turns(row):
         who, text = spoken(turn)
-        kind, kept = ROLES.get(who), extra(turn, _TURN)
+        kind, kept = _kind(convention, turn), extra(turn, _TURN)
         at = len(nodes) - 1
         if kind == "assistant":
             message = _said(convention, text, len(nodes), account)

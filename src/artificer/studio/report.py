@@ -15,10 +15,8 @@ from artificer.rollout.mistakes import Mistakes
 from artificer.studio.charts import Bar, bars, key, ranking
 from artificer.studio.dialogue import dialogue
 from artificer.studio.gather import Shown
-from artificer.studio.html import Child, Html, h, join, trusted
-from artificer.studio.style import CSS
-
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+from artificer.studio.html import Child, Html, h, join
+from artificer.studio.layout import contents, document, table, tiles
 
 
 class Share(Struct, frozen=True):
@@ -67,20 +65,9 @@ def page(runs: Sequence[Shown], learned: Learned | None = None, commands: Sequen
         h("h1", None, title),
         h("p", {"class": "lead"}, _lead(runs)),
         _tiles(runs, learned),
-        h("nav", None, *(h("a", {"href": f"#{name}"}, heading) for name, heading, _ in sections)),
-        *(h("section", {"id": name}, h("h2", None, heading), content) for name, heading, content in sections),
-        h("footer", None, "Written by artificer. This page is self-contained: it loads nothing and runs no script."),
+        contents(sections),
     )
-    head = h(
-        "head",
-        None,
-        h("meta", {"charset": "utf-8"}),
-        h("meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"}),
-        h("meta", {"http-equiv": "Content-Security-Policy", "content": _POLICY}),
-        h("title", None, title),
-        h("style", None, trusted(CSS)),
-    )
-    return f"<!DOCTYPE html>\n{h('html', {'lang': 'en'}, head, h('body', None, body))}\n"
+    return document(title, body)
 
 
 def _lead(runs: Sequence[Shown]) -> str:
@@ -106,17 +93,17 @@ def _first_of_each_world(runs: Sequence[Shown]) -> list[Shown]:
 def _tiles(runs: Sequence[Shown], learned: Learned | None) -> Html:
     made, asked = sum(run.stats.traces for run in runs), sum(_asked(run) for run in runs)
     seconds = sum(run.summary.seconds for run in runs if run.summary)
-    tiles = [(f"{made:,}", "traces that passed every check"), (_percent(made, asked), f"yield of {asked:,} asked for")]
+    shown = [(f"{made:,}", "traces that passed every check"), (_percent(made, asked), f"yield of {asked:,} asked for")]
     verified = [run.verified for run in runs if run.verified]
     if len(verified) == len(runs):
-        tiles.append((f"{sum(v.proven for v in verified):,}", f"proven by re-execution, {sum(v.refuted for v in verified):,} refuted"))
+        shown.append((f"{sum(v.proven for v in verified):,}", f"proven by re-execution, {sum(v.refuted for v in verified):,} refuted"))
     if seconds:
-        tiles.append((f"{made / seconds:.0f}/s", "verified traces a second"))
+        shown.append((f"{made / seconds:.0f}/s", "verified traces a second"))
     if learned is not None and len(learned.arms) > 1:
         first, last = (_first(arm) for arm in (learned.arms[0], learned.arms[-1]))
         if first is not None and last is not None:
-            tiles.insert(0, (f"{100 * (last.value - first.value):+.0f} points", f"{_measure(learned.arms[0])}, before to after"))
-    return h("div", {"class": "tiles"}, *(h("div", {"class": "tile"}, h("b", None, number), h("span", None, what)) for number, what in tiles))
+            shown.insert(0, (f"{100 * (last.value - first.value):+.0f} points", f"{_measure(learned.arms[0])}, before to after"))
+    return tiles(shown)
 
 
 def _first(arm: Arm) -> Share | None:
@@ -157,9 +144,9 @@ def _learned(learned: Learned) -> Html:
     kinds = list(dict.fromkeys(kind for arm in learned.arms for kind in arm.errors))
     if kinds:
         head = ["what went wrong", *(arm.name for arm in learned.arms)]
-        parts += [h("h3", None, "Errors"), _table(head, [[kind, *(arm.errors.get(kind, 0) for arm in learned.arms)] for kind in kinds])]
+        parts += [h("h3", None, "Errors"), table(head, [[kind, *(arm.errors.get(kind, 0) for arm in learned.arms)] for kind in kinds])]
     if learned.facts:
-        parts += [h("h3", None, "Setting"), _table(["", ""], [[name, value] for name, value in learned.facts.items()])]
+        parts += [h("h3", None, "Setting"), table(["", ""], [[name, value] for name, value in learned.facts.items()])]
     return join(parts)
 
 
@@ -186,7 +173,7 @@ def _made(runs: Sequence[Shown]) -> Html:
     blamed = [_blame(run, len(runs) > 1) for run in runs if run.stats.blame.failed]
     wrong = [_mistakes(found, _world(run) if len(runs) > 1 else "") for run in runs if (found := run.stats.mistakes) is not None and found.tree]
     more = h("details", None, h("summary", None, f"Stage by stage: {len(others)} more runs"), *others) if others else None
-    return join([_table(head, rows), *(_funnel(run, len(runs) > 1) for run in shown), more, *wrong, *blamed])
+    return join([table(head, rows), *(_funnel(run, len(runs) > 1) for run in shown), more, *wrong, *blamed])
 
 
 def _average(run: Shown, name: str) -> float:
@@ -217,8 +204,8 @@ def _mistakes(found: Mistakes, of: str) -> Html:
     tools = [[name, one.n, one.wrong, _percent(one.wrong, one.n)] for name, one in list(found.tools.items())[:12] if one.wrong]
     apart = ", ".join(f"{kind} {number:,}" for kind, number in (*found.infrastructure.items(), *found.ended.items()))
     note = f"Also of conversations that ended well. Failures of the infrastructure stand apart: {apart or 'none'}."
-    parts = [h("h3", None, title), _table(["error", "errors", "share", "conversations"], rows), h("p", {"class": "soft small"}, note)]
-    return join([*parts, _table(["tool", "calls", "wrong", "share"], tools)] if tools else parts)
+    parts = [h("h3", None, title), table(["error", "errors", "share", "conversations"], rows), h("p", {"class": "soft small"}, note)]
+    return join([*parts, table(["tool", "calls", "wrong", "share"], tools)] if tools else parts)
 
 
 def _blame(run: Shown, named: bool) -> Html:
@@ -228,14 +215,14 @@ def _blame(run: Shown, named: bool) -> Html:
     rows = [[label, number, _percent(number, blame.failed)] for label, number in blame.labels.items() if number]
     kinds = [[kind, number] for kind, number in list(blame.kinds.items())[:12]]
     note = h("p", {"class": "soft small"}, "By rules, each on evidence; what they leave open is undecided. One may have several causes.")
-    return join([h("h3", None, title), _table(["at fault", "conversations", "share"], rows), _table(["cause", "conversations"], kinds), note])
+    return join([h("h3", None, title), table(["at fault", "conversations", "share"], rows), table(["cause", "conversations"], kinds), note])
 
 
 def _rejects(rejects: dict[str, dict[str, int]]) -> Html:
     rows = [[stage, reason, number] for stage, reasons in rejects.items() for reason, number in reasons.items()]
     if not rows:
         return h("p", {"class": "soft"}, "Nothing was rejected.")
-    return _table(["stage", "rejected because", "rows"], rows)
+    return table(["stage", "rejected because", "rows"], rows)
 
 
 def _dialogues(runs: Sequence[Shown]) -> Html:
@@ -276,7 +263,7 @@ def _speed(runs: Sequence[Shown]) -> Html:
         {"class": "soft small"},
         "A stage's seconds are summed over its rows, waiting included, so with several rows in flight they add up to more.",
     )
-    return join([_table(["world", "stage", "seconds", "rate"], rows), note])
+    return join([table(["world", "stage", "seconds", "rate"], rows), note])
 
 
 def _again(runs: Sequence[Shown], commands: Sequence[str]) -> Html:
@@ -289,26 +276,12 @@ def _again(runs: Sequence[Shown], commands: Sequence[str]) -> Html:
         [
             h("pre", None, "\n".join(typed)),
             h("p", {"class": "soft"}, "The same command gives the same traces; an interrupted one is continued by it."),
-            h("details", None, h("summary", None, f"Knobs of {_world(runs[0])}"), _table(["knob", "value"], knobs)) if runs else None,
+            h("details", None, h("summary", None, f"Knobs of {_world(runs[0])}"), table(["knob", "value"], knobs)) if runs else None,
             h("h3", None, "Versions"),
-            _table(["package", "version"], [[name, value] for name, value in sorted(versions.items())]),
+            table(["package", "version"], [[name, value] for name, value in sorted(versions.items())]),
         ]
     )
 
 
 def _plain(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)  # pyright: ignore[reportUnknownArgumentType,reportUnknownVariableType]
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[Child]]) -> Html:
-    numeric = [bool(rows) and all(isinstance(row[c], int) or _is_number(str(row[c])) for row in rows) for c in range(len(head))]
-    top = h("tr", None, *(h("th", {"class": "n" if numeric[c] else None}, name) for c, name in enumerate(head)))
-    cells = [
-        h("tr", None, *(h("td", {"class": "n" if numeric[c] else None}, f"{v:,}" if isinstance(v, int) else v) for c, v in enumerate(row)))
-        for row in rows
-    ]
-    return h("div", {"class": "scroll"}, h("table", None, h("thead", None, top) if any(head) else None, h("tbody", None, *cells)))
-
-
-def _is_number(shown: str) -> bool:
-    return shown[:1].isdigit() or shown == "-"

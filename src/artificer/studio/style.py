@@ -4,13 +4,15 @@ CSS = """
 :root {
   color-scheme: light dark;
   --paper: #fbfaf7; --card: #ffffff; --ink: #1d1f23; --soft: #62666d; --line: #e3e0d8; --tint: #f2efe8;
-  --accent: #0b6e5f; --accent-soft: #d8ebe6; --before: #c9a24a; --between: #8e98a8; --bad: #b3372f; --bad-soft: #f7e3e0; --user: #e6eef8;
+  --warn: #8a6410; --accent: #0b6e5f; --accent-soft: #d8ebe6; --before: #c9a24a; --between: #8e98a8; --bad: #b3372f; --bad-soft: #f7e3e0;
+  --user: #e6eef8;
   --mono: ui-monospace, "SF Mono", "Cascadia Code", "JetBrains Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --paper: #131517; --card: #1b1e21; --ink: #e7e5e0; --soft: #9aa0a8; --line: #2d3136; --tint: #22262a;
-    --accent: #4fc3ad; --accent-soft: #17382f; --before: #d8b45f; --between: #7d8897; --bad: #ef8178; --bad-soft: #3a211f; --user: #1e2a3a;
+    --warn: #d8b45f; --accent: #4fc3ad; --accent-soft: #17382f; --before: #d8b45f; --between: #7d8897; --bad: #ef8178; --bad-soft: #3a211f;
+    --user: #1e2a3a;
   }
 }
 * { box-sizing: border-box; }
@@ -43,7 +45,7 @@ table { border-collapse: collapse; width: 100%; font-size: .92rem; font-variant-
 th, td { text-align: left; padding: .42rem .9rem .42rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 th { font-weight: 600; color: var(--soft); font-size: .84rem; white-space: nowrap; } td.n, th.n { text-align: right; white-space: nowrap; }
 td { overflow-wrap: break-word; } td:first-child { min-width: 7.5rem; } td.n { overflow-wrap: normal; }
-.good { color: var(--accent); font-weight: 620; } .bad { color: var(--bad); font-weight: 620; }
+.good { color: var(--accent); font-weight: 620; } .warn { color: var(--warn); font-weight: 620; } .bad { color: var(--bad); font-weight: 620; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: .8rem; padding: 1rem 1.1rem; margin: .8rem 0; }
 .bars { display: grid; grid-template-columns: minmax(6.5rem, 13rem) 1fr minmax(3.2rem, auto); gap: .3rem .8rem; align-items: center;
   font-size: .9rem; }

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from artificer.studio.html import Html, h, join, trusted
 from artificer.studio.style import CSS
 from artificer.training.chat.rows import Row
-from artificer.training.chat.show import Stretch
+from artificer.training.chat.show import Stretch, folded
 
 _MORE = """
 .row { white-space: pre-wrap; overflow-wrap: anywhere; font-family: var(--mono); font-size: .84rem; line-height: 1.7;
@@ -50,6 +50,6 @@ def _row(row: Row, stretches: Sequence[Stretch]) -> Html:
 
 def _stretch(one: Stretch) -> Html:
     if one.owner < 0:
-        return h("span", None, one.text)
+        return h("span", None, folded(one))
     told: dict[str, object] = {"title": f"message {one.owner}, {one.tokens} tokens"}
     return h("mark", told, one.text) if one.learnt else h("span", {"class": "owned", **told}, one.text)

@@ -18,8 +18,9 @@ from artificer.core.tools import ToolSpec
 from artificer.training.chat.template import Template
 
 REASONING, TEXT = "the template does not show the reasoning of a message", "the template does not show the text beside calls"
-_CLOSED = re.compile(r"<(\w+)>\s*</\1>")
-"""A thought that was closed before anything was thought."""
+JOINED = "the tokenizer joins what is written to what stands before it"
+_CLOSED = re.compile(r"<(\w+)>\s*</\1>|<\|(\w+)>\w*\s*<\2\|>")
+"""A thought that was closed before anything was thought, as Qwen3 and Gemma 4 write it."""
 _MARK = "Qx7vJ2mark"
 
 
@@ -61,11 +62,15 @@ def written(messages: Sequence[Message], prompt: str, template: Template, tools:
         opened, turn = _behind_mark(messages, template, tools)
     size = len(opened) if turn.startswith(opened) else _shared(opened, turn)
     rest = turn[size:]
-    encoded = template.ids(rest)
-    ids, _ = ended(encoded, template)
+    if template.opening and rest.lstrip().startswith(template.opening):
+        raise Unaligned("a finished message opens a turn that its prompt does not open")
+    encoded = template.behind(prompt, rest)
+    if encoded is None:
+        raise Unaligned(JOINED)
+    ids, ends = ended(encoded, template)
     if not ids:
         raise Unaligned("the template shows nothing of a message")
-    upto = len(rest) - len(template.said(encoded[len(ids) :]))
+    upto = _size(rest, ids, ends, template)
     return Written(turn[:size], rest, ids, upto, _hidden(messages, rest, shown, template, tools), shown)
 
 
@@ -112,7 +117,7 @@ def _hidden(messages: Sequence[Message], rest: str, shown: str, template: Templa
     """What a template does not show of the last message.
 
     Raises:
-        Unaligned: it does not show all its calls.
+        Unaligned: it does not show its text where it is all that it says, or not all its calls.
     """
     message = messages[-1]
     said = template.harmless(message.text.strip()) if message.text.strip() else ""
@@ -120,6 +125,8 @@ def _hidden(messages: Sequence[Message], rest: str, shown: str, template: Templa
     for name, times in Counter(template.harmless(call.name) for call in message.calls).items():
         if rest.count(name) < times + (beside.count(name) if beside in rest or said in rest else 0):
             raise Unaligned("the template does not show all calls of a message")
+    if said and said not in rest and not message.calls:
+        raise Unaligned("the template does not show the text of a message")
     hidden: list[str] = []
     if message.reasoning:
         other = Message(message.role, message.content, f"{message.reasoning}\n{_MARK}", message.calls)
@@ -131,8 +138,29 @@ def _hidden(messages: Sequence[Message], rest: str, shown: str, template: Templa
 
 
 def ended(ids: tuple[int, ...], template: Template) -> tuple[tuple[int, ...], bool]:
-    """Ids up to the token that ends the turn, and whether there is one: the last control token, with nothing but white space behind it."""
+    """Ids up to the token that ends the turn, and whether there is one.
+
+    It is the first of the known ends that has nothing but control tokens and white space behind it: a model stops there,
+    whatever a template writes behind it (Phi's another end). Else the last control token with nothing but white space behind it.
+    """
+    first = last = -1
     for index in range(len(ids) - 1, -1, -1):
+        if ids[index] in template.ends:
+            first = index
         if ids[index] in template.special or ids[index] in template.ends:
-            return (ids[: index + 1], True) if not template.said(ids[index + 1 :]).strip() else (ids, False)
-    return ids, False
+            last = max(last, index)
+        elif template.said(ids[index : index + 1]).strip():
+            break
+    at = first if first >= 0 else last
+    return (ids[: at + 1], True) if at >= 0 else (ids, False)
+
+
+def _size(text: str, ids: tuple[int, ...], ends: bool, template: Template) -> int:
+    """So many characters of a text are ids that it begins with, when they end with a control token, which no content can form."""
+    if not ends:
+        return len(text)
+    end = template.said(ids[-1:])
+    at = -1
+    for _ in range(ids.count(ids[-1])):
+        at = text.find(end, at + 1)
+    return at + len(end)

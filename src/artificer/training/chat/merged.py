@@ -15,8 +15,9 @@ from artificer.core.errors import ArtificerError
 from artificer.core.messages import Message
 from artificer.core.tools import ToolSpec
 from artificer.core.trace import Trace, agent_side
-from artificer.training.chat.aligning import REASONING, Unaligned, written
+from artificer.training.chat.aligning import JOINED, REASONING, Unaligned, written
 from artificer.training.chat.rows import CONTEXT, Hidden, Rendered, Row
+from artificer.training.chat.telling import CALLS, TOOLS
 from artificer.training.chat.template import Template
 
 _THOUGHT = re.compile(r"<(\w+)>.*?</\1>\s*", re.DOTALL)
@@ -46,9 +47,12 @@ def merged_of(
             found.missing[error.what] += len(wanted)
             continue
         spans = _spans(text, messages, wanted, template, tools, found, hidden)
-        owned.update(path[at] for at, _, _ in spans)
-        if spans:
-            found.rows.append(_row(trace, leaf, [(path[at], start, end) for at, start, end in spans], text, template))
+        try:
+            if spans:
+                found.rows.append(_row(trace, leaf, [(path[at], start, end) for at, start, end in spans], text, template))
+                owned.update(path[at] for at, _, _ in spans)
+        except Unaligned as error:
+            found.missing[str(error)] += len(spans)
     return found
 
 
@@ -73,8 +77,9 @@ def _spans(
                 found.missing[reason] += 1
             continue
         behind = place[1]
-        if at in wanted and place[2] and hidden == "refuse":
-            found.missing[place[2][0]] += 1
+        refused = [one for one in place[2] if one not in (TOOLS, CALLS)]
+        if at in wanted and refused and hidden == "refuse":
+            found.missing[refused[0]] += 1
         elif at in wanted:
             found.shortened.update(place[2])
             spans.append((at, place[0], place[1]))
@@ -96,18 +101,25 @@ def _place(
             if part and start >= 0:
                 begins = start + len(made.opening)
                 gone = [] if not message.reasoning or message.reasoning.strip() in part else [REASONING]
-                return begins, begins + len(part), [*gone, *(one for one in made.hidden if one != REASONING)]
+                gone += [one for one in made.hidden if one != REASONING]
+                return begins, begins + len(part), [*gone, *template.telling.gone(messages[:at], tools)]
     return None
 
 
 def _row(trace: Trace, leaf: int, spans: Sequence[tuple[int, int, int]], text: str, template: Template) -> Row:
-    """The row: the text encoded in the pieces that the spans make of it, as it was when the model began to write."""
+    """The row: the text encoded in the pieces that the spans make of it, as it was when the model began to write.
+
+    Raises:
+        Unaligned: the tokenizer makes tokens that lie across their borders.
+    """
     ids: list[int] = []
     owner: list[int] = []
     at = 0
     for index, start, end in (*spans, (CONTEXT, len(text), len(text))):
-        for part, whose in ((text[at:start], CONTEXT), (text[start:end], index)):
-            made = template.ids(part)
+        for begins, ends, whose in ((at, start, CONTEXT), (start, end, index)):
+            made = template.behind(text[:begins], text[begins:ends])
+            if made is None:
+                raise Unaligned(JOINED)
             ids += made
             owner += [whose] * len(made)
         at = end

@@ -26,7 +26,8 @@ from artificer.core.errors import ArtificerError
 from artificer.core.messages import Message
 from artificer.core.tools import ToolSpec
 from artificer.core.trace import Node, Trace, agent_side
-from artificer.training.chat.aligning import Unaligned, Written, ended, written
+from artificer.training.chat.aligning import REASONING, Unaligned, Written, ended, written
+from artificer.training.chat.telling import RESULTS
 from artificer.training.chat.template import Template
 
 CONTEXT = -1
@@ -65,7 +66,7 @@ class Row(Struct, frozen=True):
 
 class Rendered(Struct):
     """The rows of a trace. `missing`: sampled messages that are in none, by reason; `shortened`: messages that are in one without something that the
-    template does not show, with `hidden="drop"`.
+    template does not show: of theirs with `hidden="drop"`, of the tools and calls before them in any case.
     """
 
     rows: list[Row] = field(default_factory=list[Row])
@@ -98,9 +99,10 @@ class _Building:
 
     def takes(self, piece: _Piece) -> bool:
         """Puts a message at the end, where its prompt begins with all that is here."""
-        if not piece.prompt.startswith(self.text):
+        between = self._template.behind(self.text, piece.prompt[len(self.text) :]) if piece.prompt.startswith(self.text) else None
+        if between is None:
             return False
-        self.ids += self._template.ids(piece.prompt[len(self.text) :])
+        self.ids += between
         self.pieces.append((piece, len(self.ids)))
         self.ids += piece.ids
         self.text = piece.prompt + piece.text
@@ -152,15 +154,37 @@ def _pieces(
             if node.tokens is not None and node.tokens.ids:
                 yield _Piece(index, prompt, template.said(node.tokens.ids), node.tokens.ids)
                 continue
-            made = written(messages[: at + 1], prompt, template, tools)
-            if made.hidden and hidden == "refuse":
-                raise Unaligned(made.hidden[0])
+            made, gone = _written(messages[: at + 1], prompt, template, tools, hidden)
             text, ids = _with_end(made, messages, at, template, tools)
         except (ArtificerError, Unaligned) as error:
             found.missing[error.what if isinstance(error, ArtificerError) else str(error)] += 1
             continue
-        found.shortened.update(made.hidden)
+        found.shortened.update([*gone, *made.hidden])
         yield _Piece(index, prompt, text, ids)
+
+
+def _written(
+    messages: Sequence[Message], prompt: str, template: Template, tools: Sequence[ToolSpec], hidden: Hidden
+) -> tuple[Written, tuple[str, ...]]:
+    """The last message as it is written to the prompt, and what the prompt does not show.
+
+    Raises:
+        Unaligned: it is shown otherwise, not wholly, or behind results that are not shown: who learns to answer without them learns to invent.
+    """
+    gone = template.telling.gone(messages[:-1], tools)
+    if hidden == "refuse" and RESULTS in gone:
+        raise Unaligned(RESULTS)
+    last = messages[-1]
+    try:
+        made = written(messages, prompt, template, tools)
+    except Unaligned:
+        if hidden == "refuse" or last.reasoning is None:
+            raise
+        made = written([*messages[:-1], Message(last.role, last.content, calls=last.calls)], prompt, template, tools)
+        return made, (*gone, REASONING)
+    if made.hidden and hidden == "refuse":
+        raise Unaligned(made.hidden[0])
+    return made, gone
 
 
 def _with_end(found: Written, messages: Sequence[Message], at: int, template: Template, tools: Sequence[ToolSpec]) -> tuple[str, tuple[int, ...]]:

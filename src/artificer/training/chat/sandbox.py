@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 
+MOST = 10_000_000
+"""Characters that a template may make by multiplying."""
+
+
 def _tojson(value: Any, ensure_ascii: bool = False, indent: int | None = None, separators: Any = None, sort_keys: bool = False) -> str:
     """Jinja's own filter escapes for HTML; models are shown plain JSON."""
     return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
@@ -49,10 +53,22 @@ def compiled(source: str) -> Template:
             next(parser.stream)
             return parser.parse_statements(("name:endgeneration",), drop_needle=True)
 
+    class Room(ImmutableSandboxedEnvironment):
+        """Without sums that take all memory: a text times a number, a power."""
+
+        intercepted_binops = frozenset({"*", "**"})
+
+        def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+            longest = max((len(one) for one in (left, right) if hasattr(one, "__len__")), default=1)
+            times = max((one for one in (left, right) if isinstance(one, int)), default=1)
+            if longest * times > MOST or (operator == "**" and times > 64):
+                raise jinja2.TemplateError(f"{operator!r} would make too much")
+            return super().call_binop(context, operator, left, right)
+
     def refuse(message: str = "") -> None:
         raise jinja2.TemplateError(message)
 
-    room = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[Generation, loopcontrols])
+    room = Room(trim_blocks=True, lstrip_blocks=True, extensions=[Generation, loopcontrols])
     room.filters["tojson"] = _tojson
     room.globals.update(raise_exception=refuse)  # pyright: ignore[reportArgumentType, reportCallIssue]
     try:

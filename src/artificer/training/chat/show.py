@@ -27,6 +27,17 @@ class Stretch(Struct, frozen=True):
     tokens: int
 
 
+KEPT = 300
+"""Characters at each end of a folded stretch of context."""
+
+
+def folded(stretch: Stretch) -> str:
+    """A stretch's text; of long context only both ends, with what is between counted."""
+    if stretch.learnt or len(stretch.text) <= 3 * KEPT:
+        return stretch.text
+    return f"{stretch.text[:KEPT]} [... {len(stretch.text) - 2 * KEPT:,} characters ...] {stretch.text[-KEPT:]}"
+
+
 def stretches(row: Row, template: Template) -> Iterator[Stretch]:
     """A row's stretches, in order."""
     marked = zip(row.ids, row.owner, row.learnt, strict=True)
