@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from artificer.api import verify as verify
     from artificer.data import check as check
     from artificer.data import convert as convert
+    from artificer.data import decontaminate as decontaminate
     from artificer.data import dedup as dedup
     from artificer.data import merge as merge
     from artificer.data import sample as sample
@@ -35,6 +36,7 @@ __all__ = [
     "compare",
     "convert",
     "curate",
+    "decontaminate",
     "dedup",
     "described",
     "evaluate",
