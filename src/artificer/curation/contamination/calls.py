@@ -47,19 +47,19 @@ def _alike(value: Json, level: int) -> Json:
     return value
 
 
-def values(calls: Sequence[ToolCall]) -> int:
-    """How many values the arguments of calls hold: what says that two have them in common not by chance."""
-    count = 0
-    waiting: list[Any] = [call.arguments for call in calls]
+def values(calls: Sequence[ToolCall]) -> set[str]:
+    """The different values in the arguments of calls: what says that two have them in common not by chance."""
+    found: set[str] = set()
+    waiting: list[Any] = [_alike(call.arguments, 0) for call in calls]
     while waiting:
         one = waiting.pop()
         if isinstance(one, dict):
             waiting.extend(cast("dict[str, Any]", one).values())
         elif isinstance(one, list):
             waiting.extend(cast("list[Any]", one))
-        else:
-            count += one not in (None, "", True, False)
-    return count
+        elif one is not None and not isinstance(one, bool) and one != "":
+            found.add(str(one))
+    return found
 
 
 def within(wanted: Sequence[str], made: Sequence[str]) -> bool:

@@ -10,7 +10,8 @@
 | `shape` | it makes exactly the calls of a row with other values: told, and no contamination | ours |
 
 The sources' numbers are recalled, not copied from their code; GPT-3 and PaLM look at whole documents of long texts. Messages of
-fewer than 5 words (8 in a row of several messages) say too little and are not looked for, nor are calls with fewer than 2 values.
+fewer than 5 words (8 in a row of several messages) say too little and are not looked for, nor are calls with fewer than 2 values of
+their own (values that many rows of the suite have are none).
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ CROWD = 500
 """Messages of suites that one run of words is kept for: what more have in common says nothing of any."""
 ROWS_KEPT = 20
 """Candidates of one call that calls are compared with."""
+
+COMMON_ROWS, COMMON_SHARE = 20, 0.02
+"""A value in more rows of a suite than both of these says nothing of a row."""
 
 
 class Bounds(Struct, frozen=True):
@@ -94,6 +98,9 @@ class Index:
         self._calls: dict[str, list[tuple[int, tuple[str, ...]]]] = {}
         self._shapes: dict[tuple[str, ...], int] = {}
         self._known: dict[tuple[str, ...], list[int]] = {}
+        self._values: dict[tuple[str, ...], set[str]] = {}
+        self._times: Counter[tuple[str, str]] = Counter()
+        self._sizes: Counter[str] = Counter()
 
     def add(self, suite: str, item: Item) -> None:
         """Takes a row of a suite in."""
@@ -131,13 +138,18 @@ class Index:
         return True
 
     def _add_calls(self, number: int, made: list[ToolCall]) -> bool:
-        if calling.values(made) < self.bounds.values:
+        suite = self.rows[number][0]
+        found = calling.values(made)
+        self._sizes[suite] += 1
+        self._times.update((suite, value) for value in found)
+        if len(found) < self.bounds.values:
             return False
         wanted = tuple(map(calling.exact, made))
         if wanted in self._known:
             self._known[wanted].append(number)
             return True
         self._known[wanted] = [number]
+        self._values[wanted] = found
         rarest = min(wanted, key=lambda one: (len(self._calls.get(one, ())), -len(one), one))
         known = self._calls.setdefault(rarest, [])
         if len(known) < ROWS_KEPT:
@@ -188,14 +200,20 @@ class Index:
             if count >= share * whole:
                 yield from self._hits("share", at, f"{count} of {whole} runs of {size} words", count / whole)
 
+    def _telling(self, number: int, wanted: tuple[str, ...]) -> bool:
+        """Whether calls hold enough values that few of the suite's rows have: `app_name="messaging"` in half of them tells none from another."""
+        suite = self.rows[number][0]
+        most = max(COMMON_ROWS, COMMON_SHARE * self._sizes[suite])
+        return sum(self._times[suite, value] <= most for value in self._values[wanted]) >= self.bounds.values
+
     def _made(self, made: list[ToolCall]) -> Iterator[Hit]:
         if not made:
             return
         written = [calling.exact(call) for call in made]
         same = False
         for one in dict.fromkeys(written):
-            for _, wanted in self._calls.get(one, ()):
-                if calling.within(wanted, written):
+            for number_of, wanted in self._calls.get(one, ()):
+                if self._telling(number_of, wanted) and calling.within(wanted, written):
                     same = True
                     for number in self._known[wanted]:
                         yield Hit("calls", *self.rows[number], shown="; ".join(wanted)[:200])
