@@ -33,6 +33,7 @@ RUNNABLE = (
     "docs/checks-errors.md",
     "docs/search.md",
     "docs/dialects.md",
+    "docs/data.md",
     "docs/formats.md",
     "docs/quality.md",
     "docs/query.md",

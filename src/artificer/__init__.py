@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from artificer.api import verify as verify
     from artificer.data import check as check
     from artificer.data import convert as convert
+    from artificer.data import decontaminate as decontaminate
     from artificer.data import dedup as dedup
+    from artificer.data import export as export
     from artificer.data import merge as merge
+    from artificer.data import query as query
     from artificer.data import sample as sample
     from artificer.data import split as split
     from artificer.data import tokenize as tokenize
@@ -35,6 +38,7 @@ __all__ = [
     "compare",
     "convert",
     "curate",
+    "decontaminate",
     "dedup",
     "described",
     "evaluate",

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from artificer.data import Converted as Converted
     from artificer.data import check as check
     from artificer.data import convert as convert
+    from artificer.data import decontaminate as decontaminate
     from artificer.data import dedup as dedup
     from artificer.data import is_ours as is_ours
     from artificer.data import merge as merge
@@ -66,7 +67,21 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_DATA = ("check", "convert", "Converted", "dedup", "export", "is_ours", "merge", "query", "sample", "split", "tokenize", "verify_data")
+_DATA = (
+    "check",
+    "convert",
+    "Converted",
+    "decontaminate",
+    "dedup",
+    "export",
+    "is_ours",
+    "merge",
+    "query",
+    "sample",
+    "split",
+    "tokenize",
+    "verify_data",
+)
 _LEARNING = ("compare", "curate", "evaluate", "learned", "results_in", "standing", "train")
 
 PAYS = 300

@@ -15,6 +15,7 @@ from msgspec import Struct, field
 
 from artificer.core.canon import Json
 from artificer.core.errors import ArtificerError
+from artificer.curation.contamination.index import KINDS, Bounds, Kind
 from artificer.curation.sets import doing
 from artificer.curation.sets.doing import Made
 from artificer.curation.sets.features import On
@@ -29,6 +30,7 @@ from artificer.training.chat.rows import Row
 from artificer.training.chat.show import Stretch
 
 if TYPE_CHECKING:
+    from artificer.curation.contamination.doing import Decontaminated
     from artificer.curation.quality.card import Card
     from artificer.rollout.foreign.data import DataProof
     from artificer.run.progress import Progress
@@ -439,3 +441,28 @@ def export(source: str | Path, out: str | Path, *, given: str | None = None) -> 
         ArtificerError: the source cannot be read, or the folder is there already or cannot be written. MissingExtra: DuckDB is not installed.
     """
     return export_tables(source, out, given=given)
+
+
+def decontaminate(
+    sources: Sequence[str | Path],
+    against: Sequence[str],
+    *,
+    out: str | Path | None = None,
+    kinds: Sequence[Kind] = KINDS,
+    bounds: Bounds | None = None,
+    given: str | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> Decontaminated:
+    """What of suites stands in traces; with `out`, the traces without it, in a run folder.
+
+    Args:
+        against: published suites (`bfcl`, `tau2`, `agentdojo`, or a part as `bfcl:live_simple`), run folders and files.
+        kinds: of contamination, those that count: exact, ngram, share, form, calls; see `docs/data.md`.
+        bounds: from where on two are alike.
+
+    Raises:
+        ArtificerError: a suite is not there or not installed, or a source or folder cannot be used.
+    """
+    from artificer.curation.contamination.doing import decontaminate as done
+
+    return done(sources, against, Path(out) if out is not None else None, kinds=kinds, bounds=bounds or Bounds(), given=given, tell=tell)

@@ -25,6 +25,7 @@ _COMMANDS = {
     "split": "Split traces into parts without a group in two of them.",
     "sample": "Draw traces.",
     "dedup": "Leave out duplicates and near-duplicates.",
+    "decontaminate": "Find what benchmarks and exams of one's own ask in data, and leave it out.",
     "query": "Ask runs and other data in SQL.",
     "export": "Write a run as Parquet tables.",
     "stats": "Count what data holds and what is wrong with it: a run, or any file of traces.",
