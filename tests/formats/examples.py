@@ -41,7 +41,7 @@ def conversation(name: str = "t1") -> Item:
 
 def rows_of(name: str) -> list[bytes]:
     """Good rows of a format."""
-    found = [FIXTURES / f"{name}.jsonl"] if (FIXTURES / f"{name}.jsonl").exists() else []
+    found = [path for path in (FIXTURES / f"{name}.jsonl", *sorted(FIXTURES.glob(f"{name}-*.jsonl"))) if path.exists()]
     rows = [line for path in found for line in path.read_bytes().splitlines() if line.strip()]
     form = format_named(name)
     return rows + ([] if form.render is None or form.name == "dpo" else list(render([conversation(), conversation("t2")], form, Account())))

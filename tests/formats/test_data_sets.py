@@ -14,9 +14,9 @@ from tests.formats.strategies import arguments, items, names, verdicts, words
 from artificer.api import convert
 from artificer.core.canon import canonical
 from artificer.core.errors import ArtificerError
-from artificer.core.messages import Message, ToolCall
+from artificer.core.messages import Message, ToolCall, ToolResult
 from artificer.core.trace import Node, Trace
-from artificer.core.verdicts import CheckResult, StopReason, Verdict
+from artificer.core.verdicts import CheckResult, ErrorKind, StopReason, Verdict
 from artificer.formats import format_named, parquet
 from artificer.formats.account import Account
 from artificer.formats.base import Item, toolset_digest
@@ -116,6 +116,100 @@ def test_thoughts_that_nothing_followed_stand_alone():
     bad = {"children": [action("f", thought("x"))]}
     (), account = of("toolbench", {"win": False, "tree": {"tree": bad}, "answer_generation": {"query": "q", "function": []}})
     assert list(account.dropped) == ["not of the format toolbench: an action is followed by its input"]
+
+
+def test_single_chains_and_converted_answers():
+    account = Account()
+    chain, converted = read(FIXTURES / "toolbench-more.jsonl", format_named("toolbench"), account)
+    assert account.balanced
+    assert not account.dropped
+    assert [one.message.role for one in chain.trace.nodes] == ["user", "assistant", "tool", "assistant", "tool"]
+    assert chain.trace.stop == {4: StopReason.pruned}
+    assert not chain.trace.passed
+    said = [one.message for one in converted.trace.nodes]
+    assert converted.trace.id == "588"
+    assert [call.name for one in said for call in one.calls] == ["transfermarkt_search_for_theclique", "Finish"]
+    assert said[3].reasoning.startswith("I apologize")  # a thought and the call behind it are one message
+    assert converted.trace.passed
+    assert converted.trace.lineage["extra"]["method"] == "DFS_woFilter_w2"
+
+
+def test_attempts_are_branches_and_messages_alone_are_read():
+    def given(code, **more):
+        return {"node_type": "Action Input", "description": "{}", "observation": "seen", "observation_code": code} | more
+
+    tries = [{"chain": [{"node_type": "Thought", "description": "a"}, {"node_type": "Action", "description": "f"}, given(0)]}, {"chain": []}]
+    tries.append({"chain": [{"node_type": "Action", "description": "Finish"}, given(3)]})
+    (item,), _ = of("toolbench", {"win": True, "trys": tries, "answer_generation": {"query": "q", "function": []}})
+    assert [(one.parent, one.message.role) for one in item.trace.nodes] == [
+        (None, "user"),
+        (0, "assistant"),
+        (1, "tool"),
+        (0, "assistant"),
+        (3, "tool"),
+    ]
+    assert [verdict.passed for verdict in item.trace.verdicts.values()] == [False, True]
+    steps = [
+        {"role": "system", "content": "s"},
+        {"role": "user", "content": "q"},
+        {"role": "assistant", "content": "I look", "function_call": {"name": "f", "arguments": "{}"}},
+        {"role": "function", "name": "f", "content": "seen"},
+        {"role": "assistant", "content": None, "function_call": {"name": "Finish", "arguments": "{}"}},
+    ]
+    (item,), _ = of("toolbench", {"trys": [], "answer_generation": {"query": "q", "function": [], "train_messages": [steps[:3], steps]}})
+    assert [one.message.reasoning for one in item.trace.nodes] == [None, None, "I look", None, None]
+    assert item.trace.nodes[3].message.result.call_id == item.trace.nodes[2].message.calls[0].id
+
+
+def test_a_tree_is_written_as_the_search_dumps_it():
+    item = conversation()
+    nodes = (*item.trace.nodes, Node(4, Message("assistant", "", "Hm.", (ToolCall("c9", "cancel", {"id": 8}),)), sampled=True))
+    nodes += (Node(8, Message("tool", result=ToolResult("c9", error=ErrorKind.timeout))),)
+    stop = {7: StopReason.agent_done, 9: StopReason.pruned}
+    item = Item(Trace("t", "t", "", item.trace.tools, nodes, {7: Verdict(1.0, True), 9: Verdict(0.0, False)}, stop), TOOLS)
+    out = io.BytesIO()
+    write([item], out, format_named("toolbench"), Account())
+    row = json.loads(out.getvalue())
+
+    def shown(one):
+        return [one["node_type"], one["description"], one.get("observation_code"), *map(shown, one["children"])]
+
+    assert shown(row["tree"]["tree"])[3] == [
+        "Thought",
+        "First the order.\nI look.",
+        None,
+        ["Action", "find_order", None, ["Action Input", '{"id":7}', 0, ["Action", "find_order", None, [
+            "Action Input", '{"id":8}', 6,
+            ["Action", "cancel", None, ["Action Input", '{"id":7,"why":"wish"}', 0, [
+                "Thought", "That was all.", None,
+                ["Action", "Finish", None, ["Action Input", '{"return_type":"give_answer","final_answer":"Cancelled."}', 3]],
+            ]]],
+            ["Thought", "Hm.", None, ["Action", "cancel", None, ["Action Input", '{"id":8}', 5]]],
+        ]]]],
+    ]  # fmt: skip
+    assert (row["tree"]["size"], row["tree"]["max_length"]) == (14, 11)
+    steps = row["answer_generation"]["train_messages"]
+    assert [len(step) for step in steps] == [3, 5, 7, 9]
+    assert [one["role"] for one in steps[-1]] == ["system", "user"] + ["assistant", "function"] * 3 + ["assistant"]
+    assert steps[-1][-1]["function_call"]["name"] == "Finish"
+    assert row["answer_generation"]["final_answer"] == '{"return_type":"give_answer","final_answer":"Cancelled."}'
+    assert row["answer_generation"]["query"] == "Cancel 7, Grüße 🙂"
+    assert [tool["name"] for tool in row["answer_generation"]["function"]] == ["find_order", "cancel", "Finish"]
+    assert [one["description"] for one in row["compare_candidates"][0]][-2:] == ["Finish", row["answer_generation"]["final_answer"]]
+    (found,), _ = back(item, "toolbench")
+    assert canonical(found) == canonical(item)
+    row.pop("artificer")  # another reader sees a tree with what it can say
+    (plain,), _ = of("toolbench", row)
+    assert [plain.trace.verdicts[leaf].passed for leaf in plain.trace.leaves()] == [True, False]
+    assert [call.name for one in plain.trace.nodes for call in one.message.calls] == ["find_order", "find_order", "cancel", "Finish", "cancel"]
+
+
+def test_a_tree_too_deep_for_readers_is_dropped_by_name():
+    said = [Message("user", "q")] + [Message("assistant", "", str(at)) for at in range(401)]
+    nodes = tuple(Node(at - 1 if at else None, one, sampled=at > 0) for at, one in enumerate(said))
+    found, written = back(Item(Trace("t", "t", "", toolset_digest(()), nodes)), "toolbench")
+    assert found == []
+    assert any("behind each other" in reason for reason in written.dropped)
 
 
 # ToolAlpaca, Glaive, xLAM
