@@ -5,21 +5,23 @@ from __future__ import annotations
 import io
 import json
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.formats.examples import FIXTURES, TOOLS, conversation
-from tests.formats.strategies import arguments, items, names, verdicts, words
+from tests.formats.strategies import arguments, items, names, results, tools, verdicts, words
 
 from artificer.api import convert
 from artificer.core.canon import canonical
 from artificer.core.errors import ArtificerError
 from artificer.core.messages import Message, ToolCall, ToolResult
+from artificer.core.tools import ToolSpec
 from artificer.core.trace import Node, Trace
 from artificer.core.verdicts import CheckResult, ErrorKind, StopReason, Verdict
-from artificer.formats import format_named, parquet
+from artificer.formats import format_named, guess, parquet
 from artificer.formats.account import Account
-from artificer.formats.base import Item, toolset_digest
+from artificer.formats.base import HOLDS, Item, toolset_digest
 from artificer.formats.convert import parse, read, write
 from artificer.formats.holding import held
 from artificer.formats.prompts import LATER
@@ -264,6 +266,73 @@ def test_a_query_and_its_calls_come_back(asked, calls):
     assert canonical(found) == canonical(item)
 
 
+@st.composite
+def worked(draw):
+    """A question, steps of one call each, an answer: all that a worked instance holds."""
+    said = [Message("user", draw(words))]
+    for _ in range(draw(st.integers(0, 3))):
+        thought = draw(st.none() | st.sampled_from(["First.", "a\nb", "Grüße 🙂"]))
+        said.append(Message("assistant", "", thought, (ToolCall(f"c{len(said)}.0", draw(names), draw(arguments)),)))
+        result = draw(results)
+        said.append(Message("tool", result=ToolResult(said[-1].calls[0].id, result.content, result.error, result.detail)))
+    if len(said) == 1 or draw(st.booleans()):
+        answer = draw(words)
+        said.append(Message("assistant", answer, draw(st.none() | words) if answer else None))
+    offered = tuple(ToolSpec(tool.name, tool.description, tool.parameters) for tool in draw(tools))
+    nodes = tuple(Node(at - 1 if at else None, one, sampled=one.role == "assistant") for at, one in enumerate(said))
+    return Item(Trace("t", "t", "", toolset_digest(offered), nodes), offered)
+
+
+@given(worked())
+@settings(deadline=None, max_examples=200)
+def test_worked_instances_come_back(item):
+    (found,), written = back(item, "toolalpaca")
+    assert canonical(found) == canonical(item)
+    assert not written.dropped
+    assert set(written.lost) <= {HOLDS["call_ids"]}
+
+
+@given(words, st.lists(st.builds(ToolCall, st.just("x"), names, arguments), min_size=1, max_size=3))
+@settings(deadline=None)
+def test_golden_answers_come_back(asked, calls):
+    made = tuple(ToolCall(f"c1.{at}", call.name, call.arguments) for at, call in enumerate(calls))
+    nodes = (Node(None, Message("user", asked)), Node(0, Message("assistant", "", calls=made), sampled=True))
+    item = Item(Trace("t", "t", "", toolset_digest(TOOLS), nodes), TOOLS)
+    (found,), _ = back(item, "toolalpaca")
+    assert canonical(found) == canonical(item)
+
+
+def test_more_than_a_worked_instance_is_dropped_by_name():
+    said = [
+        Message("user", "q"),
+        Message("assistant", "Well:", "a\nAction: b", (ToolCall("c", "f", {}),)),
+        Message("tool", result=ToolResult("c", 1)),
+    ]
+    item = conversation("t", (*said, Message("assistant", "So.")))
+    (found,), written = back(item, "toolalpaca")
+    assert found.trace.nodes[1].message.reasoning == "a"
+    assert written.dropped == {HOLDS["beside"]: 1}
+    assert written.lost[HOLDS["words"]] == 1
+    assert back(conversation("t", (*said, Message("user", "And?"))), "toolalpaca")[0] == []
+    (), written = back(conversation("t", said[:2]), "toolalpaca")
+    assert list(written.dropped) == ["toolalpaca cannot hold it: steps that are not one call and its result"]
+
+
+def test_many_functions_with_one_schema_do_not_multiply():
+    """A schema of a megabyte that a thousand functions point to is not written a thousand times."""
+    schema = {"type": "object", "properties": {"a": {"type": "string", "description": "x" * 1_000_000}}}
+    path = {"post": {"requestBody": {"content": {"application/json": {"schema": schema}}}}}
+    record = {
+        "Name": "n",
+        "Function_Description": {f"f{at}": "d" for at in range(1000)},
+        "Function_Projection": {f"f{at}": ["/f", "post"] for at in range(1000)},
+        "Documentation": json.dumps({"paths": {"/f": path}}),
+        "Instances": [{"input": "q", "output": "a", "intermediate_steps": []}],
+    }
+    (item,), _ = of("toolalpaca", record)
+    assert [len(tool.parameters["properties"]) for tool in item.tools[:3]] == [1, 0, 0]
+
+
 def test_more_than_a_query_is_dropped_by_name():
     found, written = back(conversation(), "xlam")
     assert found == []
@@ -345,9 +414,71 @@ def test_prompts_for_reinforcement_learning(tmp_path):
     assert json.loads(found[1]["extra_info"]["calls"])[2]["arguments"] == {"id": 7, "why": "wish"}
     with pytest.raises(ArtificerError, match="already"):
         convert(chat, tmp_path / "prompts.parquet", to="verl")
-    with pytest.raises(ArtificerError, match="only written"):
-        convert(tmp_path / "prompts.jsonl", tmp_path / "x", to="chat", given="grpo")
     (tmp_path / "none.jsonl").write_text('{"messages": [{"role": "assistant", "content": "hi"}]}\n')
     with pytest.raises(ArtificerError, match="nothing to write"):
         convert(tmp_path / "none.jsonl", tmp_path / "none.parquet", to="verl")
     assert not (tmp_path / "none.parquet").exists()
+
+
+@pytest.mark.parametrize("name", ["grpo", "verl"])
+def test_prompts_come_back_with_their_references(name):
+    form = format_named(name)
+
+    @given(items(rich=False, holds=form.holds))
+    @settings(max_examples=100, deadline=None)
+    def come(item: Item) -> None:
+        nodes = tuple(msgspec.structs.replace(one, sampled=False) for one in item.trace.nodes)
+        item = Item(msgspec.structs.replace(item.trace, nodes=nodes, world="w", task_id="k"), item.tools)
+        found, written = back(item, name)
+        if all(one.message.role != "user" for one in nodes):
+            assert found == []
+            assert written.rows_dropped == 1
+            return
+        assert not written.dropped
+        (one,) = found
+        assert (one.trace.world, one.trace.task_id) == ("w", "k")
+        one = Item(msgspec.structs.replace(one.trace, world="", task_id=one.trace.id), one.tools)
+        wanted = held(item, form)
+        wanted = Item(msgspec.structs.replace(wanted.trace, nodes=tuple(_unsampled(wanted))), wanted.tools)
+        assert canonical(one) == canonical(wanted)
+
+    come()
+
+
+def _unsampled(item):
+    return [msgspec.structs.replace(one, sampled=False) for one in item.trace.nodes]
+
+
+def test_a_reference_is_no_word_of_the_model(tmp_path):
+    asked = {"role": "user", "content": "What is 2+2?"}
+    ours, theirs = tmp_path / "ours.jsonl", tmp_path / "gsm.jsonl"
+    with ours.open("wb") as out:
+        write([conversation("a")], out, format_named("chat"), Account())
+    for name in ("grpo", "verl"):
+        path = tmp_path / f"a.{name}"
+        convert(ours, path, to=name)
+        (item,) = read(path, format_named(name), Account())
+        assert [one.message.role for one in item.trace.nodes] == ["system", "user"]
+        assert item.trace.lineage["extra"]["reference"]["answer"] == "Cancelled."
+        again = tmp_path / f"b.{name}"
+        convert(path, again, to=name)  # the format is guessed
+        if name == "grpo":
+            assert again.read_bytes() == path.read_bytes()
+        else:
+            assert list(parquet.read(again)) == list(parquet.read(path))
+    row = {  # as verl's examples prepare GSM8K
+        "data_source": "openai/gsm8k",
+        "prompt": [asked],
+        "ability": "math",
+        "reward_model": {"style": "rule", "ground_truth": "4"},
+        "extra_info": {"split": "train", "index": 0, "answer": "2+2=4", "question": "What is 2+2?"},
+    }
+    theirs.write_text(json.dumps(row) + "\n")
+    assert guess(theirs)[0].name == "verl"
+    (item,) = read(theirs, format_named("verl"), Account())
+    assert [one.message.text for one in item.trace.nodes] == ["What is 2+2?"]
+    out = io.BytesIO()
+    write([item], out, format_named("verl"), Account())
+    assert json.loads(out.getvalue()) == row
+    (item,), _ = of("grpo", {"prompt": "What is 2+2?", "solution": "4"})  # a text, and a column of one's own
+    assert item.trace.lineage == {"extra": {"solution": "4"}}

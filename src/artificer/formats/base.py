@@ -82,6 +82,7 @@ class Format(Struct, frozen=True):
         file: how rows are written: a row a line, one JSON array, or Parquet.
         whole: whether `render` is given whole traces rather than one branch at a time.
         told: for formats of text, what a reader takes a message for.
+        bare: whether a message has no place for fields that another format gave it (`notes.extra`): they are lost then, as other notes.
     """
 
     name: str
@@ -96,6 +97,7 @@ class Format(Struct, frozen=True):
     file: Literal["lines", "array", "parquet"] = "lines"
     whole: bool = False
     told: Callable[[Message], Message] | None = None
+    bare: bool = False
 
 
 def message_events(message: Message) -> int:

@@ -130,6 +130,8 @@ def lost(item: Item, form: Format) -> list[str]:
         had.append("lineage")
     for node in trace.nodes:
         _had(node, had)
+        if form.bare and node.notes:
+            had.append("notes")
         if form.told is not None and "words" not in had and _misread(form.told, node.message):
             had.append("words")
     if "adjacent" not in holds and _adjacent(trace.nodes):
@@ -209,6 +211,8 @@ def _tool(tool: ToolSpec, holds: frozenset[str]) -> ToolSpec:
 
 def _nodes(nodes: Sequence[Node], form: Format) -> tuple[Node, ...]:
     kept = [_node(node, form.holds) for node in nodes]
+    if form.bare:
+        kept = [msgspec.structs.replace(node, notes={}) for node in kept]
     if form.told is not None:
         kept = [msgspec.structs.replace(node, message=form.told(node.message)) for node in kept]
     if "call_ids" in form.holds:

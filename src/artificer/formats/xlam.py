@@ -145,4 +145,5 @@ FORMAT = Format(
     render,
     frozenset(["id", "parallel", "tools", "words", "empty"]),
     ("all but one question and the calls that answer it",),
+    bare=True,
 )
