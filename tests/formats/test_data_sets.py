@@ -19,7 +19,7 @@ from artificer.core.messages import Message, ToolCall, ToolResult
 from artificer.core.tools import ToolSpec
 from artificer.core.trace import Node, Trace
 from artificer.core.verdicts import CheckResult, ErrorKind, StopReason, Verdict
-from artificer.formats import format_named, guess, parquet
+from artificer.formats import format_named, guess, parquet, xlam
 from artificer.formats.account import Account
 from artificer.formats.base import HOLDS, Item, toolset_digest
 from artificer.formats.convert import parse, read, write
@@ -339,6 +339,49 @@ def test_more_than_a_query_is_dropped_by_name():
     assert any("more than one question" in reason for reason in written.dropped)
 
 
+@pytest.mark.parametrize(
+    ("parameters", "by_name"),
+    [
+        (TOOLS[0].parameters, {"id": {"description": "Its number.", "type": "int"}}),
+        (TOOLS[1].parameters, {"id": {"description": "", "type": "int, optional"}, "why": {"description": "", "type": "str, optional"}}),
+        (
+            {"type": "object", "properties": {"n": {"type": "array", "items": {"type": "number"}, "default": [1.5]}}},
+            {"n": {"description": "", "type": "List[float]", "default": [1.5]}},
+        ),
+        ({"type": "object", "properties": {"n": {"type": "string", "enum": ["a"]}}}, None),
+        ({"type": "object", "properties": {"n": {"anyOf": []}}, "additionalProperties": False}, None),
+    ],
+)
+def test_parameters_are_written_by_name_where_that_says_all(parameters, by_name):
+    spec = ToolSpec("f", "d", parameters)
+    record = xlam.record_of(spec)
+    assert record["parameters"] == (parameters if by_name is None else by_name)
+    assert xlam.tool(record) == spec
+
+
+def test_apigen_mt_is_a_conversation():
+    assert format_named("apigen-mt").name == "sharegpt"
+    (item,) = read(FIXTURES / "sharegpt-apigen-mt.jsonl", format_named("apigen-mt"), Account())
+    assert [one.message.role for one in item.trace.nodes] == ["system", "user", "assistant", "user", "assistant", "tool", "assistant"]
+    assert item.trace.nodes[5].message.result.call_id == item.trace.nodes[4].message.calls[0].id
+    assert [tool.name for tool in item.tools] == ["get_user"]
+
+
+def test_toolace_has_names_with_spaces_and_tools_in_its_prompt():
+    (item,), account = fixture("toolace")
+    call = item.trace.nodes[2].message.calls[0]
+    assert (call.name, call.arguments) == ("Market Trends API", {"trend_type": "MARKET_INDEXES", "country": "us"})
+    assert item.trace.nodes[3].message.result.call_id == call.id
+    (tool,) = item.tools
+    assert (tool.name, tool.parameters["type"]) == ("Market Trends API", "object")
+    assert account.lost == {"a text as it was written: mended (spaces in a name)": 1}
+    (again,), _ = back(item, "toolace")  # a name that Python could not have is written as a record
+    assert canonical(again) == canonical(held(item, format_named("toolace")))
+    said = {"from": "assistant", "value": "[see the notes (here)] and [a b(c)]"}
+    (item,), account = of("toolace", {"conversations": [{"from": "user", "value": "?"}, said]})
+    assert item.trace.nodes[1].message.text == said["value"]  # no call: words in brackets
+
+
 # pairs
 
 
@@ -380,6 +423,7 @@ ASKED = {"role": "user", "content": "?"}
         {"chosen": [ASKED, CHOSEN], "rejected": [ASKED, REJECTED]},
         {"conversations": [{"from": "human", "value": "?"}], "chosen": {"from": "gpt", "value": "yes"}, "rejected": {"from": "gpt", "value": "no"}},
         {"instruction": "?", "input": "", "output": ["yes", "no"]},
+        {"input": {"messages": [ASKED], "tools": []}, "preferred_output": [CHOSEN], "non_preferred_output": [REJECTED]},
     ],
 )
 def test_pairs_in_the_forms_that_are_in_use(row):
@@ -391,6 +435,19 @@ def test_pairs_in_the_forms_that_are_in_use(row):
         1: Verdict(1.0, True, (CheckResult("preference", 1.0, True),)),
         2: Verdict(0.0, False, (CheckResult("preference", 0.0, False, ("the source prefers another answer",)),)),
     }
+
+
+def test_steps_of_toolpreference_are_calls():
+    account = Account()
+    (item,) = read(FIXTURES / "dpo-toolpreference.jsonl", format_named("toolpreference"), account)
+    assert account.balanced
+    assert not account.dropped
+    asked, better, worse = [one.message for one in item.trace.nodes]
+    assert asked.text.startswith("You are AutoGPT")
+    assert (better.reasoning, better.calls[0].name, better.calls[0].arguments) == ("I look.", "f", {"a": 1})
+    assert worse.calls[0].arguments == {"return_type": "give_up_and_restart"}
+    assert [item.trace.verdicts[leaf].passed for leaf in (1, 2)] == [True, False]
+    assert (item.trace.id, item.trace.lineage["extra"]) == ("G1_1", {"category": "G1"})
 
 
 # prompts for reinforcement learning

@@ -50,6 +50,7 @@ ALIASES = {
     "nemotron": "chat",
     "llamafactory": "sharegpt",
     "apigen": "xlam",
+    "apigen-mt": "sharegpt",
     "toolllama": "react",
     "toolpreference": "dpo",
 }

@@ -21,7 +21,8 @@ from artificer.formats.calls.records import fenced, search, unfenced
 
 RULE = "Reply with text, or call tools with one list of Python calls and nothing else: [name_of_the_tool(parameter=value), ...]"
 _NAME = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*){0,8}")
-_BEGUN = re.compile(r"\[\s{0,20}(?:[^\W\d][\w.]{0,200}\s{0,4}\(|\{\s{0,20}[\"'])")
+_SPACED = r"[^\W\d][\w.]{0,60}(?: [^\W\d][\w.]{0,60}){1,8}\((?=\s{0,4}(?:\)|[^\W\d]\w{0,60}\s{0,4}=))"
+_BEGUN = re.compile(rf"\[\s{{0,20}}(?:[^\W\d][\w.]{{0,200}}\s{{0,4}}\(|\{{\s{{0,20}}[\"']|{_SPACED})")
 _BARE = re.compile(r"[^\W\d][\w.]{0,200}\(")
 _WRAPPED = ("<|python_start|>", "<|python_end|>", "<|python_tag|>")
 
