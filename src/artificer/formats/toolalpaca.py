@@ -221,6 +221,8 @@ def _instance(said: list[Message], account: Account) -> dict[str, Json]:
         (call,) = asked.calls
         given = arguments_text(call)
         written = f" {asked.reasoning or ''}\nASSISTANT Action: {call.name}\nASSISTANT Action Input: {given}"
+        if asked.reasoning is None and thought(written) is not None:
+            raise ValueError("its text reads as more than it says")
         if thought(written) != asked.reasoning:
             account.lose(HOLDS["words"])
             account.drop("what the text reads otherwise", int(asked.reasoning is not None and thought(written) is None))

@@ -55,13 +55,16 @@ def opened(document: Any) -> Iterator[tuple[str, Any]]:
 
 def count(row: Any) -> int:
     """Prompt, query, thoughts, calls and what was observed; what was kept beside."""
+    return _events(row) + extra_events(row.get(KEY))
+
+
+def _events(row: Any) -> int:
     if "answer" in row:
         return 1 + sum({"tool": 2, "assistant": 1}.get(one["role"], 0) for one in _walk(row["answer"]["answer_details"], "next"))
-    generated = row["answer_generation"]
     roots = _roots(row)
     if roots is None:
-        return sum(chat.count_message(one) for one in _told(generated))
-    found = len(_opening(generated))
+        return sum(chat.count_message(one) for one in _told(row["answer_generation"]))
+    found = len(_opening(row["answer_generation"]))
     for one in _walk(roots):
         kind = one["node_type"]
         if kind == "Thought":
@@ -70,7 +73,7 @@ def count(row: Any) -> int:
             found += 2
         elif kind == "Action" and not one["children"]:
             found += 1
-    return found + extra_events(row.get(KEY))
+    return found
 
 
 def _walk(first: Any, behind: str = "children") -> Iterator[Any]:
