@@ -57,7 +57,9 @@ def literal(value: Json) -> str:
         return "{" + ", ".join(f"{literal(key)}: {literal(entry)}" for key, entry in cast("dict[str, Json]", value).items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(literal(entry) for entry in cast("list[Json]", value)) + "]"
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
+    if isinstance(value, str):  # a reader takes the family's marks off wherever they stand
+        return json.dumps(value, ensure_ascii=False).replace("<|python", "\\u003c|python")
+    return repr(value)
 
 
 def parse(text: str, prefix: str = "c", tools: Sequence[ToolSpec] = ()) -> Parsed:
