@@ -27,6 +27,7 @@ from artificer.formats.account import Account
 from artificer.formats.base import Format, Item, message_events
 from artificer.formats.calls import dialect
 from artificer.formats.calls.reading import Parsed
+from artificer.formats.holding import MOST, TOO_MANY, within
 from artificer.formats.parts import content_named, extra, extras, openai_tool, tools_of
 
 _ROW = frozenset({"prompt", "chosen", "rejected", "tools", "id", "conversations", "instruction", "input", "output", "system"}) | {
@@ -144,14 +145,18 @@ def render(item: Item, account: Account) -> Iterable[Json]:
         ValueError: nothing passed, or nothing failed.
     """
     trace = item.trace
-    paths = {leaf: trace.path(leaf) for leaf in trace.leaves()}
+    paths = {leaf: trace.path(leaf) for leaf in within(trace, trace.leaves())}
     good = [leaf for leaf in paths if leaf in trace.verdicts and trace.verdicts[leaf].passed]
     bad = [leaf for leaf in paths if leaf in trace.verdicts and not trace.verdicts[leaf].passed]
     if not good or not bad:
         raise ValueError("no passed branch beside a failed one")
     written: dict[int, int] = {}
+    cost = 0
     for better in good:
         for worse in bad:
+            cost += len(paths[better]) + len(paths[worse])
+            if cost > MOST and written:
+                break
             shared = sum(a == b for a, b in zip(paths[better], paths[worse], strict=False))
             sides = (paths[better][:shared], paths[better][shared:], paths[worse][shared:])
             for index in (*sides[0], *sides[1], *sides[2]):
@@ -163,7 +168,10 @@ def render(item: Item, account: Account) -> Iterable[Json]:
                 row["tools"] = [openai_tool(tool) for tool in item.tools]
             yield row | extras(trace.lineage, _ROW)
     account.shared += sum((times - 1) * message_events(trace.nodes[index].message) for index, times in written.items())
-    account.drop("branches without a verdict", sum(message_events(one.message) for at, one in enumerate(trace.nodes) if at not in written))
+    left = sum(message_events(one.message) for at, one in enumerate(trace.nodes) if at not in written)
+    account.drop("branches without a verdict" if cost <= MOST else TOO_MANY, left)
+    if cost > MOST:
+        account.lose(TOO_MANY)
 
 
 def _messages(trace: Trace, path: Iterable[int]) -> list[Json]:

@@ -39,8 +39,8 @@ _OTHER = 11
 NODE = frozenset({"children", "node_type", "description", "observation", "io_state", "messages"})
 DEPTH = 400
 """Nodes behind each other in a file: readers of JSON follow some thousand levels, and a node is two."""
-STEPS = 100
-"""Messages up to which each step of the branch that won is written with all before it, as the source does; else the whole branch alone."""
+STEPS, TEXT = 100, 1 << 20
+"""Messages, and characters, up to which each step of the branch that won is written with all before it, as the source does; else the branch alone."""
 FINISH = ToolSpec(
     "Finish",
     "Ends the attempt: with the answer that the user is given, or by giving up, to begin again.",
@@ -243,4 +243,5 @@ def _steps(messages: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     ends = [at for at, one in enumerate(whole) if one["role"] == "assistant"]
     if not ends:
         return []
-    return [whole[: end + 1] for end in (ends if len(whole) <= STEPS else ends[-1:])]
+    short = len(whole) <= STEPS and sum(len(str(one.get("content"))) + len(str(one.get("function_call"))) for one in whole) <= TEXT
+    return [whole[: end + 1] for end in (ends if short else ends[-1:])]
