@@ -84,13 +84,14 @@ def mutated(value, draw: random.Random):
     elif kind == 5 and isinstance(at, dict):
         at[draw.choice(KEYS)] = at.pop(last)
     elif kind == 6:
-        at[last] = _copy(_at(value, draw.choice(list(places(value)))))
+        at[last] = _copy(at_path(value, draw.choice(list(places(value)))))
     else:
         at[last] = _copy(draw.choice(JUNK))
     return value
 
 
-def _at(value, path):
+def at_path(value, path):
+    """What stands there."""
     for step in path:
         value = value[step]
     return value

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import json
 import lzma
 import random
 import tracemalloc
+import zipfile
 from itertools import islice
 
+import msgspec
 import pytest
 import zstandard
 from tests.formats.examples import rows_of
-from tests.formats.hostile import broken, outcome
+from tests.formats.hostile import at_path, broken, outcome, places
 
 from artificer.core.errors import ArtificerError
+from artificer.core.messages import Message
+from artificer.core.trace import Node, Trace
+from artificer.core.verdicts import Verdict
 from artificer.formats import format_named, guess, names
 from artificer.formats.account import Account
-from artificer.formats.convert import read
+from artificer.formats.base import Item, toolset_digest
+from artificer.formats.convert import read, write
+from artificer.formats.holding import TOO_MANY
 from artificer.formats.jsontext import TWICE
 from artificer.formats.source import rows, split
 
@@ -122,6 +130,74 @@ def test_a_bomb_of_compression_is_refused(tmp_path, monkeypatch):
         list(rows(path))
 
 
+def test_entries_over_each_other_are_refused(tmp_path, monkeypatch):
+    """Many entries of a directory point at the same packed bytes: the archive is small, what it gives is not."""
+    monkeypatch.setattr("artificer.formats.source.FREE", 1 << 20)
+    monkeypatch.setattr("artificer.formats.source.RATIO", 200)
+    path = tmp_path / "bomb.eval"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("samples/0.json", b" " * (1 << 20))
+        first = archive.infolist()[0]
+        for _ in range(399):
+            again = zipfile.ZipInfo("samples/0.json")
+            for name in ("header_offset", "CRC", "compress_size", "file_size", "compress_type", "flag_bits"):
+                setattr(again, name, getattr(first, name))
+            archive.filelist.append(again)
+    with pytest.raises(ArtificerError, match="unpacks to more than"):
+        list(rows(path))
+
+
+def test_an_archive_in_an_archive_is_not_unpacked(tmp_path):
+    inner = tmp_path / "inner.zip"
+    with zipfile.ZipFile(inner, "w") as archive:
+        archive.writestr("a.json", CHAT)
+    path = tmp_path / "outer.eval"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.write(inner, "samples/inner.json")
+    account = Account()
+    assert list(read(path, format_named("chat"), account)) == []
+    assert account.rows_dropped == 1
+
+
+def comb(teeth: int) -> Item:
+    """A trunk of messages with a leaf at each: n * n / 2 messages in its branches."""
+    nodes = [Node(None, Message("user", "q"))]
+    for at in range(teeth):
+        nodes.append(Node(2 * at - 1 if at else 0, Message("assistant", f"t{at}"), sampled=True))
+        nodes.append(Node(2 * at + 1, Message("user", "l")))
+    return Item(Trace("comb", "comb", "", toolset_digest(()), tuple(nodes)))
+
+
+@pytest.mark.parametrize("name", ["chat", "dpo", "toolbench", "atif"])
+def test_a_comb_does_not_grow_without_bound(name, monkeypatch):
+    for place in ("holding", "pairs"):
+        monkeypatch.setattr(f"artificer.formats.{place}.MOST", 10_000)
+    item = comb(190)  # a tree of ToolBench may be 400 deep
+    leaves = item.trace.leaves()
+    judged = {leaf: Verdict(float(at % 2), bool(at % 2)) for at, leaf in enumerate(leaves)}
+    item = Item(msgspec.structs.replace(item.trace, verdicts=judged), item.tools)
+    account, out = Account(), io.BytesIO()
+    write([item], out, format_named(name), account, every=True)
+    assert account.balanced, account.lines()
+    assert out.tell() < 8 << 20
+    assert not any("messages in all" in reason for reason in account.dropped) or name in ("chat", "dpo")
+    assert name not in ("chat", "dpo") or TOO_MANY in (*account.dropped, *account.lost)
+
+
+@pytest.mark.parametrize("name", READ)
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "&lol;" * 100_000, "<a>" * 50_000, "\\" * 100_001, '"' * 100_001])
+def test_texts_made_to_grow_or_nest_are_read_in_time(name, text):
+    """Every text of a good row is replaced; entities stay as they stand, nesting is refused, and nothing takes long (the lane measures)."""
+    for raw in rows_of(name)[:2]:
+        value = json.loads(raw)
+        for path in list(places(value)):
+            if path and isinstance(at_path(value, path), str):
+                changed = json.loads(raw)
+                at_path(changed, path[:-1])[path[-1]] = text
+                assert outcome(json.dumps(changed).encode(), format_named(name))
+                break
+
+
 @pytest.mark.parametrize("cut", [gzip.compress(CHAT * 99)[:-9], zstandard.ZstdCompressor().compress(CHAT * 99)[:-9], b"\x1f\x8b" + b"junk" * 9])
 def test_a_torn_archive_is_one_message(tmp_path, cut):
     path = tmp_path / "torn"
@@ -144,12 +220,12 @@ def test_files_of_nothing(tmp_path, raw):
 def test_a_big_file_is_read_as_a_stream(tmp_path):
     path = tmp_path / "big.jsonl"
     with path.open("wb") as out:
-        for _ in range(30_000):
+        for _ in range(8000):
             out.write(CHAT + b"\n")
     tracemalloc.start()
     account = Account()
-    assert sum(1 for _ in read(path, format_named("chat"), account)) == 30_000
+    assert sum(1 for _ in read(path, format_named("chat"), account)) == 8000
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 8 << 20
+    assert peak < 4 << 20
     assert list(islice(rows(path), 1))

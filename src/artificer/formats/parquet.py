@@ -1,4 +1,4 @@
-"""Rows of Parquet files, read and written through DuckDB (the `data` extra), which is loaded here alone. A few hundred rows are held at a time."""
+"""Rows of Parquet files, read and written through DuckDB (the `data` extra), which is loaded here alone. A few rows are held at a time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import msgspec
 
 from artificer.core.errors import ArtificerError, MissingExtra
 
-BATCH = 256
+BATCH = 4
+"""Rows taken at a time: more saves little, and a dictionary of one long text may stand for any number of rows."""
 
 
 def _duckdb(what: str) -> Any:
