@@ -52,6 +52,8 @@ def _written(duckdb: Any, rows: Iterable[bytes], path: Path) -> int:
         connection: Any = duckdb.connect(":memory:")
         try:
             connection.execute("SET threads = 1")
+            connection.execute("SET enable_progress_bar = false")
+            connection.execute("SET memory_limit = '1GB'")
             found: Any = connection.read_json(
                 lines.name, format="newline_delimited", sample_size=-1, maximum_object_size=1 << 28, map_inference_threshold=-1
             )
@@ -75,6 +77,7 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
     try:
         connection.execute("SET memory_limit = '1GB'")
         connection.execute("SET threads = 1")
+        connection.execute("SET enable_progress_bar = false")
         found: Any = connection.execute("SELECT * FROM read_parquet(?)", [str(path)])
         names: list[str] = [column[0] for column in found.description]
         while batch := found.fetchmany(BATCH):
