@@ -2,9 +2,9 @@
 
     python benchmarks/memory_formats.py [--mb 500] [--json FILE]
 
-Each conversion is a process of its own, read from `chat` and written as `chat` (or, for Parquet, to Parquet), whose peak is what the system says of it
-(`VmHWM`), less what it was before the work. Lines of a gigabyte and bombs run under a limit of address space, where a process that held
-them would die. Times are CPU times, of a machine that others may use.
+Each conversion is a process of its own, read from `chat` and written as `chat` (or, for Parquet, to Parquet), whose peak is what the system says of
+it (`VmHWM`), less what it was before the work. Lines of a gigabyte and bombs run under a limit of address space, where a process that held them would
+die. Times are CPU times, of a machine that others may use.
 """
 
 from __future__ import annotations

@@ -156,10 +156,11 @@ def test_attempts_are_branches_and_messages_alone_are_read():
         {"role": "user", "content": "q"},
         {"role": "assistant", "content": "I look", "function_call": {"name": "f", "arguments": "{}"}},
         {"role": "function", "name": "f", "content": "seen"},
+        {"role": "assistant", "content": "Enough"},
         {"role": "assistant", "content": None, "function_call": {"name": "Finish", "arguments": "{}"}},
     ]
     (item,), _ = of("toolbench", {"trys": [], "answer_generation": {"query": "q", "function": [], "train_messages": [steps[:3], steps]}})
-    assert [one.message.reasoning for one in item.trace.nodes] == [None, None, "I look", None, None]
+    assert [one.message.reasoning for one in item.trace.nodes] == [None, None, "I look", None, "Enough"]
     assert item.trace.nodes[3].message.result.call_id == item.trace.nodes[2].message.calls[0].id
 
 
@@ -191,8 +192,9 @@ def test_a_tree_is_written_as_the_search_dumps_it():
     ]  # fmt: skip
     assert (row["tree"]["size"], row["tree"]["max_length"]) == (14, 11)
     steps = row["answer_generation"]["train_messages"]
-    assert [len(step) for step in steps] == [3, 5, 7, 9]
-    assert [one["role"] for one in steps[-1]] == ["system", "user"] + ["assistant", "function"] * 3 + ["assistant"]
+    assert [len(step) for step in steps] == [4, 6, 8, 11]
+    called = ["assistant", "function"]
+    assert [one["role"] for one in steps[-1]] == ["system", "user", "assistant", *called * 3, "assistant", "assistant"]
     assert steps[-1][-1]["function_call"]["name"] == "Finish"
     assert row["answer_generation"]["final_answer"] == '{"return_type":"give_answer","final_answer":"Cancelled."}'
     assert row["answer_generation"]["query"] == "Cancel 7, Grüße 🙂"

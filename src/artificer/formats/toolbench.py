@@ -129,12 +129,14 @@ def _of_converted(details: Any) -> list[Any]:
 
 
 def _told(generated: Any) -> list[Any]:
-    """The messages of the longest step, with the thought beside a call as a thought."""
-    given: list[Any] = generated["train_messages"][-1]
-    return [
-        {**one, "content": None, "reasoning_content": one["content"]} if one.get("function_call") and one.get("content") is not None else one
-        for one in given
-    ]
+    """The messages of the longest step, with the thought beside a call, or in a message before it, as a thought."""
+    told: list[Any] = []
+    for one in generated["train_messages"][-1]:
+        thought = one.get("content") or None
+        if one.get("function_call") and thought is None and told and told[-1]["role"] == "assistant" and not told[-1].get("function_call"):
+            thought = told.pop().get("content")
+        told.append({**one, "content": None, "reasoning_content": thought} if one.get("function_call") and thought is not None else one)
+    return told
 
 
 def _opening(generated: Any) -> list[Message]:

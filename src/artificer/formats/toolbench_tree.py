@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from artificer.core.messages import ToolCall, ToolResult
+from artificer.core.messages import Message, ToolCall, ToolResult
 from artificer.core.tools import ToolSpec
 from artificer.core.trace import Node, Trace
 from artificer.core.verdicts import ErrorKind, StopReason
@@ -110,8 +110,13 @@ def _winner(trace: Trace) -> int | None:
     leaves = trace.leaves()
     good = [leaf for leaf in leaves if leaf in trace.verdicts and trace.verdicts[leaf].passed]
     if not good and not trace.verdicts:
-        good = [leaf for leaf in leaves if trace.nodes[leaf].message.role != "user" and trace.stop.get(leaf) in (None, StopReason.agent_done)]
+        good = [leaf for leaf in leaves if _ended(trace.nodes[leaf].message) and trace.stop.get(leaf) in (None, StopReason.agent_done)]
     return next(iter(good or [leaf for leaf in leaves if trace.stop.get(leaf) is StopReason.gave_up]), None)
+
+
+def _ended(message: Message) -> bool:
+    """Whether a branch may end so: with words of the assistant, or a result."""
+    return message.role == "tool" or (message.role == "assistant" and not message.calls)
 
 
 class _Tree:
@@ -220,28 +225,26 @@ def _code(result: ToolResult, one: dict[str, Any]) -> int | None:
 
 
 def _messages(opening: list[dict[str, Any]], chain: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A chain of nodes as messages in OpenAI's old form: a call a message, the thought beside it."""
-    made, thought, action = opening, None, ""
+    """A chain of nodes as messages in OpenAI's old form, one call a message. A thought is a message before: the source has it there or beside
+    the call, and what prepares its training reads it there alone (`preprocess/preprocess_toolllama_data.py`).
+    """
+    made, action = opening, ""
     for one in chain:
         if one["node_type"] == "Action":
             action = one["description"]
         elif one["node_type"] == "Thought":
-            if thought is not None:
-                made.append({"role": "assistant", "content": thought})
-            thought = one["description"]
+            made.append({"role": "assistant", "content": one["description"]})
         else:
-            call = {"name": action, "arguments": one["description"]}
-            made.append({"role": "assistant", "content": thought, "function_call": call})
+            made.append({"role": "assistant", "content": None, "function_call": {"name": action, "arguments": one["description"]}})
             made.append({"role": "function", "name": action, "content": one.get("observation", "")})
-            thought = None
-    return made if thought is None else [*made, {"role": "assistant", "content": thought}]
+    return made
 
 
 def _steps(messages: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    """Each step with all before it; of long branches the whole alone."""
+    """Each step with all before it, the last with what was observed unless it ended the attempt; of long branches the whole alone."""
     whole = list(messages)
-    ends = [at for at, one in enumerate(whole) if one["role"] == "assistant"]
-    if not ends:
-        return []
+    if len(whole) > 1 and whole[-2].get("function_call", {}).get("name") == "Finish":
+        whole.pop()
+    ends = [at for at, one in enumerate(whole[:-1]) if "function_call" in one]
     short = len(whole) <= STEPS and sum(len(str(one.get("content"))) + len(str(one.get("function_call"))) for one in whole) <= TEXT
-    return [whole[: end + 1] for end in (ends if short else ends[-1:])]
+    return [*([whole[: end + 1] for end in ends] if short else []), whole]
