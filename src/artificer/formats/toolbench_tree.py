@@ -128,10 +128,13 @@ class _Tree:
         self.finished = False
         self.at: dict[int, dict[str, Any]] = dict.fromkeys(range(-1, opening), self.root)
         self._above: dict[int, dict[str, Any]] = {}
+        self._inputs: list[dict[str, Any]] = []
         self._open: dict[int, dict[str, list[dict[str, Any]]]] = {}
         leaves = set(trace.leaves())
         for index in range(opening, len(trace.nodes)):
             self._add(trace, index, index in leaves, account)
+        for made in self._inputs:
+            made.setdefault("observation", "")
 
     def behind(self, index: int) -> list[dict[str, Any]]:
         """The nodes from the root's child to where a message ends, without what hangs on them."""
@@ -175,7 +178,8 @@ class _Tree:
 
     def _called(self, here: dict[str, Any], call: ToolCall) -> dict[str, Any]:
         action = self._hang(here, "Action", call.name, {})
-        return self._hang(action, "Action Input", arguments_text(call), {})
+        self._inputs.append(self._hang(action, "Action Input", arguments_text(call), {}))
+        return self._inputs[-1]
 
     def _observe(self, one: Node, waiting: dict[str, list[dict[str, Any]]], account: Account) -> None:
         result = one.message.result
