@@ -103,7 +103,7 @@ def test_keys_that_come_twice_are_said(tmp_path):
 
 @pytest.mark.parametrize("before", [b"", b"[", b'[{"a":1},'])
 def test_a_row_far_over_the_limit_is_passed_over_in_bounded_memory(before, monkeypatch):
-    """Given in blocks as a file would give it: 60 times what a row may have (benchmarks/formats.py does it with a gigabyte)."""
+    """Given in blocks as a file would give it: 60 times what a row may have (benchmarks/memory_formats.py does it with a gigabyte)."""
     limit = 1 << 20
     monkeypatch.setattr("artificer.formats.source.ROW", limit)
 
