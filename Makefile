@@ -1,6 +1,7 @@
 # make demo    the whole loop on shipped inputs, offline      make test    all tests
 # make lint    style, types, import directions                make bench   the benchmarks
 # make parity  imported worlds, checks and written formats against the packages they come from (installs these into temporary folders)
+# make fuzz    a thousand broken inputs for every format: FLAGS='--n 5000 --seed 7'
 # make env     the development environment in .venv           make clean   removes .venv and caches
 # make postgres  PostgreSQL's programs, which tests need: installed when they are missing and one is root
 #
@@ -17,7 +18,7 @@ DEMO ?= runs/demo
 
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test lint bench parity env postgres clean
+.PHONY: demo test lint bench parity fuzz env postgres clean
 
 demo: $(VENV)/.demo
 	OMP_NUM_THREADS=2 $(BIN)/artificer demo -o $(DEMO) $(FLAGS)
@@ -42,6 +43,9 @@ parity: $(VENV)/.dev
 	$(BIN)/python benchmarks/parity_tokens.py
 	$(BIN)/python benchmarks/parity_tau2.py $(filter --tau2-root=%,$(FLAGS))
 	$(BIN)/python benchmarks/parity_agentdojo.py
+
+fuzz: $(VENV)/.dev
+	$(BIN)/python benchmarks/fuzz_formats.py $(FLAGS)
 
 env: $(VENV)/.dev
 

@@ -34,14 +34,24 @@ SAID = (
 )
 
 
-def conversation(name: str = "t1") -> Item:
-    nodes = tuple(Node(at - 1 if at else None, said, sampled=said.role == "assistant") for at, said in enumerate(SAID))
+PLAIN = tuple(Message("assistant", "I look.", "First the order.", said.calls[:1]) if len(said.calls) > 1 else said for said in SAID[:4] + SAID[5:])
+"""The same with one call at a time."""
+
+
+def conversation(name: str = "t1", said: tuple[Message, ...] = SAID) -> Item:
+    nodes = tuple(Node(at - 1 if at else None, one, sampled=one.role == "assistant") for at, one in enumerate(said))
     return Item(Trace(name, name, "", toolset_digest(TOOLS), nodes), TOOLS)
+
+
+def question(name: str = "t3") -> Item:
+    """A question and the calls that answer it."""
+    return conversation(name, (SAID[1], Message("assistant", calls=SAID[2].calls)))
 
 
 def rows_of(name: str) -> list[bytes]:
     """Good rows of a format."""
-    found = [FIXTURES / f"{name}.jsonl"] if (FIXTURES / f"{name}.jsonl").exists() else []
+    found = [path for path in (FIXTURES / f"{name}.jsonl", *sorted(FIXTURES.glob(f"{name}-*.jsonl"))) if path.exists()]
     rows = [line for path in found for line in path.read_bytes().splitlines() if line.strip()]
     form = format_named(name)
-    return rows + ([] if form.render is None or form.name == "dpo" else list(render([conversation(), conversation("t2")], form, Account())))
+    told = [conversation(), conversation("t2", PLAIN), question()]
+    return rows + ([] if form.render is None or form.name == "dpo" else list(render(told, form, Account())))

@@ -74,6 +74,8 @@ def suits(said, before, holds):
         return False
     if said.role == "user" and said.calls and "user_calls" not in holds:
         return False
+    if len(said.calls) > 1 and "parallel" not in holds:
+        return False
     return not (said.role == "assistant" and "adjacent" not in holds and before and before[-1].role == "assistant")
 
 

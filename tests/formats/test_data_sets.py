@@ -5,21 +5,23 @@ from __future__ import annotations
 import io
 import json
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.formats.examples import FIXTURES, TOOLS, conversation
-from tests.formats.strategies import arguments, items, names, verdicts, words
+from tests.formats.strategies import arguments, items, names, results, tools, verdicts, words
 
 from artificer.api import convert
 from artificer.core.canon import canonical
 from artificer.core.errors import ArtificerError
-from artificer.core.messages import Message, ToolCall
+from artificer.core.messages import Message, ToolCall, ToolResult
+from artificer.core.tools import ToolSpec
 from artificer.core.trace import Node, Trace
-from artificer.core.verdicts import CheckResult, StopReason, Verdict
-from artificer.formats import format_named, parquet
+from artificer.core.verdicts import CheckResult, ErrorKind, StopReason, Verdict
+from artificer.formats import format_named, guess, parquet, xlam
 from artificer.formats.account import Account
-from artificer.formats.base import Item, toolset_digest
+from artificer.formats.base import HOLDS, Item, toolset_digest
 from artificer.formats.convert import parse, read, write
 from artificer.formats.holding import held
 from artificer.formats.prompts import LATER
@@ -118,6 +120,102 @@ def test_thoughts_that_nothing_followed_stand_alone():
     assert list(account.dropped) == ["not of the format toolbench: an action is followed by its input"]
 
 
+def test_single_chains_and_converted_answers():
+    account = Account()
+    chain, converted = read(FIXTURES / "toolbench-more.jsonl", format_named("toolbench"), account)
+    assert account.balanced
+    assert not account.dropped
+    assert [one.message.role for one in chain.trace.nodes] == ["user", "assistant", "tool", "assistant", "tool"]
+    assert chain.trace.stop == {4: StopReason.pruned}
+    assert not chain.trace.passed
+    said = [one.message for one in converted.trace.nodes]
+    assert converted.trace.id == "588"
+    assert [call.name for one in said for call in one.calls] == ["transfermarkt_search_for_theclique", "Finish"]
+    assert said[3].reasoning.startswith("I apologize")  # a thought and the call behind it are one message
+    assert converted.trace.passed
+    assert converted.trace.lineage["extra"]["method"] == "DFS_woFilter_w2"
+
+
+def test_attempts_are_branches_and_messages_alone_are_read():
+    def given(code, **more):
+        return {"node_type": "Action Input", "description": "{}", "observation": "seen", "observation_code": code} | more
+
+    tries = [{"chain": [{"node_type": "Thought", "description": "a"}, {"node_type": "Action", "description": "f"}, given(0)]}, {"chain": []}]
+    tries.append({"chain": [{"node_type": "Action", "description": "Finish"}, given(3)]})
+    (item,), _ = of("toolbench", {"win": True, "trys": tries, "answer_generation": {"query": "q", "function": []}})
+    assert [(one.parent, one.message.role) for one in item.trace.nodes] == [
+        (None, "user"),
+        (0, "assistant"),
+        (1, "tool"),
+        (0, "assistant"),
+        (3, "tool"),
+    ]
+    assert [verdict.passed for verdict in item.trace.verdicts.values()] == [False, True]
+    steps = [
+        {"role": "system", "content": "s"},
+        {"role": "user", "content": "q"},
+        {"role": "assistant", "content": "I look", "function_call": {"name": "f", "arguments": "{}"}},
+        {"role": "function", "name": "f", "content": "seen"},
+        {"role": "assistant", "content": "Enough"},
+        {"role": "assistant", "content": None, "function_call": {"name": "Finish", "arguments": "{}"}},
+    ]
+    (item,), _ = of("toolbench", {"trys": [], "answer_generation": {"query": "q", "function": [], "train_messages": [steps[:3], steps]}})
+    assert [one.message.reasoning for one in item.trace.nodes] == [None, None, "I look", None, "Enough"]
+    assert item.trace.nodes[3].message.result.call_id == item.trace.nodes[2].message.calls[0].id
+
+
+def test_a_tree_is_written_as_the_search_dumps_it():
+    item = conversation()
+    nodes = (*item.trace.nodes, Node(4, Message("assistant", "", "Hm.", (ToolCall("c9", "cancel", {"id": 8}),)), sampled=True))
+    nodes += (Node(8, Message("tool", result=ToolResult("c9", error=ErrorKind.timeout))),)
+    stop = {7: StopReason.agent_done, 9: StopReason.pruned}
+    item = Item(Trace("t", "t", "", item.trace.tools, nodes, {7: Verdict(1.0, True), 9: Verdict(0.0, False)}, stop), TOOLS)
+    out = io.BytesIO()
+    write([item], out, format_named("toolbench"), Account())
+    row = json.loads(out.getvalue())
+
+    def shown(one):
+        return [one["node_type"], one["description"], one.get("observation_code"), *map(shown, one["children"])]
+
+    assert shown(row["tree"]["tree"])[3] == [
+        "Thought",
+        "First the order.\nI look.",
+        None,
+        ["Action", "find_order", None, ["Action Input", '{"id":7}', 0, ["Action", "find_order", None, [
+            "Action Input", '{"id":8}', 6,
+            ["Action", "cancel", None, ["Action Input", '{"id":7,"why":"wish"}', 0, [
+                "Thought", "That was all.", None,
+                ["Action", "Finish", None, ["Action Input", '{"return_type":"give_answer","final_answer":"Cancelled."}', 3]],
+            ]]],
+            ["Thought", "Hm.", None, ["Action", "cancel", None, ["Action Input", '{"id":8}', 5]]],
+        ]]]],
+    ]  # fmt: skip
+    assert (row["tree"]["size"], row["tree"]["max_length"]) == (14, 11)
+    steps = row["answer_generation"]["train_messages"]
+    assert [len(step) for step in steps] == [4, 6, 8, 11]
+    called = ["assistant", "function"]
+    assert [one["role"] for one in steps[-1]] == ["system", "user", "assistant", *called * 3, "assistant", "assistant"]
+    assert steps[-1][-1]["function_call"]["name"] == "Finish"
+    assert row["answer_generation"]["final_answer"] == '{"return_type":"give_answer","final_answer":"Cancelled."}'
+    assert row["answer_generation"]["query"] == "Cancel 7, Grüße 🙂"
+    assert [tool["name"] for tool in row["answer_generation"]["function"]] == ["find_order", "cancel", "Finish"]
+    assert [one["description"] for one in row["compare_candidates"][0]][-2:] == ["Finish", row["answer_generation"]["final_answer"]]
+    (found,), _ = back(item, "toolbench")
+    assert canonical(found) == canonical(item)
+    row.pop("artificer")  # another reader sees a tree with what it can say
+    (plain,), _ = of("toolbench", row)
+    assert [plain.trace.verdicts[leaf].passed for leaf in plain.trace.leaves()] == [True, False]
+    assert [call.name for one in plain.trace.nodes for call in one.message.calls] == ["find_order", "find_order", "cancel", "Finish", "cancel"]
+
+
+def test_a_tree_too_deep_for_readers_is_dropped_by_name():
+    said = [Message("user", "q")] + [Message("assistant", "", str(at)) for at in range(401)]
+    nodes = tuple(Node(at - 1 if at else None, one, sampled=at > 0) for at, one in enumerate(said))
+    found, written = back(Item(Trace("t", "t", "", toolset_digest(()), nodes)), "toolbench")
+    assert found == []
+    assert any("behind each other" in reason for reason in written.dropped)
+
+
 # ToolAlpaca, Glaive, xLAM
 
 
@@ -170,10 +268,120 @@ def test_a_query_and_its_calls_come_back(asked, calls):
     assert canonical(found) == canonical(item)
 
 
+@st.composite
+def worked(draw):
+    """A question, steps of one call each, an answer: all that a worked instance holds."""
+    said = [Message("user", draw(words))]
+    for _ in range(draw(st.integers(0, 3))):
+        thought = draw(st.none() | st.sampled_from(["First.", "a\nb", "Grüße 🙂"]))
+        said.append(Message("assistant", "", thought, (ToolCall(f"c{len(said)}.0", draw(names), draw(arguments)),)))
+        result = draw(results)
+        said.append(Message("tool", result=ToolResult(said[-1].calls[0].id, result.content, result.error, result.detail)))
+    if len(said) == 1 or draw(st.booleans()):
+        answer = draw(words)
+        said.append(Message("assistant", answer, draw(st.none() | words) if answer else None))
+    offered = tuple(ToolSpec(tool.name, tool.description, tool.parameters) for tool in draw(tools))
+    nodes = tuple(Node(at - 1 if at else None, one, sampled=one.role == "assistant") for at, one in enumerate(said))
+    return Item(Trace("t", "t", "", toolset_digest(offered), nodes), offered)
+
+
+@given(worked())
+@settings(deadline=None, max_examples=200)
+def test_worked_instances_come_back(item):
+    (found,), written = back(item, "toolalpaca")
+    assert canonical(found) == canonical(item)
+    assert not written.dropped
+    assert set(written.lost) <= {HOLDS["call_ids"]}
+
+
+@given(words, st.lists(st.builds(ToolCall, st.just("x"), names, arguments), min_size=1, max_size=3))
+@settings(deadline=None)
+def test_golden_answers_come_back(asked, calls):
+    made = tuple(ToolCall(f"c1.{at}", call.name, call.arguments) for at, call in enumerate(calls))
+    nodes = (Node(None, Message("user", asked)), Node(0, Message("assistant", "", calls=made), sampled=True))
+    item = Item(Trace("t", "t", "", toolset_digest(TOOLS), nodes), TOOLS)
+    (found,), _ = back(item, "toolalpaca")
+    assert canonical(found) == canonical(item)
+
+
+def test_more_than_a_worked_instance_is_dropped_by_name():
+    said = [
+        Message("user", "q"),
+        Message("assistant", "Well:", "a\nAction: b", (ToolCall("c", "f", {}),)),
+        Message("tool", result=ToolResult("c", 1)),
+    ]
+    item = conversation("t", (*said, Message("assistant", "So.")))
+    (found,), written = back(item, "toolalpaca")
+    assert found.trace.nodes[1].message.reasoning == "a"
+    assert written.dropped == {HOLDS["beside"]: 1}
+    assert written.lost[HOLDS["words"]] == 1
+    assert back(conversation("t", (*said, Message("user", "And?"))), "toolalpaca")[0] == []
+    (), written = back(conversation("t", said[:2]), "toolalpaca")
+    assert list(written.dropped) == ["toolalpaca cannot hold it: steps that are not one call and its result"]
+
+
+def test_many_functions_with_one_schema_do_not_multiply():
+    """A schema of a megabyte that a thousand functions point to is not written a thousand times."""
+    schema = {"type": "object", "properties": {"a": {"type": "string", "description": "x" * 1_000_000}}}
+    path = {"post": {"requestBody": {"content": {"application/json": {"schema": schema}}}}}
+    record = {
+        "Name": "n",
+        "Function_Description": {f"f{at}": "d" for at in range(1000)},
+        "Function_Projection": {f"f{at}": ["/f", "post"] for at in range(1000)},
+        "Documentation": json.dumps({"paths": {"/f": path}}),
+        "Instances": [{"input": "q", "output": "a", "intermediate_steps": []}],
+    }
+    (item,), _ = of("toolalpaca", record)
+    assert [len(tool.parameters["properties"]) for tool in item.tools[:3]] == [1, 0, 0]
+
+
 def test_more_than_a_query_is_dropped_by_name():
     found, written = back(conversation(), "xlam")
     assert found == []
     assert any("more than one question" in reason for reason in written.dropped)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "by_name"),
+    [
+        (TOOLS[0].parameters, {"id": {"description": "Its number.", "type": "int"}}),
+        (TOOLS[1].parameters, {"id": {"description": "", "type": "int, optional"}, "why": {"description": "", "type": "str, optional"}}),
+        (
+            {"type": "object", "properties": {"n": {"type": "array", "items": {"type": "number"}, "default": [1.5]}}},
+            {"n": {"description": "", "type": "List[float]", "default": [1.5]}},
+        ),
+        ({"type": "object", "properties": {"n": {"type": "string", "enum": ["a"]}}}, None),
+        ({"type": "object", "properties": {"n": {"anyOf": []}}, "additionalProperties": False}, None),
+    ],
+)
+def test_parameters_are_written_by_name_where_that_says_all(parameters, by_name):
+    spec = ToolSpec("f", "d", parameters)
+    record = xlam.record_of(spec)
+    assert record["parameters"] == (parameters if by_name is None else by_name)
+    assert xlam.tool(record) == spec
+
+
+def test_apigen_mt_is_a_conversation():
+    assert format_named("apigen-mt").name == "sharegpt"
+    (item,) = read(FIXTURES / "sharegpt-apigen-mt.jsonl", format_named("apigen-mt"), Account())
+    assert [one.message.role for one in item.trace.nodes] == ["system", "user", "assistant", "user", "assistant", "tool", "assistant"]
+    assert item.trace.nodes[5].message.result.call_id == item.trace.nodes[4].message.calls[0].id
+    assert [tool.name for tool in item.tools] == ["get_user"]
+
+
+def test_toolace_has_names_with_spaces_and_tools_in_its_prompt():
+    (item,), account = fixture("toolace")
+    call = item.trace.nodes[2].message.calls[0]
+    assert (call.name, call.arguments) == ("Market Trends API", {"trend_type": "MARKET_INDEXES", "country": "us"})
+    assert item.trace.nodes[3].message.result.call_id == call.id
+    (tool,) = item.tools
+    assert (tool.name, tool.parameters["type"]) == ("Market Trends API", "object")
+    assert account.lost == {"a text as it was written: mended (spaces in a name)": 1}
+    (again,), _ = back(item, "toolace")  # a name that Python could not have is written as a record
+    assert canonical(again) == canonical(held(item, format_named("toolace")))
+    said = {"from": "assistant", "value": "[see the notes (here)] and [a b(c)]"}
+    (item,), account = of("toolace", {"conversations": [{"from": "user", "value": "?"}, said]})
+    assert item.trace.nodes[1].message.text == said["value"]  # no call: words in brackets
 
 
 # pairs
@@ -217,6 +425,7 @@ ASKED = {"role": "user", "content": "?"}
         {"chosen": [ASKED, CHOSEN], "rejected": [ASKED, REJECTED]},
         {"conversations": [{"from": "human", "value": "?"}], "chosen": {"from": "gpt", "value": "yes"}, "rejected": {"from": "gpt", "value": "no"}},
         {"instruction": "?", "input": "", "output": ["yes", "no"]},
+        {"input": {"messages": [ASKED], "tools": []}, "preferred_output": [CHOSEN], "non_preferred_output": [REJECTED]},
     ],
 )
 def test_pairs_in_the_forms_that_are_in_use(row):
@@ -228,6 +437,19 @@ def test_pairs_in_the_forms_that_are_in_use(row):
         1: Verdict(1.0, True, (CheckResult("preference", 1.0, True),)),
         2: Verdict(0.0, False, (CheckResult("preference", 0.0, False, ("the source prefers another answer",)),)),
     }
+
+
+def test_steps_of_toolpreference_are_calls():
+    account = Account()
+    (item,) = read(FIXTURES / "dpo-toolpreference.jsonl", format_named("toolpreference"), account)
+    assert account.balanced
+    assert not account.dropped
+    asked, better, worse = [one.message for one in item.trace.nodes]
+    assert asked.text.startswith("You are AutoGPT")
+    assert (better.reasoning, better.calls[0].name, better.calls[0].arguments) == ("I look.", "f", {"a": 1})
+    assert worse.calls[0].arguments == {"return_type": "give_up_and_restart"}
+    assert [item.trace.verdicts[leaf].passed for leaf in (1, 2)] == [True, False]
+    assert (item.trace.id, item.trace.lineage["extra"]) == ("G1_1", {"category": "G1"})
 
 
 # prompts for reinforcement learning
@@ -251,9 +473,71 @@ def test_prompts_for_reinforcement_learning(tmp_path):
     assert json.loads(found[1]["extra_info"]["calls"])[2]["arguments"] == {"id": 7, "why": "wish"}
     with pytest.raises(ArtificerError, match="already"):
         convert(chat, tmp_path / "prompts.parquet", to="verl")
-    with pytest.raises(ArtificerError, match="only written"):
-        convert(tmp_path / "prompts.jsonl", tmp_path / "x", to="chat", given="grpo")
     (tmp_path / "none.jsonl").write_text('{"messages": [{"role": "assistant", "content": "hi"}]}\n')
     with pytest.raises(ArtificerError, match="nothing to write"):
         convert(tmp_path / "none.jsonl", tmp_path / "none.parquet", to="verl")
     assert not (tmp_path / "none.parquet").exists()
+
+
+@pytest.mark.parametrize("name", ["grpo", "verl"])
+def test_prompts_come_back_with_their_references(name):
+    form = format_named(name)
+
+    @given(items(rich=False, holds=form.holds))
+    @settings(max_examples=100, deadline=None)
+    def come(item: Item) -> None:
+        nodes = tuple(msgspec.structs.replace(one, sampled=False) for one in item.trace.nodes)
+        item = Item(msgspec.structs.replace(item.trace, nodes=nodes, world="w", task_id="k"), item.tools)
+        found, written = back(item, name)
+        if all(one.message.role != "user" for one in nodes):
+            assert found == []
+            assert written.rows_dropped == 1
+            return
+        assert not written.dropped
+        (one,) = found
+        assert (one.trace.world, one.trace.task_id) == ("w", "k")
+        one = Item(msgspec.structs.replace(one.trace, world="", task_id=one.trace.id), one.tools)
+        wanted = held(item, form)
+        wanted = Item(msgspec.structs.replace(wanted.trace, nodes=tuple(_unsampled(wanted))), wanted.tools)
+        assert canonical(one) == canonical(wanted)
+
+    come()
+
+
+def _unsampled(item):
+    return [msgspec.structs.replace(one, sampled=False) for one in item.trace.nodes]
+
+
+def test_a_reference_is_no_word_of_the_model(tmp_path):
+    asked = {"role": "user", "content": "What is 2+2?"}
+    ours, theirs = tmp_path / "ours.jsonl", tmp_path / "gsm.jsonl"
+    with ours.open("wb") as out:
+        write([conversation("a")], out, format_named("chat"), Account())
+    for name in ("grpo", "verl"):
+        path = tmp_path / f"a.{name}"
+        convert(ours, path, to=name)
+        (item,) = read(path, format_named(name), Account())
+        assert [one.message.role for one in item.trace.nodes] == ["system", "user"]
+        assert item.trace.lineage["extra"]["reference"]["answer"] == "Cancelled."
+        again = tmp_path / f"b.{name}"
+        convert(path, again, to=name)  # the format is guessed
+        if name == "grpo":
+            assert again.read_bytes() == path.read_bytes()
+        else:
+            assert list(parquet.read(again)) == list(parquet.read(path))
+    row = {  # as verl's examples prepare GSM8K
+        "data_source": "openai/gsm8k",
+        "prompt": [asked],
+        "ability": "math",
+        "reward_model": {"style": "rule", "ground_truth": "4"},
+        "extra_info": {"split": "train", "index": 0, "answer": "2+2=4", "question": "What is 2+2?"},
+    }
+    theirs.write_text(json.dumps(row) + "\n")
+    assert guess(theirs)[0].name == "verl"
+    (item,) = read(theirs, format_named("verl"), Account())
+    assert [one.message.text for one in item.trace.nodes] == ["What is 2+2?"]
+    out = io.BytesIO()
+    write([item], out, format_named("verl"), Account())
+    assert json.loads(out.getvalue()) == row
+    (item,), _ = of("grpo", {"prompt": "What is 2+2?", "solution": "4"})  # a text, and a column of one's own
+    assert item.trace.lineage == {"extra": {"solution": "4"}}

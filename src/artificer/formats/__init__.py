@@ -53,6 +53,7 @@ ALIASES = {
     "nemotron": "chat",
     "llamafactory": "sharegpt",
     "apigen": "xlam",
+    "apigen-mt": "sharegpt",
     "toolllama": "react",
     "toolpreference": "dpo",
 }

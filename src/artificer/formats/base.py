@@ -97,6 +97,7 @@ class Format(Struct, frozen=True):
         whole: whether `render` is given whole traces rather than one branch at a time.
         told: for formats of text, what a reader takes a message for.
         frame: for files that are one document, what stands around the rows.
+        bare: whether a message has no place for fields that another format gave it (`notes.extra`): they are lost then, as other notes.
     """
 
     name: str
@@ -112,6 +113,7 @@ class Format(Struct, frozen=True):
     whole: bool = False
     told: Callable[[Message], Message] | None = None
     frame: Callable[[], Frame] | None = None
+    bare: bool = False
 
 
 def message_events(message: Message) -> int:

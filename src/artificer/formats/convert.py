@@ -165,7 +165,7 @@ def render(items: Iterable[Item], form: Format, account: Account, *, every: bool
                 account.drop_row(f"{form.name} cannot hold it: {str(error)[:80]}", had)
                 continue
             account.rows_out += len(made)
-            account.events_out += sum([form.count(row) for row in made])
+            account.events_out += sum([form.count(inner) for row in made for _, inner in form.opened(row)])
             yield from encoded
 
 

@@ -16,6 +16,10 @@ from artificer.core.trace import Node, Trace, Usage
 from artificer.formats.account import Account
 from artificer.formats.base import HOLDS, Format, Item, message_events, says, toolset_digest
 
+MOST = 1 << 20
+"""Nodes that the branches of one trace are written out to."""
+TOO_MANY = f"branches of one trace beyond {MOST:,} messages in all: what they share is written again and again"
+
 
 def chosen(trace: Trace, every: bool = False) -> list[int]:
     """The leaves whose branches are written where each is a row: the passed ones; all where nothing was judged, or with `every`."""
@@ -30,8 +34,11 @@ def branches(item: Item, account: Account, *, every: bool = False) -> Iterator[I
     if len(leaves) == 1 and len(trace.path(leaves[0])) == len(trace.nodes):
         yield item
         return
-    taken = {index for leaf in leaves for index in trace.path(leaf)}
-    account.drop("branches that did not pass", sum(message_events(node.message) for index, node in enumerate(trace.nodes) if index not in taken))
+    few = within(trace, leaves)
+    taken = {index for leaf in few for index in trace.path(leaf)}
+    left = sum(message_events(node.message) for index, node in enumerate(trace.nodes) if index not in taken)
+    account.drop("branches that did not pass" if len(few) == len(leaves) else TOO_MANY, left)
+    leaves = few
     seen = set[int]()
     for leaf in leaves:
         path = trace.path(leaf)
@@ -52,6 +59,21 @@ def branches(item: Item, account: Account, *, every: bool = False) -> Iterator[I
             ),
             item.tools,
         )
+
+
+def within(trace: Trace, leaves: Sequence[int]) -> list[int]:
+    """The first leaves whose branches have no more than `MOST` nodes together: a comb of n nodes has some n * n / 8 in its branches."""
+    depth: list[int] = []
+    for node in trace.nodes:
+        depth.append(1 if node.parent is None or node.parent >= len(depth) else depth[node.parent] + 1)
+    kept: list[int] = []
+    total = 0
+    for leaf in leaves:
+        total += depth[leaf]
+        if total > MOST and kept:
+            break
+        kept.append(leaf)
+    return kept
 
 
 def one_branch(item: Item) -> Item:
@@ -130,6 +152,8 @@ def lost(item: Item, form: Format) -> list[str]:
         had.append("lineage")
     for node in trace.nodes:
         _had(node, had)
+        if form.bare and node.notes:
+            had.append("notes")
         if form.told is not None and "words" not in had and _misread(form.told, node.message):
             had.append("words")
     if "adjacent" not in holds and _adjacent(trace.nodes):
@@ -209,6 +233,8 @@ def _tool(tool: ToolSpec, holds: frozenset[str]) -> ToolSpec:
 
 def _nodes(nodes: Sequence[Node], form: Format) -> tuple[Node, ...]:
     kept = [_node(node, form.holds) for node in nodes]
+    if form.bare:
+        kept = [msgspec.structs.replace(node, notes={}) for node in kept]
     if form.told is not None:
         kept = [msgspec.structs.replace(node, message=form.told(node.message)) for node in kept]
     if "call_ids" in form.holds:

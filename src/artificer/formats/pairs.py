@@ -3,7 +3,9 @@
 `dpo` is TRL's conversational form, `{"prompt": [messages], "chosen": [messages], "rejected": [messages], "tools"}`; with `chosen` and
 `rejected` as whole conversations (an implicit prompt) what both begin with is the prompt. Read besides: answers that are one message, or
 text; `conversations` (ShareGPT turns) for the prompt, as LLaMA-Factory writes it; `instruction` and `input` with `output: [chosen,
-rejected]`, as its older form has it, and ToolPreference, as far as is known.
+rejected]`, as its older form has it, and ToolPreference (chrissiecsj/ToolPreference, `dpo_preferencepairs_train.json`): there `input` is the
+trajectory so far in one text, and an answer is the next step as ToolLLaMA writes it (Thought, Action, Action Input), which is read as a call where
+both are. OpenAI's own form (`input.messages`, `preferred_output`, `non_preferred_output`) is read too.
 
 A pair is a trace with two leaves: the chosen one passed, the rejected one did not. That is the source's word and stands in the verdict as
 `preference`. Of a trace with several judged leaves each pair of a passed and a failed branch is written that part at the same node: what both have
@@ -23,17 +25,39 @@ from artificer.core.verdicts import CheckResult, Verdict
 from artificer.formats import chat, sharegpt
 from artificer.formats.account import Account
 from artificer.formats.base import Format, Item, message_events
+from artificer.formats.calls import dialect
+from artificer.formats.calls.reading import Parsed
+from artificer.formats.holding import MOST, TOO_MANY, within
 from artificer.formats.parts import content_named, extra, extras, openai_tool, tools_of
 
-_ROW = frozenset({"prompt", "chosen", "rejected", "tools", "id", "conversations", "instruction", "input", "output", "system"})
+_ROW = frozenset({"prompt", "chosen", "rejected", "tools", "id", "conversations", "instruction", "input", "output", "system"}) | {
+    "preferred_output",
+    "non_preferred_output",
+}
 PREFERENCE = "preference"
 
 
 def fits(row: Any) -> float:
     """A chosen and a rejected answer."""
-    if "chosen" in row and "rejected" in row:
+    if ("chosen" in row and "rejected" in row) or ("preferred_output" in row and "non_preferred_output" in row):
         return 0.99
     return 0.97 if "instruction" in row and isinstance(row["output"], list) and len(cast("list[Any]", row["output"])) == 2 else 0.0
+
+
+def _steps(outputs: Any) -> list[list[Any]]:
+    """Two answers; as calls where both are steps of Thought, Action, Action Input that the dialect reads as they stand."""
+    better, worse = outputs
+    if isinstance(better, str) and isinstance(worse, str):
+        read = [dialect("react").parse(one.strip()) for one in (better, worse)]
+        if all(one.calls and one.error is None and not one.repairs for one in read):
+            return [[_said(one)] for one in read]
+    return [_side(better), _side(worse)]
+
+
+def _said(one: Parsed) -> dict[str, Any]:
+    calls = [{"function": {"name": call.name, "arguments": call.arguments}} for call in one.calls]
+    thought = {"reasoning_content": one.reasoning} if one.reasoning is not None else {}
+    return {"role": "assistant", "content": one.text or None, "tool_calls": calls} | thought
 
 
 def _side(value: Any) -> list[Any]:
@@ -60,9 +84,12 @@ def _message(one: Any) -> Any:
 
 def _parts(row: Any) -> tuple[list[Any], list[Any], list[Any]]:
     """Prompt, chosen, rejected as messages."""
+    if "preferred_output" in row:
+        given = row["input"]["messages"]
+        return _side(given), _side(row["preferred_output"]), _side(row["non_preferred_output"])
     if "chosen" not in row:
         asked = row["instruction"] + (f"\n{row['input']}" if row.get("input") else "")
-        chosen, rejected = (_side(one) for one in row["output"])
+        chosen, rejected = _steps(row["output"])
         return [{"role": "user", "content": asked}], chosen, rejected
     chosen, rejected = _side(row["chosen"]), _side(row["rejected"])
     given: Any = row.get("prompt", row.get("conversations"))
@@ -87,7 +114,7 @@ def parse(row: Any, account: Account) -> Iterable[Item]:
     Raises:
         ValueError: an answer is empty.
     """
-    tools = tools_of(row.get("tools"), account)
+    tools = tools_of(row["input"].get("tools") if "preferred_output" in row else row.get("tools"), account)
     prompt, chosen, rejected = _parts(row)
     begun = chat.messages_of(prompt, account)
     nodes = [msgspec.structs.replace(one, sampled=False) for one in begun]
@@ -118,14 +145,18 @@ def render(item: Item, account: Account) -> Iterable[Json]:
         ValueError: nothing passed, or nothing failed.
     """
     trace = item.trace
-    paths = {leaf: trace.path(leaf) for leaf in trace.leaves()}
+    paths = {leaf: trace.path(leaf) for leaf in within(trace, trace.leaves())}
     good = [leaf for leaf in paths if leaf in trace.verdicts and trace.verdicts[leaf].passed]
     bad = [leaf for leaf in paths if leaf in trace.verdicts and not trace.verdicts[leaf].passed]
     if not good or not bad:
         raise ValueError("no passed branch beside a failed one")
     written: dict[int, int] = {}
+    cost = 0
     for better in good:
         for worse in bad:
+            cost += len(paths[better]) + len(paths[worse])
+            if cost > MOST and written:
+                break
             shared = sum(a == b for a, b in zip(paths[better], paths[worse], strict=False))
             sides = (paths[better][:shared], paths[better][shared:], paths[worse][shared:])
             for index in (*sides[0], *sides[1], *sides[2]):
@@ -137,7 +168,10 @@ def render(item: Item, account: Account) -> Iterable[Json]:
                 row["tools"] = [openai_tool(tool) for tool in item.tools]
             yield row | extras(trace.lineage, _ROW)
     account.shared += sum((times - 1) * message_events(trace.nodes[index].message) for index, times in written.items())
-    account.drop("branches without a verdict", sum(message_events(one.message) for at, one in enumerate(trace.nodes) if at not in written))
+    left = sum(message_events(one.message) for at, one in enumerate(trace.nodes) if at not in written)
+    account.drop("branches without a verdict" if cost <= MOST else TOO_MANY, left)
+    if cost > MOST:
+        account.lose(TOO_MANY)
 
 
 def _messages(trace: Trace, path: Iterable[int]) -> list[Json]:

@@ -1,5 +1,6 @@
-"""Rows of Parquet files, read and written through DuckDB (the `data` extra), which is loaded here alone (for `run.query` too). A few hundred rows are
-held at a time.
+"""Rows of Parquet files, read and written through DuckDB (the `data` extra), which is loaded here alone (for `run.query` too).
+
+A few rows are held at a time.
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ import msgspec
 
 from artificer.core.errors import ArtificerError, MissingExtra
 
-BATCH = 256
+GROUP = 4096
+"""Rows that are written as one group, which is what whoever writes or reads the file holds."""
+BATCH = 4
+"""Rows taken at a time: more saves little, and a dictionary of one long text may stand for any number of rows."""
 
 
 def duckdb_for(what: str) -> Any:
@@ -47,21 +51,24 @@ def write(rows: Iterable[bytes], path: Path) -> int:
 
 
 def _written(duckdb: Any, rows: Iterable[bytes], path: Path) -> int:
-    count = 0
+    count = largest = 0
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=".jsonl") as lines:
         for row in rows:
             lines.write(row + b"\n")
             count += 1
+            largest = max(largest, len(row))
         lines.flush()
         if not count:
             raise ArtificerError("there is nothing to write", where=str(path), remedy="look at the account: `artificer stats`, or write with --all")
         connection: Any = duckdb.connect(":memory:")
         try:
             connection.execute("SET threads = 1")
+            connection.execute("SET enable_progress_bar = false")
+            connection.execute("SET memory_limit = '1GB'")
             found: Any = connection.read_json(
-                lines.name, format="newline_delimited", sample_size=-1, maximum_object_size=1 << 28, map_inference_threshold=-1
+                lines.name, format="newline_delimited", sample_size=-1, maximum_object_size=max(1 << 20, 2 * largest), map_inference_threshold=-1
             )
-            found.write_parquet(str(path), compression="zstd")
+            found.write_parquet(str(path), compression="zstd", row_group_size=GROUP)
         except duckdb.Error as error:
             raise ArtificerError(f"the rows cannot be written as Parquet: {str(error).splitlines()[0]}", where=str(path)) from error
         finally:
@@ -81,6 +88,7 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
     try:
         connection.execute("SET memory_limit = '1GB'")
         connection.execute("SET threads = 1")
+        connection.execute("SET enable_progress_bar = false")
         found: Any = connection.execute("SELECT * FROM read_parquet(?)", [str(path)])
         names: list[str] = [column[0] for column in found.description]
         while batch := found.fetchmany(BATCH):

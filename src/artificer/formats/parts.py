@@ -183,8 +183,20 @@ def tool_of(record: Any) -> ToolSpec:
     return ToolSpec(name, about or "", cast("dict[str, Json]", parameters) if parameters else NO_PARAMETERS)
 
 
-@lru_cache(maxsize=4096)
+KEPT = 1 << 14
+"""Bytes up to which a tool set is remembered: with as many as are remembered, some tens of MiB."""
+
+
+@lru_cache(maxsize=512)
+def _known(raw: bytes) -> tuple[str, tuple[ToolSpec, ...]]:
+    return _read_toolset(raw)
+
+
 def _toolset(raw: bytes) -> tuple[str, tuple[ToolSpec, ...]]:
+    return _known(raw) if len(raw) <= KEPT else _read_toolset(raw)
+
+
+def _read_toolset(raw: bytes) -> tuple[str, tuple[ToolSpec, ...]]:
     tools = tuple([tool_of(record) for record in msgspec.json.decode(raw)])
     return toolset_digest(tools), tools
 

@@ -284,7 +284,12 @@ class _Scan:
 
 
 def _zipped(file: BinaryIO, name: str) -> Iterator[Row]:
-    """Inspect's `.eval`: `header.json` and one file for each sample. No entry is written anywhere."""
+    """Inspect's `.eval`: `header.json` and one file for each sample. No entry is written anywhere, and none is unpacked further.
+
+    Entries may lie over each other in an archive made to grow: what they give together is bounded as a compressed file's is.
+    """
+    size = file.seek(0, io.SEEK_END)
+    given = 0
     try:
         with zipfile.ZipFile(file) as archive:
             entries = [entry for entry in archive.infolist() if entry.filename.endswith(".json") and not entry.filename.startswith("_journal/")]
@@ -299,6 +304,11 @@ def _zipped(file: BinaryIO, name: str) -> Iterator[Row]:
                 except (zipfile.BadZipFile, NotImplementedError, RuntimeError, zlib.error, EOFError) as error:
                     yield Row(where, wrong=f"cannot be unpacked: {error}")
                     continue
+                given += len(raw)
+                if given > FREE and given > RATIO * size:
+                    raise ArtificerError(
+                        f"The archive unpacks to more than {RATIO} times its size", where=name, remedy="unpack it yourself, if it is to be trusted"
+                    )
                 yield Row(where, raw) if len(raw) <= ROW else Row(where, wrong=f"longer than {ROW >> 20} MiB")
     except (zipfile.BadZipFile, ValueError) as error:
         raise ArtificerError(f"The archive cannot be read: {error}", where=name, remedy="fetch it again") from error

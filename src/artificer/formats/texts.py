@@ -14,6 +14,7 @@ Team-ACE/ToolACE; `qwen`, `llama`, `mistral`, `python` and `xml` are the same tu
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -29,11 +30,15 @@ from artificer.formats.base import Format, Item
 from artificer.formats.calls import dialect
 from artificer.formats.calls.reading import LIMIT, Dialect, Parsed
 from artificer.formats.holding import answered
+from artificer.formats.jsontext import loads
 from artificer.formats.parts import bare_tool, extra, extras, linear, node, result_of, result_text, text_of, tools_of
 from artificer.formats.sharegpt import ROLES, spoken
+from artificer.formats.xlam import TYPES
 
 _ROW = frozenset({"conversations", "conversation", "messages", "tools", "system", "id"})
 _TURN = frozenset({"from", "value", "role", "content", "weight"})
+_LIST = re.compile(r"\[\s{0,20}\{\s{0,20}\"name\"")
+_EXACT = json.JSONDecoder()
 HOLDS = frozenset(["id", "reasoning", "sampled", "parallel", "beside", "errors", "results", "system", "opening", "tools"])
 
 
@@ -162,7 +167,34 @@ def parse(convention: Convention, row: Any, account: Account) -> Iterable[Item]:
         else:
             account.drop(f"a turn of {str(who)[:40]!r}", 1)
     kept = extra(row, _ROW)
-    yield linear(nodes, tools_of(row.get("tools"), account), name=row.get("id"), lineage={"extra": kept} if kept else None)
+    listed = row.get("tools")
+    if listed is None and convention.name == "toolace":
+        listed = _listed(nodes[0].message.text if nodes and nodes[0].message.role == "system" else "", account)
+    yield linear(nodes, tools_of(listed, account), name=row.get("id"), lineage={"extra": kept} if kept else None)
+
+
+def _listed(text: str, account: Account) -> list[Any]:
+    """The tools that ToolACE lists in its system prompt: the first JSON list of records there, with JSON Schema's types. The prompt stays."""
+    found = _LIST.search(text)
+    if found is None:
+        return []
+    try:
+        records: Any = loads(text[found.start() : _EXACT.raw_decode(text, found.start())[1]].encode("utf-8", "surrogatepass"), account)
+    except (ValueError, RecursionError):
+        account.lose("tools in a system prompt that are not JSON: they stay there alone")
+        return []
+    return [_typed(record) for record in records]
+
+
+def _typed(value: Any) -> Any:
+    """A schema with JSON Schema's names of types: `dict` is an object, `float` a number."""
+    if isinstance(value, list):
+        return [_typed(one) for one in cast("list[Any]", value)]
+    if not isinstance(value, dict):
+        return value
+    inner = {key: _typed(one) for key, one in cast("dict[str, Any]", value).items()}
+    kind = inner.get("type")
+    return inner | {"type": TYPES[kind]} if isinstance(kind, str) and kind in TYPES else inner
 
 
 def _text(value: Any) -> str:
@@ -215,7 +247,7 @@ def render(convention: Convention, item: Item, account: Account) -> Iterable[Jso
     for one in item.trace.nodes:
         spoken_turns.append(_turn(convention, one, account))
     row: dict[str, Json] = {"id": item.trace.id, "conversations" if convention.keys == "from" else "messages": spoken_turns}
-    if item.tools:
+    if item.tools or convention.name == "toolace":  # there, no column means that the system prompt lists them
         row["tools"] = text_of([bare_tool(tool) for tool in item.tools])
     yield row | extras(item.trace.lineage, _ROW)
 

@@ -2,9 +2,10 @@
 
     {"id", "query": text, "tools": JSON text of tools, "answers": JSON text of [{"name", "arguments"}]}
 
-Tools describe their parameters by name (`{"type": "str, optional", "description", "default"}`), which becomes JSON Schema; a type that is no JSON
-type is kept in the description. A row holds one question and one answer in calls, nothing else: a conversation with results, or with several turns,
-cannot be written, by name. APIGen-MT's conversations are `sharegpt`.
+Tools describe their parameters by name (`{"type": "str, optional", "description", "default"}`), which becomes JSON Schema and is written where it
+says all that the schema does; a type that is no JSON type is kept in the description. A row holds one question and one answer in calls, nothing
+else: a conversation with results, or with several turns, cannot be written, by name. APIGen-MT's conversations are `sharegpt`, and so is the name
+`apigen-mt`.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ TYPES = {
     "object": "object",
 }
 """Python's names of types, and JSON's."""
+_PYTHON = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "array": "list", "object": "dict"}
 _TYPE = re.compile(r"\s*([A-Za-z]+)\s*(?:\[(.{0,200})\])?\s*(,\s*optional)?\s*")
 
 
@@ -118,6 +120,33 @@ def _schema(described: Any) -> tuple[dict[str, Json], bool]:
     return schema, bool(found and found[3]) or "optional" in written or "default" in described
 
 
+def record_of(one: ToolSpec) -> dict[str, Json]:
+    """A tool with its parameters by name, where these say all that its schema does; else with the schema itself."""
+    properties: Any = one.parameters.get("properties")
+    required: Any = one.parameters.get("required")
+    needed = {name for name in cast("list[Any]", required) if isinstance(name, str)} if isinstance(required, list) else set[str]()
+    record: dict[str, Json] = {"name": one.name, "description": one.description}
+    if isinstance(properties, dict):
+        parts = cast("dict[str, Any]", properties)
+        record["parameters"] = {name: _described(part, name in needed) for name, part in parts.items() if isinstance(part, dict)}
+        try:
+            if tool(record) == one:
+                return record
+        except (ValueError, TypeError, KeyError, AttributeError):
+            pass
+    return record | {"parameters": one.parameters}
+
+
+def _described(part: Any, needed: bool) -> dict[str, Json]:
+    kind, inner = part.get("type"), part.get("items")
+    named = _PYTHON.get(kind, "") if isinstance(kind, str) else ""
+    if kind == "array" and isinstance(inner, dict):
+        of = cast("dict[str, Any]", inner).get("type")
+        named = f"List[{_PYTHON.get(of, '')}]" if isinstance(of, str) else named
+    written = named + ("" if needed or "default" in part else ", optional")
+    return {"description": part.get("description", ""), "type": written} | ({"default": part["default"]} if "default" in part else {})
+
+
 def render(item: Item, account: Account) -> Iterable[Json]:
     """The row of a question and its calls.
 
@@ -130,7 +159,7 @@ def render(item: Item, account: Account) -> Iterable[Json]:
     row: dict[str, Json] = {
         "id": item.trace.id,
         "query": said[0].text,
-        "tools": text_of([{"name": one.name, "description": one.description, "parameters": one.parameters} for one in item.tools]),
+        "tools": text_of([record_of(one) for one in item.tools]),
         "answers": text_of([{"name": call.name, "arguments": call.arguments} for call in said[1].calls]),
     }
     yield row | extras(item.trace.lineage, _ROW)
@@ -145,4 +174,5 @@ FORMAT = Format(
     render,
     frozenset(["id", "parallel", "tools", "words", "empty"]),
     ("all but one question and the calls that answer it",),
+    bare=True,
 )

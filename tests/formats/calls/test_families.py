@@ -55,6 +55,15 @@ def test_calls_are_read_back_as_they_were_written(family, written):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("mark", ["<function=f>", "<|python_tag|>", "<tool_call>", "[TOOL_CALLS]", "<function="])
+def test_marks_of_families_inside_arguments_are_read_back(family, mark):
+    message = message_of([("f", {mark: "x", "a": f"{mark}{{}}", "b": ">"}), ("g", {})])
+    read = dialect(family).parse(dialect(family).write(message))
+    assert canonical(read.calls) == canonical(message.calls)
+    assert read.error is None
+
+
+@pytest.mark.parametrize("family", FAMILIES)
 @settings(max_examples=40)
 @given(st.lists(st.tuples(st.sampled_from(["f", "shop.find"]), arguments), max_size=2), plain, st.none() | plain)
 def test_words_and_reasoning_are_read_back(family, written, text, reasoning):

@@ -19,10 +19,10 @@ from artificer.core.messages import ToolCall
 from artificer.core.tools import ToolSpec
 from artificer.curation.suites.rows import Turn, row
 from artificer.formats.base import Item
+from artificer.formats.bfcl_schemas import from_bfcl
 from artificer.worlds.imported.bfcl import INSTALL
 from artificer.worlds.imported.literals import call_of
 from artificer.worlds.imported.rooms import installed, lines_of
-from artificer.worlds.imported.schemas import from_bfcl
 
 _SINGLE = ("simple_python", "simple_java", "simple_javascript", "multiple", "parallel", "parallel_multiple", "irrelevance")
 _LIVE = ("live_simple", "live_multiple", "live_parallel", "live_parallel_multiple", "live_irrelevance", "live_relevance")

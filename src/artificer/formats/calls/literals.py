@@ -31,6 +31,8 @@ _CLOSES = {"(": ")", "[": "]", "{": "}"}
 _ESCAPE = re.compile(r"\\(.)([0-7]{0,2})", re.DOTALL)
 _RIGHT = frozenset("\\\n'\"abfnrtvxuNU01234567")
 _OPERAND = frozenset({"text", "number", "name", "closed"})
+SPACE = "·"
+"""Stands for a space in a name (ToolACE has `[Market Trends API(...)]`): Python's names may hold it, and no token here does."""
 _CONSTANTS: dict[str, Json] = {"true": True, "false": False, "null": None}
 
 
@@ -41,7 +43,7 @@ class NotALiteral(ValueError):
 def extent(body: str, start: int, reading: Reading) -> tuple[str, int]:
     """The source from `start` to the end of the bracket that opens there (or behind the name there), and where it ends in `body`.
 
-    Missing brackets at the end of the text are added; wrong escapes are doubled.
+    Missing brackets at the end of the text are added; wrong escapes are doubled. Spaces in a name become `SPACE`.
 
     Raises:
         NotALiteral: something stands there that no literal has.
@@ -57,6 +59,9 @@ def extent(body: str, start: int, reading: Reading) -> tuple[str, int]:
         piece, at = _text(body, token, reading) if kind == "text" else (token[0], token.end())
         if kind == "space":
             pieces.append(" ")
+            continue
+        if kind == before == "name" and len(brackets) <= 1 and pieces[-1] == " ":
+            pieces[-1:] = [SPACE, piece]
             continue
         before = _next(kind, piece, before, brackets)
         pieces.append(piece)
@@ -144,6 +149,9 @@ def call_of(node: ast.expr, reading: Reading, tools: Sequence[ToolSpec]) -> tupl
     if not isinstance(node, ast.Call):
         raise NotALiteral("an entry of the list is no call")
     name = _dotted(node.func)
+    if SPACE in name:
+        name = name.replace(SPACE, " ")
+        reading.repair("spaces in a name")
     arguments: dict[str, Json] = {}
     _positional(node, name, arguments, reading, tools)
     for keyword in node.keywords:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from artificer.core.messages import Message
+from artificer.core.messages import Message, ToolCall
 from artificer.core.tools import ToolSpec
 from artificer.formats.calls import python
 from artificer.formats.calls.mend import Mender, Unreadable
@@ -27,8 +27,14 @@ _PYTHON = re.compile(r"\s{0,20}[^\W\d][\w.]{0,200}\(")
 def write(message: Message, tools: Sequence[ToolSpec] = ()) -> str:
     """The text, then the records."""
     text = broken(message.text, _MARKS)
-    calls = ["; ".join(record_text(call, "parameters") for call in message.calls)] if message.calls else []
+    calls = ["; ".join(_record(call) for call in message.calls)] if message.calls else []
     return thought(message) + "\n".join(([text] if text else []) + calls)
+
+
+def _record(call: ToolCall) -> str:
+    """A call as a record in whose texts nothing reads as one of the family's marks."""
+    text = record_text(call, "parameters")
+    return text.replace("<function=", "\\u003cfunction=").replace(TAG, "\\u003c" + TAG[1:])
 
 
 def parse(text: str, prefix: str = "c", tools: Sequence[ToolSpec] = ()) -> Parsed:

@@ -21,7 +21,8 @@ from artificer.formats.calls.records import fenced, search, unfenced
 
 RULE = "Reply with text, or call tools with one list of Python calls and nothing else: [name_of_the_tool(parameter=value), ...]"
 _NAME = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*){0,8}")
-_BEGUN = re.compile(r"\[\s{0,20}(?:[^\W\d][\w.]{0,200}\s{0,4}\(|\{\s{0,20}[\"'])")
+_SPACED = r"[^\W\d][\w.]{0,60}(?: [^\W\d][\w.]{0,60}){1,8}\((?=\s{0,4}(?:\)|[^\W\d]\w{0,60}\s{0,4}=))"
+_BEGUN = re.compile(rf"\[\s{{0,20}}(?:[^\W\d][\w.]{{0,200}}\s{{0,4}}\(|\{{\s{{0,20}}[\"']|{_SPACED})")
 _BARE = re.compile(r"[^\W\d][\w.]{0,200}\(")
 _WRAPPED = ("<|python_start|>", "<|python_end|>", "<|python_tag|>")
 
@@ -56,7 +57,9 @@ def literal(value: Json) -> str:
         return "{" + ", ".join(f"{literal(key)}: {literal(entry)}" for key, entry in cast("dict[str, Json]", value).items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(literal(entry) for entry in cast("list[Json]", value)) + "]"
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
+    if isinstance(value, str):  # a reader takes the family's marks off wherever they stand
+        return json.dumps(value, ensure_ascii=False).replace("<|python", "\\u003c|python")
+    return repr(value)
 
 
 def parse(text: str, prefix: str = "c", tools: Sequence[ToolSpec] = ()) -> Parsed:
