@@ -168,19 +168,19 @@ def commits_write(folder: Path, count: int) -> int:
 
 def import_open(folder: Path, count: int) -> int:
     with RunFolder.open(folder / "import") as run:
-        assert len(run.keys("traces")) == count
+        assert len(run.family("traces").places) == count
     return count
 
 
 def commits_open(folder: Path, count: int) -> int:
     with RunFolder.open(folder / "commits") as run:
-        assert len(run.keys("traces")) == count
+        assert len(run.family("traces").places) == count
     return count
 
 
 def _continue(folder: Path, what: str, count: int) -> int:
     with RunFolder.create_or_continue(folder / what, manifest(what)) as run:
-        assert len(run.keys("traces")) == count
+        assert len(run.family("traces").places) == count
     return count
 
 

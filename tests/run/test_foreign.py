@@ -135,3 +135,19 @@ def test_what_speaks_twice_of_a_row_counts_once_and_the_last_stands(tmp_path):
         assert "c" not in folder.family("rows").done
         with pytest.raises(RunError, match="two rows of 'rows' have the key 'b'"):
             commit(folder, "c", [("b", 3)])
+
+
+def test_what_is_held_of_a_row_is_small(tmp_path):
+    import tracemalloc
+
+    with RunFolder.create_or_continue(tmp_path, {"seed": 1}) as folder:
+        for at in range(20_000):
+            key = f"a-row-with-a-rather-long-key-{at:08}"
+            commit(folder, key, [(key, at)])
+    tracemalloc.start()
+    with RunFolder.open(tmp_path) as folder:
+        assert "a-row-with-a-rather-long-key-00019999" in folder.family("rows").done
+        assert "nowhere" not in folder.family("rows").places
+        held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert held < 20_000 * 200  # half of it is the dict in which the last keys wait to be sorted in
