@@ -24,6 +24,8 @@ _BUILT_IN = {
     "adp": "adp",
     "atif": "atif",
     "verifiers": "verifiers",
+    "agentdojo": "agentdojo",
+    "inspect": "inspect_logs",
     "hermes": "texts:FORMATS",
     "qwen": "texts:FORMATS",
     "qwen3_coder": "texts:FORMATS",

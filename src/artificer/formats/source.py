@@ -288,8 +288,12 @@ def _zipped(file: BinaryIO, name: str) -> Iterator[Row]:
     try:
         with zipfile.ZipFile(file) as archive:
             entries = [entry for entry in archive.infolist() if entry.filename.endswith(".json") and not entry.filename.startswith("_journal/")]
+            latest = {entry.filename: entry for entry in entries}
             for entry in entries:
                 where = f"{name}!{entry.filename}"
+                if latest[entry.filename] is not entry:
+                    yield Row(where, wrong="written again later in the archive")
+                    continue
                 if entry.file_size > ROW:
                     yield Row(where, wrong=f"longer than {ROW >> 20} MiB")
                     continue
