@@ -1,23 +1,31 @@
-"""What we write as ATIF and ADP, validated by the models of those who made the formats.
+"""What we write as ATIF, ADP, AgentDojo's and Inspect AI's logs, validated by the models and loaders of those who made
+the formats.
 
-    python benchmarks/parity_formats.py [--site FOLDER] [--adp CLONE] [--n 500]
+    python benchmarks/parity_formats.py [--site FOLDER] [--adp CLONE] [--agentdojo FOLDER] [--inspect FOLDER] [--n 500]
 
 ATIF: the Pydantic models in the `harbor` wheel (installed without its dependencies; only the models are loaded). ADP has no package: with `--adp` the
 models of a clone of neulab/agent-data-protocol are used; the link rules are checked by ours in any case. Traces are drawn by the tests' strategies:
 trees, parallel calls, errors, images, empty contents, Unicode. Exits 1 when anything is refused.
+
+AgentDojo and Inspect AI are loaded from folders that have them (`pip install --target FOLDER agentdojo`, `... inspect-ai`, with what
+they need), each in a process of its own; where there is none, that is said. AgentDojo's `load_task_results` reads each judged trace
+from the place where it looks for it; its types take the messages of all. Inspect's `read_eval_log` reads the JSON log and the archive, whose messages must say what ours say.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
 import types
 import zipfile
+from collections import Counter
 from pathlib import Path
 
+import msgspec
 from hypothesis import HealthCheck, given, settings
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -26,9 +34,10 @@ from tests.formats.strategies import items
 
 from artificer.formats import adp, format_named
 from artificer.formats.account import Account
-from artificer.formats.convert import render
+from artificer.formats.convert import render, write
 
 HARBOR = "harbor==0.26.0"
+HERE = Path(__file__).resolve()
 
 
 def install(site):
@@ -49,12 +58,104 @@ def trajectory_model(site):
     return Trajectory
 
 
+def drawn(n, **knobs):
+    """The same traces each time."""
+    found = []
+
+    @given(items(tree=True, **knobs))
+    @settings(max_examples=n, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    def draw(item):
+        found.append(item)
+
+    draw()
+    return [msgspec.structs.replace(item, trace=msgspec.structs.replace(item.trace, id=f"t{at}")) for at, item in enumerate(found)]
+
+
+def check_agentdojo(n):
+    """In a process that has AgentDojo: its types on the messages of every log, its loader on every log.
+
+    It refuses, as it does of its own, logs without a verdict and logs of one message: those must be all that it refuses.
+    """
+    from agentdojo.benchmark import load_task_results
+    from agentdojo.types import ChatMessage
+    from pydantic import TypeAdapter, ValidationError
+
+    messages, counts = TypeAdapter(list[ChatMessage]), Counter()
+    with tempfile.TemporaryDirectory() as folder:
+        for at, raw in enumerate(render(drawn(n), format_named("agentdojo"), Account())):
+            row = json.loads(raw)
+            messages.validate_python(row["messages"])
+            place = Path(folder, "p", "s", f"t{at}", "none")
+            place.mkdir(parents=True)
+            (place / "none.json").write_bytes(raw)
+            why = "unjudged" if "utility" not in row else "of one message" if len(row["messages"]) < 2 else ""
+            try:
+                found = load_task_results("p", "s", f"t{at}", "none", "none", Path(folder))
+            except ValidationError:
+                found = None
+            counts[why] += 1
+            if (found is None) != bool(why) or (found is not None and (found.utility, len(found.messages)) != (row["utility"], len(row["messages"]))):
+                print(f"AgentDojo: log {at} ({why or 'whole'}): {raw[:500]}")
+                return 1
+    refused = ", ".join(f"{count} {why}" for why, count in counts.items() if why)
+    print(f"AgentDojo: the messages of {counts.total()} logs are accepted, {counts['']} logs loaded; refused as its own are: {refused}")
+    return 0 if counts[""] else 1
+
+
+def check_inspect(n):
+    """In a process that has Inspect AI: its reader on a JSON log and on an archive."""
+    from inspect_ai.log import read_eval_log
+
+    form, traces = format_named("inspect"), drawn(n)
+    rows = [json.loads(raw) for raw in render(traces, form, Account())]
+    with tempfile.TemporaryDirectory() as folder:
+        for ending in ("json", "eval"):
+            path = Path(folder, f"log.{ending}")
+            with path.open("wb") as out:
+                if ending == "json":
+                    write(traces, out, form, Account())
+                else:
+                    form.packed(render(traces, form, Account()), out)
+            found = read_eval_log(str(path))
+            said = {str(sample.uuid or sample.id) + json.dumps(sample.metadata, sort_keys=True): sample for sample in found.samples}
+            assert len(found.samples) == len(rows), ending
+            for row in rows:
+                sample = said[str(row["id"]) + json.dumps(row["metadata"], sort_keys=True)]
+                assert [message.role for message in sample.messages] == [message["role"] for message in row["messages"]]
+                for theirs, ours in zip(sample.messages, row["messages"], strict=True):
+                    kept = theirs.model_dump(exclude_none=True)["content"]
+                    assert kept == ours["content"] or _blocks(kept) == _blocks(ours["content"]), (kept, ours)
+                    calls = [(call.id, call.function, call.arguments) for call in getattr(theirs, "tool_calls", None) or ()]
+                    assert calls == [(call["id"], call["function"], call["arguments"]) for call in ours.get("tool_calls", ())]
+            print(f"Inspect AI: {len(rows)} samples read from a .{ending} log with the same messages and calls")
+    return 0
+
+
+def _blocks(content):
+    """What blocks say, without the fields that Inspect adds by default."""
+    return [(block["type"], block.get(block["type"], block.get("text"))) for block in content]
+
+
+def apart(name, site, n):
+    """Runs one check in a process whose path begins with the package's folder."""
+    if site is None or not Path(site).is_dir():
+        print(f"{name}: not checked, since the package is not there (--{name} FOLDER)")
+        return 0
+    path = os.pathsep.join([str(site), *sys.path])
+    return subprocess.run([sys.executable, str(HERE), "--only", name, "--n", str(n)], env={**os.environ, "PYTHONPATH": path}, check=False).returncode
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--site")
     parser.add_argument("--adp")
+    parser.add_argument("--agentdojo")
+    parser.add_argument("--inspect")
     parser.add_argument("--n", type=int, default=500)
+    parser.add_argument("--only", choices=["agentdojo", "inspect"], help="used by this script itself")
     asked = parser.parse_args()
+    if asked.only:
+        return {"agentdojo": check_agentdojo, "inspect": check_inspect}[asked.only](asked.n)
     with tempfile.TemporaryDirectory() as folder:
         site = asked.site or folder
         if not asked.site:
@@ -80,7 +181,8 @@ def main():
         validated()
     print(f"ATIF: {counted['atif']} trajectories accepted by {HARBOR}")
     print(f"ADP: {counted['adp']} trajectories keep the link rules" + (" and are accepted by the clone's models" if asked.adp else ""))
+    return 1 if apart("agentdojo", asked.agentdojo, asked.n) + apart("inspect", asked.inspect, asked.n) else 0
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

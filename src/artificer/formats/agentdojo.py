@@ -23,7 +23,7 @@ from artificer.core.verdicts import CheckResult, ErrorKind, StopReason, Verdict
 from artificer.formats.account import Account
 from artificer.formats.base import ALL, Format, Item, toolset_digest
 from artificer.formats.holding import answered, one_branch
-from artificer.formats.parts import arguments_of, broken_call, content_named, extra, extras, node, result_of, result_text
+from artificer.formats.parts import arguments_of, broken_call, content_named, extra, extras, fields, node, result_of, result_text
 from artificer.formats.residue import KEY, beside, extra_events, restored
 
 VERSION = "0.1.35"
@@ -189,9 +189,10 @@ def _text(value: Any) -> str:
 def _calls(record: Any, at: int, notes: dict[str, Any], account: Account) -> tuple[ToolCall, ...]:
     made: list[ToolCall] = []
     kept: dict[str, Any] = {}
-    for number, entry in enumerate(record.get("tool_calls") or ()):
-        given = entry.get("id")
-        call_id = given if isinstance(given, str) and given else f"c{at}.{number}"
+    entries: list[Any] = record.get("tool_calls") or []
+    for number, entry in enumerate(entries):
+        found: Any = entry.get("id")
+        call_id = found if isinstance(found, str) and found else f"c{at}.{number}"
         name = _text(entry["function"])
         try:
             made.append(ToolCall(call_id, name, arguments_of(entry.get("args"), account)))
@@ -255,7 +256,7 @@ def _row(item: Item) -> dict[str, Any]:
     leaf = len(trace.nodes) - 1
     verdict, stop = trace.verdicts.get(leaf), trace.stop.get(leaf)
     broke = stop in (StopReason.agent_error, StopReason.max_tokens)
-    fields: dict[str, Any] = {
+    row: dict[str, Any] = {
         "suite_name": suite,
         "pipeline_name": _or(kept, "pipeline_name", "artificer"),
         "user_task_id": task,
@@ -269,9 +270,9 @@ def _row(item: Item) -> dict[str, Any]:
     }
     if verdict is not None:
         parts = {part.name: part.passed for part in verdict.parts}
-        fields[UTILITY] = parts.get(UTILITY, verdict.passed)
-        fields[SECURITY] = not parts[SECURITY] if SECURITY in parts else kept.get(SECURITY) is not False
-    return fields | {name: value for name, value in kept.items() if name not in fields}
+        row[UTILITY] = parts.get(UTILITY, verdict.passed)
+        row[SECURITY] = not parts[SECURITY] if SECURITY in parts else kept.get(SECURITY) is not False
+    return row | {name: value for name, value in kept.items() if name not in row}
 
 
 def _or(kept: dict[str, Any], name: str, otherwise: str) -> str:
@@ -288,9 +289,10 @@ def _messages(nodes: Sequence[Node]) -> list[dict[str, Any]]:
         if message.role == "tool":
             record = _tool_record(message, _asked(message.result.call_id if message.result is not None else "", nodes[:at]), made)
         else:
-            record = {"role": message.role, "content": _content(message, made)}
+            blocks = _content(message, made)
+            record: dict[str, Any] = {"role": message.role, "content": blocks}
             if message.role == "assistant":
-                record["content"] = record["content"] or None
+                record["content"] = blocks or None
                 record["tool_calls"] = [_call_record(call, made) for call in message.calls]
         written.append(record | kept)
     return written
@@ -300,12 +302,11 @@ def _content(message: Message, made: dict[str, Any]) -> list[Any]:
     """A message in blocks. Thoughts with an id and sealed ones stand as they came, if they still say what the message says."""
     blocks: list[Any] = []
     given = made.get("thinking")
-    whole: list[Any] = cast("list[Any]", given) if isinstance(given, list) else []
-    sealed = [one for one in whole if isinstance(one, dict) and cast("Any", one).get("type") == "redacted_thinking"]
-    marked = next((cast("Any", one) for one in whole if one not in sealed and isinstance(one, dict)), None)
+    whole = [fields(one) for one in cast("list[Any]", given) if isinstance(one, dict)] if isinstance(given, list) else []
+    sealed = [one for one in whole if one.get("type") == "redacted_thinking"]
     if message.reasoning is not None:
-        same = marked is not None and marked.get("content") == message.reasoning
-        blocks.append({"type": "thinking", "content": message.reasoning, "id": marked.get("id") if same else None})
+        marked = next((one["id"] for one in whole if one not in sealed and one.get("content") == message.reasoning and "id" in one), None)
+        blocks.append({"type": "thinking", "content": message.reasoning, "id": marked})
     blocks += sealed
     texts = [message.content] if isinstance(message.content, str) else [part.text for part in message.content if isinstance(part, Text)]
     return blocks + [{"type": "text", "content": text} for text in texts if text or message.role != "assistant"]
@@ -313,9 +314,9 @@ def _content(message: Message, made: dict[str, Any]) -> list[Any]:
 
 def _call_record(call: ToolCall, made: dict[str, Any]) -> dict[str, Any]:
     given = made.get("calls")
-    rest: Any = cast("dict[str, Any]", given).get(call.id) if isinstance(given, dict) else None
-    more = {key: value for key, value in rest.items() if key not in ("function", "args", "id")} if isinstance(rest, dict) else {}
-    return {"function": call.name, "args": call.arguments, "id": call.id, "placeholder_args": None} | cast("dict[str, Any]", more)
+    rest = fields(given).get(call.id) if isinstance(given, dict) else None
+    more = {key: value for key, value in fields(rest).items() if key not in ("function", "args", "id")} if isinstance(rest, dict) else {}
+    return {"function": call.name, "args": call.arguments, "id": call.id, "placeholder_args": None} | more
 
 
 def _tool_record(message: Message, asked: ToolCall | None, made: dict[str, Any]) -> dict[str, Any]:

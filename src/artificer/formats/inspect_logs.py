@@ -171,7 +171,7 @@ def resolved(value: Any, attached: dict[str, Any], account: Account) -> Any:
     size = 0
     while waiting:
         at = waiting.pop()
-        places: Iterable[Any] = at.items() if isinstance(at, dict) else enumerate(at)
+        places: list[tuple[Any, Any]] = list(at.items() if isinstance(at, dict) else enumerate(at))  # pyright: ignore[reportUnknownArgumentType]
         for key, inner in places:
             if isinstance(inner, dict | list):
                 waiting.append(inner)
@@ -222,10 +222,10 @@ def _stop(sample: Any) -> StopReason | None:
     """How a sample ended, where it says so."""
     if sample.get("error"):
         return StopReason.world_error
-    limit = sample.get("limit")
+    limit: Any = sample.get("limit")
     if limit:
-        kind = limit.get("type") if isinstance(limit, dict) else limit
-        return _LIMITS.get(str(cast("Any", kind)), StopReason.out_of_budget)
+        kind = fields(limit).get("type") if isinstance(limit, dict) else limit
+        return _LIMITS.get(str(kind), StopReason.out_of_budget)
     choices: Any = fields(sample.get("output")).get("choices") or []
     reason = choices[0].get("stop_reason") if choices else None
     return StopReason.max_tokens if reason in ("max_tokens", "model_length") else StopReason.agent_done if reason == "stop" else None
@@ -245,7 +245,7 @@ def render(item: Item, account: Account) -> Iterable[Json]:
 
 def _row(item: Item) -> dict[str, Any]:
     trace = item.trace
-    kept = {name: value for name, value in notes_of(trace.lineage).items() if name not in _LEFT and name != LOG}
+    kept = {name: value for name, value in notes_of(trace.lineage).items() if name not in _LEFT}
     leaf = len(trace.nodes) - 1
     row: dict[str, Any] = {
         "id": kept.get("id", trace.task_id or trace.id),

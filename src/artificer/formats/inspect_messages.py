@@ -318,9 +318,9 @@ def notes_of(notes: dict[str, Any]) -> dict[str, Any]:
 
 def _content(message: Message, given: Any) -> Json:
     if isinstance(given, list):
-        segments = list(_segments(given, message.role, Account()))
+        segments = list(_segments(cast("Any", given), message.role, Account()))
         if len(segments) == 1 and (segments[0].content(), segments[0].reasoning()) == (message.content, message.reasoning):
-            return given
+            return cast("list[Any]", given)
     if isinstance(message.content, str) and message.reasoning is None:
         return message.content
     blocks: list[Json] = [{"type": "reasoning", "reasoning": message.reasoning}] if message.reasoning is not None else []
@@ -367,8 +367,9 @@ def _is_blocks(content: Json) -> bool:
     """Whether a result is blocks of which not all are text, as Inspect has them."""
     if not isinstance(content, list) or not content:
         return False
-    kinds = [cast("Any", block).get("type") if isinstance(block, dict) else None for block in content]
-    fits = [kind in ("text", *_MEDIA) and isinstance(cast("Any", block).get(kind), str) for kind, block in zip(kinds, content, strict=True)]
+    blocks: list[Any] = [block if isinstance(block, dict) else {} for block in cast("list[Any]", content)]
+    kinds = [block.get("type") for block in blocks]
+    fits = [kind in ("text", *_MEDIA) and isinstance(block.get(kind), str) for kind, block in zip(kinds, blocks, strict=True)]
     return all(fits) and set(kinds) != {"text"}
 
 
