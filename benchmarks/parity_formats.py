@@ -9,7 +9,8 @@ trees, parallel calls, errors, images, empty contents, Unicode. Exits 1 when any
 
 AgentDojo and Inspect AI are loaded from folders that have them (`pip install --target FOLDER agentdojo`, `... inspect-ai`, with what
 they need), each in a process of its own; where there is none, that is said. AgentDojo's `load_task_results` reads each judged trace
-from the place where it looks for it; its types take the messages of all. Inspect's `read_eval_log` reads the JSON log and the archive, whose messages must say what ours say.
+from the place where it looks for it; its types take the messages of all. Inspect's `read_eval_log` reads the JSON log and the archive,
+whose messages must say what ours say.
 """
 
 from __future__ import annotations

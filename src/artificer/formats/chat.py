@@ -17,6 +17,7 @@ from artificer.core.messages import Message, Role, Text, ToolCall
 from artificer.core.trace import Node
 from artificer.formats.account import Account
 from artificer.formats.base import Format, Item
+from artificer.formats.holding import answered as next_answered
 from artificer.formats.parts import (
     arguments_text,
     call_of,
@@ -89,7 +90,7 @@ def messages_of(messages: Sequence[Any], account: Account) -> list[Node]:
             continue
         if role == "tool":
             answered = record.get("tool_call_id")
-            call_id = answered if isinstance(answered, str) else last_call
+            call_id = answered if isinstance(answered, str) else next_answered(nodes) or last_call
             message = Message("tool", result=result_of(call_id, plain(record.get("content"))), author=_name(record, role))
             nodes.append(node(len(nodes) - 1, message, notes=extra(record, _TOOL)))
             continue
