@@ -1,10 +1,10 @@
 """OpenAI's chat format as data sets have it: one JSON object a line with `messages` and, where there are any,
 `tools`.
 
-Read besides: `conversation` for `messages`, tools as text, arguments as objects, functions (`function_call`,
-`functions`, role `function`) of the old API, reasoning under `reasoning_content`, `reasoning` or `thinking`,
-`developer` as system, text in parts. Fields that the format does not name are kept in notes and lineage under `extra`
-and are written again.
+Read besides: `conversation` for `messages`, `prompt` and `completion` (TRL; what a model said in a prompt is not its
+own here), tools as text, arguments as objects, functions (`function_call`, `functions`, role `function`) of the old
+API, reasoning under `reasoning_content`, `reasoning` or `thinking`, `developer` as system, text in parts. Fields that
+the format does not name are kept in notes and lineage under `extra` and are written again.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from artificer.formats.parts import (
 )
 
 _ROW = frozenset({"messages", "conversation", "tools", "functions", "id"})
+_PAIR = frozenset({"prompt", "completion"})
 _ASSISTANT = frozenset({"role", "content", "tool_calls", "reasoning_content", "name", "weight"})
 _TOOL = frozenset({"role", "content", "tool_call_id", "name"})
 _OTHER = frozenset({"role", "content", "name"})
@@ -51,15 +52,26 @@ THOUGHTS = ("reasoning_content", "reasoning", "thinking")
 
 def fits(row: Any) -> float:
     """Messages with roles."""
-    messages = row.get("messages", row.get("conversation"))
+    messages = given(row)
     if not isinstance(messages, list) or not messages or not all("role" in message for message in cast("list[Any]", messages)):
         return 0.0
     return 0.9 if all(isinstance(message.get("content"), str | None) for message in cast("list[Any]", messages)) else 0.6
 
 
+def given(row: Any) -> Any:
+    """The messages of a row, those of a prompt and its completion together."""
+    if "messages" in row or "conversation" in row or not row.keys() >= _PAIR:
+        return row.get("messages", row.get("conversation"))
+    before, behind = (
+        [{"role": role, "content": row[name]}] if isinstance(row[name], str) else row[name]
+        for role, name in (("user", "prompt"), ("assistant", "completion"))
+    )
+    return [*({"weight": 0, **one} if one["role"] == "assistant" else one for one in before), *behind]
+
+
 def count(row: Any) -> int:
     """Results, calls, thoughts, and texts (or messages with nothing in them)."""
-    return sum([count_message(message) for message in row.get("messages", row.get("conversation"))])
+    return sum([count_message(message) for message in given(row)])
 
 
 def count_message(message: Any) -> int:
@@ -74,8 +86,8 @@ def count_message(message: Any) -> int:
 def parse(row: Any, account: Account) -> Iterable[Item]:
     """The conversation of a row."""
     tools = tools_of(row.get("tools", row.get("functions")), account)
-    nodes = messages_of(row.get("messages", row.get("conversation")), account)
-    kept = extra(row, _ROW)
+    nodes = messages_of(given(row), account)
+    kept = extra(row, _ROW if "messages" in row or "conversation" in row else _ROW | _PAIR)
     yield linear(nodes, tools, name=row.get("id"), lineage={"extra": kept} if kept else None)
 
 

@@ -3,6 +3,8 @@
 - Nemotron-Post-Training-Dataset: `messages` of role, content and `tool_calls`, and `metadata`, a JSON text whose
   `tools` are the tools; thoughts stand in the text between `<think>` and `</think>`. This form is written.
 - Llama-Nemotron-Post-Training-Dataset: `input` (messages, or text) and `output`, `system_prompt` where there is one.
+- NeMo Gym: `responses_create_params` with `input` and `tools`, a prompt for reinforcement learning; what is expected of
+  the answer stays in lineage.
 - When2Call: `tools`, each a JSON text, and calls in the text between `<TOOLCALL>` and `</TOOLCALL>`; rows with
   `chosen_response` and `rejected_response` are pairs.
 
@@ -20,7 +22,7 @@ import msgspec
 
 from artificer.core.canon import Json
 from artificer.core.messages import Message
-from artificer.formats import chat, pairs, sharegpt
+from artificer.formats import chat, pairs, responses, sharegpt
 from artificer.formats.account import Account
 from artificer.formats.base import Format, Item
 from artificer.formats.jsontext import Unreadable, loads
@@ -36,6 +38,8 @@ def fits(row: Any) -> float:
     """One of NVIDIA's forms."""
     if "instruction" in row:
         return 0.0
+    if "responses_create_params" in row:
+        return 0.96 if row["responses_create_params"]["input"] else 0.0
     messages = row.get("messages")
     if isinstance(messages, list) and messages and all("role" in one for one in cast("list[Any]", messages)):
         texts = isinstance(row.get("tools"), list) and bool(row["tools"]) and all(isinstance(one, str) for one in row["tools"])
@@ -77,6 +81,8 @@ def _answers(row: Any) -> list[Any]:
 
 def count(row: Any) -> int:
     """The results, calls, thoughts and texts of all messages."""
+    if "responses_create_params" in row:
+        return responses.count(row["responses_create_params"])
     return sum([_count(message) for message in [*_messages(row), *_answers(row)]])
 
 
@@ -142,6 +148,10 @@ def _numbered(messages: list[Any]) -> list[Any]:
 
 def parse(row: Any, account: Account) -> Iterable[Item]:
     """The conversation of a row, or its pair of answers."""
+    if "responses_create_params" in row:
+        rest = {name: value for name, value in row.items() if name not in ("responses_create_params", "uuid", "input")}
+        yield from responses.parse(rest | row["responses_create_params"] | {"id": row.get("uuid") or row.get("id")}, account)
+        return
     metadata = _metadata(row, account)
     records: Any = metadata.get("tools") or row.get("tools")
     if isinstance(records, list):
