@@ -7,8 +7,8 @@ ATIF: the Pydantic models in the `harbor` wheel (installed without its dependenc
 models of a clone of neulab/agent-data-protocol are used; the link rules are checked by ours in any case. Traces are drawn by the tests' strategies:
 trees, parallel calls, errors, images, empty contents, Unicode. Exits 1 when anything is refused.
 
-AgentDojo and Inspect AI are loaded from folders that have them (`pip install --target FOLDER agentdojo`, `... inspect-ai`, with what
-they need), each in a process of its own; where there is none, that is said. AgentDojo's `load_task_results` reads each judged trace
+AgentDojo and Inspect AI are installed into folders of their own (or named by `--agentdojo`, `--inspect`) and asked each in a process of
+its own; where one cannot be installed, that is said. AgentDojo's `load_task_results` reads each judged trace
 from the place where it looks for it; its types take the messages of all. Inspect's `read_eval_log` reads the JSON log and the archive,
 whose messages must say what ours say.
 """
@@ -137,13 +137,20 @@ def _blocks(content):
     return [(block["type"], block.get(block["type"], block.get("text"))) for block in content]
 
 
+PACKAGES = {"agentdojo": "agentdojo==0.1.35", "inspect": "inspect-ai==0.3.285"}
+
+
 def apart(name, site, n):
-    """Runs one check in a process whose path begins with the package's folder."""
-    if site is None or not Path(site).is_dir():
-        print(f"{name}: not checked, since the package is not there (--{name} FOLDER)")
-        return 0
-    path = os.pathsep.join([str(site), *sys.path])
-    return subprocess.run([sys.executable, str(HERE), "--only", name, "--n", str(n)], env={**os.environ, "PYTHONPATH": path}, check=False).returncode
+    """Runs one check in a process whose path begins with the package's folder; the package is installed where no folder is given."""
+    with tempfile.TemporaryDirectory() as folder:
+        if site is None:
+            pip = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--target", folder, PACKAGES[name]]
+            if subprocess.run(pip, check=False, capture_output=True).returncode:
+                print(f"{name}: NOT CHECKED, since {PACKAGES[name]} cannot be installed (--{name} FOLDER names one that has it)")
+                return 0
+        path = os.pathsep.join([str(site or folder), *sys.path])
+        asked = [sys.executable, str(HERE), "--only", name, "--n", str(n)]
+        return subprocess.run(asked, env={**os.environ, "PYTHONPATH": path}, check=False).returncode
 
 
 def main():
