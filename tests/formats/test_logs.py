@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 import zipfile
 
 import msgspec
@@ -19,7 +20,7 @@ from artificer.formats.convert import parse, read, render, write
 from artificer.formats.inspect_logs import verdict_of
 from artificer.formats.jsontext import NOT_NUMBERS
 from artificer.formats.residue import KEY
-from artificer.formats.source import Row
+from artificer.formats.source import Row, split
 
 
 def of(name: str, *rows: object) -> tuple[list[Item], Account]:
@@ -270,3 +271,55 @@ def test_blocks_of_all_kinds():
     assert account.lost["thoughts that are sealed: kept beside"] == 1
     (made,) = again([item], "inspect")
     assert made["messages"][1] == {"role": "assistant", "content": sealed, "source": "generate", "metadata": {"k": 1}}
+
+
+LOG = b'{\n"version": 2, "status": "success", "eval": {"task": "t", "model": "m"}, "plan": {}, "samples": ['
+SAMPLE = b'{"id": 1, "epoch": 1, "input": "]} \\" x", "target": "", "messages": [{"role": "user", "content": "a"}]}'
+
+
+def streamed(text: list[bytes]) -> tuple[list[Item], Account]:
+    account = Account()
+    found = list(parse(split(iter(text), "x"), format_named("inspect"), account))
+    assert account.balanced, account.lines()
+    return found, account
+
+
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+def test_a_json_log_is_read_a_sample_at_a_time(size):
+    whole = LOG + SAMPLE + b",\n" + SAMPLE + b'], "reductions": [{"scorer": "x", "samples": [{"a": "]"}]}]}\n'
+    found, account = streamed([whole[at : at + size] for at in range(0, len(whole), size)] if size > 1 else [b" ", whole])
+    assert [item.trace.lineage["extra"]["inspect"]["log"] for item in found] == [{"task": "t", "model": "m"}] * 2
+    assert not account.dropped
+
+
+@pytest.mark.parametrize(
+    ("whole", "found", "why"),
+    [
+        (LOG + SAMPLE + b", " + SAMPLE[:30], 1, "cut off"),
+        (LOG + SAMPLE, 1, "cut off"),
+        (LOG + SAMPLE + b", 3]}", 1, "not an object"),
+        (LOG + SAMPLE + b"]}\n" + b'{"version": 3}', 1, "more behind a document"),
+        (LOG.replace(b'"status"', b'"state"') + SAMPLE + b"]}", 1, ""),
+        (LOG + b"]}", 0, ""),
+    ],
+)
+def test_what_is_wrong_with_a_log_is_named(whole, found, why):
+    items, account = streamed([whole[:400], whole[400:]])
+    assert len(items) == found
+    assert (why in account.dropped) if why else not account.dropped
+
+
+def test_a_big_log_is_read_in_bounded_memory():
+    sample = SAMPLE.replace(b'"a"', b'"' + b"a" * 20_000 + b'"')
+
+    def text():
+        yield LOG + sample
+        for _ in range(2000):
+            yield b",\n" + sample
+        yield b"]}"
+
+    tracemalloc.start()
+    assert sum(1 for _ in split(text(), "x")) == 2001  # 40 MB
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 << 20
