@@ -9,7 +9,7 @@ names those of them that come back when a trace is written and read again. What 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Literal, Protocol
+from typing import Any, BinaryIO, Literal, Protocol
 
 from msgspec import Struct
 
@@ -94,6 +94,9 @@ class Format(Struct, frozen=True):
         losses: what does not, in words, beyond what `holds` says.
         opened: the rows inside a document that holds several, each with its name.
         file: how rows are written: a row a line, one JSON array, or Parquet.
+        around: what stands before and behind the rows of an array.
+        packed: writes encoded rows as a file of another kind, where its name has the `ending`.
+        constants: whether rows may hold NaN and infinities, as Python writes them; they are read as null.
         whole: whether `render` is given whole traces rather than one branch at a time.
         told: for formats of text, what a reader takes a message for.
         frame: for files that are one document, what stands around the rows.
@@ -110,6 +113,10 @@ class Format(Struct, frozen=True):
     losses: tuple[str, ...] = ()
     opened: Callable[[Any], Iterator[tuple[str, Any]]] = _as_it_is
     file: Literal["lines", "array", "parquet"] = "lines"
+    around: tuple[bytes, bytes] = (b"[\n", b"\n]\n")
+    packed: Callable[[Iterable[bytes], BinaryIO], None] | None = None
+    ending: str = ""
+    constants: bool = False
     whole: bool = False
     told: Callable[[Message], Message] | None = None
     frame: Callable[[], Frame] | None = None

@@ -1,10 +1,10 @@
 """OpenAI's chat format as data sets have it: one JSON object a line with `messages` and, where there are any,
 `tools`.
 
-Read besides: `conversation` for `messages`, tools as text, arguments as objects, functions (`function_call`,
-`functions`, role `function`) of the old API, reasoning under `reasoning_content`, `reasoning` or `thinking`,
-`developer` as system, text in parts. Fields that the format does not name are kept in notes and lineage under `extra`
-and are written again.
+Read besides: `conversation` for `messages`, `prompt` and `completion` (TRL; what a model said in a prompt is not its
+own here), tools as text, arguments as objects, functions (`function_call`, `functions`, role `function`) of the old
+API, reasoning under `reasoning_content`, `reasoning` or `thinking`, `developer` as system, text in parts. Fields that
+the format does not name are kept in notes and lineage under `extra` and are written again.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from artificer.core.messages import Message, Role, Text, ToolCall
 from artificer.core.trace import Node
 from artificer.formats.account import Account
 from artificer.formats.base import Format, Item
+from artificer.formats.holding import answered as next_answered
 from artificer.formats.parts import (
     arguments_text,
     call_of,
@@ -34,6 +35,7 @@ from artificer.formats.parts import (
 )
 
 _ROW = frozenset({"messages", "conversation", "tools", "functions", "id"})
+_PAIR = frozenset({"prompt", "completion"})
 _ASSISTANT = frozenset({"role", "content", "tool_calls", "reasoning_content", "name", "weight"})
 _TOOL = frozenset({"role", "content", "tool_call_id", "name"})
 _OTHER = frozenset({"role", "content", "name"})
@@ -50,15 +52,26 @@ THOUGHTS = ("reasoning_content", "reasoning", "thinking")
 
 def fits(row: Any) -> float:
     """Messages with roles."""
-    messages = row.get("messages", row.get("conversation"))
+    messages = given(row)
     if not isinstance(messages, list) or not messages or not all("role" in message for message in cast("list[Any]", messages)):
         return 0.0
     return 0.9 if all(isinstance(message.get("content"), str | None) for message in cast("list[Any]", messages)) else 0.6
 
 
+def given(row: Any) -> Any:
+    """The messages of a row, those of a prompt and its completion together."""
+    if "messages" in row or "conversation" in row or not row.keys() >= _PAIR:
+        return row.get("messages", row.get("conversation"))
+    before, behind = (
+        [{"role": role, "content": row[name]}] if isinstance(row[name], str) else row[name]
+        for role, name in (("user", "prompt"), ("assistant", "completion"))
+    )
+    return [*({"weight": 0, **one} if one["role"] == "assistant" else one for one in before), *behind]
+
+
 def count(row: Any) -> int:
     """Results, calls, thoughts, and texts (or messages with nothing in them)."""
-    return sum([count_message(message) for message in row.get("messages", row.get("conversation"))])
+    return sum([count_message(message) for message in given(row)])
 
 
 def count_message(message: Any) -> int:
@@ -73,8 +86,8 @@ def count_message(message: Any) -> int:
 def parse(row: Any, account: Account) -> Iterable[Item]:
     """The conversation of a row."""
     tools = tools_of(row.get("tools", row.get("functions")), account)
-    nodes = messages_of(row.get("messages", row.get("conversation")), account)
-    kept = extra(row, _ROW)
+    nodes = messages_of(given(row), account)
+    kept = extra(row, _ROW if "messages" in row or "conversation" in row else _ROW | _PAIR)
     yield linear(nodes, tools, name=row.get("id"), lineage={"extra": kept} if kept else None)
 
 
@@ -89,7 +102,7 @@ def messages_of(messages: Sequence[Any], account: Account) -> list[Node]:
             continue
         if role == "tool":
             answered = record.get("tool_call_id")
-            call_id = answered if isinstance(answered, str) else last_call
+            call_id = answered if isinstance(answered, str) else next_answered(nodes) or last_call
             message = Message("tool", result=result_of(call_id, plain(record.get("content"))), author=_name(record, role))
             nodes.append(node(len(nodes) - 1, message, notes=extra(record, _TOOL)))
             continue

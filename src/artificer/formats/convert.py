@@ -34,7 +34,7 @@ def sample(path: Path) -> list[Any]:
     looked = Account()
     for row in rows(path):
         try:
-            found.append(loads(row.raw, looked) if row.raw else row.value)
+            found.append(loads(row.raw, looked, constants=True) if row.raw else row.value)
         except Unreadable:
             pass
         looked.rows_in += 1
@@ -76,7 +76,7 @@ def parse(given: Iterable[Row], form: Format, account: Account) -> Iterator[Item
     for row in given:
         account.where = row.where
         try:
-            value = loads(row.raw, account) if row.raw else row.value
+            value = loads(row.raw, account, constants=form.constants) if row.raw else row.value
         except Unreadable as error:
             account.rows_in += 1
             account.drop_row(str(error))
@@ -181,10 +181,12 @@ def write(items: Iterable[Item], out: BinaryIO, form: Format, account: Account, 
         out.write(frame.end())
         return count
     if form.file == "array":
+        before, behind = form.around
+        out.write(before)
         for row in render(items, form, account, every=every):
-            out.write((b",\n" if count else b"[\n") + row)
+            out.write(b",\n" + row if count else row)
             count += 1
-        out.write(b"\n]\n" if count else b"[]\n")
+        out.write(behind)
         return count
     for row in render(items, form, account, every=every):
         out.write(row + b"\n")

@@ -10,14 +10,15 @@ import msgspec
 from artificer.formats.account import Account
 
 TWICE = "a key that comes twice in an object: the last value is kept"
+NOT_NUMBERS = "numbers that are none (NaN, infinities): read as null"
 
 
 class Unreadable(ValueError):
     """The text is not JSON; the message says why."""
 
 
-def loads(raw: bytes, account: Account) -> Any:
-    """The value of a JSON text.
+def loads(raw: bytes, account: Account, *, constants: bool = False) -> Any:
+    """The value of a JSON text; with `constants` also of one with NaN and infinities, which become null.
 
     Raises:
         Unreadable: it is not JSON (NaN, lone surrogates and other encodings than UTF-8 included), or nested too deeply.
@@ -29,11 +30,30 @@ def loads(raw: bytes, account: Account) -> Any:
     except RecursionError as error:
         raise Unreadable("nested too deeply") from error
     except (msgspec.MsgspecError, ValueError) as error:
-        raise Unreadable("not JSON") from error
+        if not constants or (b"NaN" not in raw and b"Infinity" not in raw):
+            raise Unreadable("not JSON") from error
+        value = _with_constants(raw, account)
     if b":" in raw and _doubtful(raw, value):
         found = _twice(raw)
         if found:
             account.lose(TWICE, found)
+    return value
+
+
+def _with_constants(raw: bytes, account: Account) -> Any:
+    found = 0
+
+    def null(_name: str) -> None:
+        nonlocal found
+        found += 1
+
+    try:
+        value = json.loads(raw, parse_constant=null)
+    except RecursionError as error:
+        raise Unreadable("nested too deeply") from error
+    except ValueError as error:
+        raise Unreadable("not JSON") from error
+    account.lose(NOT_NUMBERS, found)
     return value
 
 

@@ -93,6 +93,8 @@ def _parts(row: Any) -> tuple[list[Any], list[Any], list[Any]]:
         return [{"role": "user", "content": asked}], chosen, rejected
     chosen, rejected = _side(row["chosen"]), _side(row["rejected"])
     given: Any = row.get("prompt", row.get("conversations"))
+    if given is None and isinstance(row.get("instruction"), str):
+        given = row["instruction"] + (f"\n{row['input']}" if row.get("input") else "")
     if given is not None:
         prompt: list[Any] = [{"role": "user", "content": given}] if isinstance(given, str) else _side(given)
     else:

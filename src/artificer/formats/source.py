@@ -33,7 +33,7 @@ RATIO, FREE = 2000, 256 << 20
 """A compressed file may give at most so many times its size, once it has given `FREE` bytes."""
 
 _MARKS = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{}]|"', re.DOTALL)
+TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{}]|"', re.DOTALL)
 _TORN = (zlib.error, EOFError, lzma.LZMAError, zstandard.ZstdError, OSError, ValueError)
 _BETWEEN = re.compile(rb"[\s,]*")
 
@@ -137,7 +137,9 @@ class _Zstd:
 
 
 def split(text: Iterator[bytes], name: str) -> Iterator[Row]:
-    """The rows of a text: of JSON lines, of a JSON array, or of JSON values behind each other."""
+    """The rows of a text: of JSON lines, of a JSON array, of JSON values behind each other, or of a document that holds a list of them."""
+    from artificer.formats import documents
+
     head, more = bytearray(), True
     while more and len(head) < 4 * BLOCK and not head.strip(b" \t\r\n"):
         block = next(text, None)
@@ -148,7 +150,13 @@ def split(text: Iterator[bytes], name: str) -> Iterator[Row]:
         yield bytes(head)
         yield from text
 
-    yield from _lines(whole(), name) if _by_line(bytes(head)) else _values(whole(), name)
+    given, lines = whole(), _by_line(bytes(head))
+    if documents.begins(bytes(head)) and (not lines or (len(head) >= BLOCK and b"\n" not in head.strip())):
+        found, given = documents.split(given, name)
+        if found is not None:
+            yield from found
+            return
+    yield from _lines(given, name) if lines else _values(given, name)
 
 
 def _by_line(head: bytes) -> bool:
@@ -197,7 +205,15 @@ def _row(where: str, pieces: list[bytes], size: int) -> Row | None:
 
 def _values(text: Iterator[bytes], name: str) -> Iterator[Row]:
     """Scans for brackets outside strings. Blocks are gathered until what is held has doubled: no string is scanned again and again."""
-    scan, waiting, held = _Scan(name), list[bytes](), 0
+    scan = _Scan(name)
+    yield from _scanned(text, scan)
+    rest = scan.buffer[scan.start if scan.start is not None else scan.end :].strip(b" \t\r\n,]")
+    if rest or scan.start is not None:
+        yield scan.row(rest, "cut off" if scan.start is not None else "not an object")
+
+
+def _scanned(text: Iterator[bytes], scan: _Scan) -> Iterator[Row]:
+    waiting, held = list[bytes](), 0
     for block in text:
         waiting.append(block)
         held += len(block)
@@ -205,18 +221,29 @@ def _values(text: Iterator[bytes], name: str) -> Iterator[Row]:
             scan.buffer += b"".join(waiting)
             waiting, held = [], 0
             yield from scan.found()
+            if scan.over:
+                return
     scan.buffer += b"".join(waiting)
     yield from scan.found()
-    rest = scan.buffer[scan.start if scan.start is not None else scan.end :].strip(b" \t\r\n,]")
-    if rest or scan.start is not None:
-        yield scan.row(rest, "cut off" if scan.start is not None else "not an object")
+
+
+def elements(text: Iterator[bytes], name: str, rest: list[bytes]) -> Iterator[Row]:
+    """The elements of a JSON array with which a text begins; what was read behind its end goes to `rest`."""
+    scan = _Scan(name, once=True)
+    yield from _scanned(text, scan)
+    if scan.over:
+        rest.append(scan.buffer[scan.at :])
+    else:
+        yield scan.row(b"", "cut off")
 
 
 class _Scan:
     """Where a scan stands. `base` is the depth at which rows begin: 1 inside an array."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, once: bool = False) -> None:
         self.name = name
+        self.once = once
+        self.over = False
         self.buffer = b""
         self.at = self.end = self.depth = self.base = self.number = 0
         self.start: int | None = None
@@ -232,7 +259,7 @@ class _Scan:
     def found(self) -> Iterator[Row]:
         """The rows that end in the buffer; what is behind them stays."""
         unclosed = False
-        while token := _TOKEN.search(self.buffer, self.at):
+        while not self.over and (token := TOKEN.search(self.buffer, self.at)):
             if token[0] == b'"':
                 self.at, unclosed = token.start(), True
                 break
@@ -241,6 +268,8 @@ class _Scan:
                 yield from self._opens(token)
             elif token[0] in (b"}", b"]"):
                 yield from self._closes()
+        if self.over:
+            return
         if not unclosed:
             self.at = len(self.buffer)
         yield from self._forget(unclosed)
@@ -263,7 +292,11 @@ class _Scan:
             yield self.row(self.buffer[self.start : self.at])
             self.start, self.end = None, self.at
         elif self.depth < self.base:
+            stray = self.buffer[self.end : self.at - 1]
+            if self.once and _BETWEEN.fullmatch(stray) is None:
+                yield self.row(stray, "not an object")
             self.base = self.depth = 0
+            self.over = self.once
 
     def _forget(self, unclosed: bool) -> Iterator[Row]:
         """Lets go of what was given, and of rows that have grown too long, whose end is still looked for."""
@@ -293,8 +326,12 @@ def _zipped(file: BinaryIO, name: str) -> Iterator[Row]:
     try:
         with zipfile.ZipFile(file) as archive:
             entries = [entry for entry in archive.infolist() if entry.filename.endswith(".json") and not entry.filename.startswith("_journal/")]
+            latest = {entry.filename: entry for entry in entries}
             for entry in entries:
                 where = f"{name}!{entry.filename}"
+                if latest[entry.filename] is not entry:
+                    yield Row(where, wrong="written again later in the archive")
+                    continue
                 if entry.file_size > ROW:
                     yield Row(where, wrong=f"longer than {ROW >> 20} MiB")
                     continue

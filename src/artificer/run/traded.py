@@ -84,6 +84,9 @@ def written(data: Data, out: str | Path, account: Account, read: Account, *, to:
             parquet.write(render(data.items, form, account, every=every), Path(out))
             return
         with Path(out).open("xb") as file:
+            if form.packed is not None and str(out).endswith(form.ending):
+                form.packed(render(data.items, form, account, every=every), file)
+                return
             write(data.items, file, form, account, every=every)
 
 

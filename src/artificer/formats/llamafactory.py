@@ -1,0 +1,233 @@
+"""LLaMA-Factory's data (hiyouga/LLaMA-Factory, `data/README.md`, `data/converter.py`): ShareGPT turns as it takes them.
+
+It differs from what is called ShareGPT elsewhere: turns of the user's side (`human`, `observation`) and of the model's
+(`gpt`, `function_call`) must alternate, so that the results of parallel calls are one `observation`, a thought before
+calls stands inside their turn, and no text can stand beside calls; the system prompt and the tools are columns of the
+row, images a list with a mark `<image>` each. A row whose turns do not alternate, or that does not end with the model,
+is passed over by LLaMA-Factory: it is written, and named in the account.
+
+Read besides: Alpaca's rows (`instruction`, `input`, `output`, `history`), rows with `messages`, and `kto_tag`, which
+becomes a verdict. In `dataset_info.json` the columns of a written file are `messages: conversations`, `system: system`,
+`tools: tools` and, where there are any, `images: images`; `formatting: sharegpt`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Any, cast
+
+import msgspec
+
+from artificer.core.canon import Json
+from artificer.core.messages import Image, Message, Part, Text, ToolResult
+from artificer.core.trace import Node
+from artificer.core.verdicts import CheckResult, Verdict
+from artificer.formats import chat, sharegpt
+from artificer.formats.account import Account
+from artificer.formats.base import Format, Item
+from artificer.formats.parts import bare_tool, content_named, extras, image, listed, result_text, text_of
+
+JOIN = "\n</tool_response>\n<tool_response>\n"
+"""What stands between the results of parallel calls, as LLaMA-Factory itself puts it (`OpenAIDatasetConverter`)."""
+MARK = "<image>"
+_ALPACA = ("instruction", "input", "output", "system", "history")
+_ROW = frozenset({"conversations", "conversation", "messages", "tools", "system", "id", "images"})
+_TURN = frozenset({"from", "value"})
+_THEIRS = ("human", "observation")
+PASSED_OVER = "turns that do not alternate and end with the model: LLaMA-Factory passes over the row"
+
+
+def fits(row: Any) -> float:
+    """Turns that only LLaMA-Factory has, or an instruction and its output."""
+    if isinstance(row.get("instruction"), str) and isinstance(row.get("output"), str):
+        return 0.9
+    turns: list[Any] = row["messages"] if "messages" in row else sharegpt.turns(row)
+    if "chosen" in row or not turns:
+        return 0.0
+    texts = [text for turn in turns if isinstance(text := turn.get("value", turn.get("content")), str)]
+    if isinstance(row.get("kto_tag"), bool) or (row.get("images") and any(MARK in text for text in texts)):
+        return 0.97
+    if "messages" in row:
+        return 0.0
+    kinds = [sharegpt.ROLES[sharegpt.spoken(turn)[0]] for turn in turns]
+    return (
+        0.97
+        if any(kind in ("call", "tool") and (JOIN in text or text.startswith("<think>")) for kind, text in zip(kinds, texts, strict=True))
+        else 0.94
+    )
+
+
+def count(row: Any) -> int:
+    """As ShareGPT's, with the results in one turn each counted."""
+    if "messages" in row:
+        return chat.count(row)
+    return sharegpt.count(_spread(row))
+
+
+def _spread(row: Any) -> dict[str, Any]:
+    """A row as ShareGPT has it: a turn for each result, thoughts before calls in a turn of their own, Alpaca's fields as turns."""
+    if "instruction" in row:
+        return _of_alpaca(row)
+    turns: list[Any] = []
+    for turn in sharegpt.turns(row):
+        who, text = sharegpt.spoken(turn)
+        kind = sharegpt.ROLES.get(who)
+        besides = {name: value for name, value in turn.items() if name not in ("from", "value", "role", "content")}
+        if kind == "tool" and JOIN in text:
+            first, *pieces = text.split(JOIN)
+            turns += [{"from": "observation", "value": first} | besides, *[{"from": "observation", "value": piece} for piece in pieces]]
+        elif kind == "call" and text.startswith("<think>"):
+            thought, rest = sharegpt.thought_in(text)
+            if thought is None:
+                turns.append(turn)
+                continue
+            turns += [{"from": "gpt", "value": text[: len(text) - len(rest)]} | besides, {"from": who, "value": rest}]
+        else:
+            turns.append(turn)
+    return {name: value for name, value in row.items() if name not in ("conversation", "images")} | {"conversations": turns}
+
+
+def _of_alpaca(row: Any) -> dict[str, Any]:
+    turns: list[dict[str, Any]] = []
+    for asked, told in listed(row.get("history")):
+        turns += [{"from": "human", "value": asked}, {"from": "gpt", "value": told}]
+    given = [part for part in (row["instruction"], row.get("input")) if part]
+    turns += [{"from": "human", "value": "\n".join(given)}, {"from": "gpt", "value": row["output"]}]
+    kept = {name: value for name, value in row.items() if name not in (*_ALPACA, "images")}
+    return kept | {"conversations": turns} | ({"system": row["system"]} if row.get("system") else {})
+
+
+def parse(row: Any, account: Account) -> Iterable[Item]:
+    """The conversation of a row."""
+    if "messages" in row:
+        found = chat.parse({name: value for name, value in row.items() if name != "images"}, account)
+    else:
+        found = sharegpt.parse(_spread(row), account)
+    (item,) = found
+    trace = item.trace
+    images: list[Any] = listed(row.get("images"))
+    if images:
+        trace = msgspec.structs.replace(trace, nodes=_shown(trace.nodes, images, account))
+    if isinstance(row.get("kto_tag"), bool) and trace.nodes:
+        good = row["kto_tag"]
+        part = CheckResult("kto_tag", float(good), good, () if good else ("the source says that the answer is not wanted",))
+        trace = msgspec.structs.replace(trace, verdicts={len(trace.nodes) - 1: Verdict.of((part,))})
+    yield content_named(Item(trace, item.tools), row.get("id"))
+
+
+def _shown(nodes: Sequence[Node], images: list[Any], account: Account) -> tuple[Node, ...]:
+    """Images in the places of their marks; the marks of a message in the order of the row's list."""
+    left = [one if isinstance(one, str) else text_of(one) for one in reversed(images)]
+    made: list[Node] = []
+    for one in nodes:
+        message = one.message
+        if message.role == "user" and left and MARK in message.text:
+            parts: list[Part] = []
+            *pieces, last = message.text.split(MARK)
+            for at, piece in enumerate(pieces):
+                if not left:
+                    last = MARK.join([*pieces[at:], last])
+                    break
+                parts += [*([Text(piece)] if piece else []), image(left.pop())]
+            one = msgspec.structs.replace(one, message=msgspec.structs.replace(message, content=(*parts, *([Text(last)] if last else []))))
+        made.append(one)
+    if left:
+        account.lose("images without a mark in a user's text", len(left))
+    return tuple(made)
+
+
+# writing
+
+
+def told(message: Message) -> Message:
+    """What a reader takes a message for: no text beside calls, texts between images joined, thoughts as ShareGPT has them."""
+    if message.role == "assistant" and message.calls:
+        message = msgspec.structs.replace(message, content="")
+    if message.role == "user" and not isinstance(message.content, str):
+        message = msgspec.structs.replace(message, content=_joined(message.content))
+    return sharegpt.told(message)
+
+
+def _joined(content: Sequence[Part]) -> str | tuple[Part, ...]:
+    parts: list[Part] = []
+    for part in content:
+        if isinstance(part, Text) and parts and isinstance(parts[-1], Text):
+            parts[-1] = Text(parts[-1].text + part.text)
+        elif isinstance(part, Image) or (isinstance(part, Text) and part.text):
+            parts.append(part)
+    return tuple(parts) if any(isinstance(part, Image) for part in parts) else "".join([part.text for part in content if isinstance(part, Text)])
+
+
+def render(item: Item, account: Account) -> Iterable[Json]:
+    """The row of a branch.
+
+    Raises:
+        ValueError: a text holds a mark that is read as something else.
+    """
+    row: dict[str, Json] = {"id": item.trace.id, "conversations": []}
+    nodes = item.trace.nodes
+    first = nodes[0].message if nodes else None
+    if first is not None and first.role == "system" and first.text and not extras(nodes[0].notes, _TURN):
+        row["system"] = first.text
+        nodes = nodes[1:]
+    images: list[Json] = []
+    turns: list[dict[str, Json]] = []
+    for at, one in enumerate(nodes):
+        if one.message.role == "tool" and at and nodes[at - 1].message.role == "tool" and not extras(one.notes, _TURN):
+            turns[-1]["value"] = f"{turns[-1]['value']}{JOIN}{_result(one.message)}"
+        else:
+            turns.append(_turn(one, images, account))
+    row["conversations"] = cast("Json", turns)
+    if item.tools:
+        row["tools"] = text_of([bare_tool(tool) for tool in item.tools])
+    if images:
+        if sum(str(turn["value"]).count(MARK) for turn in turns) != len(images):
+            raise ValueError(f"a text that holds {MARK}")
+        row["images"] = images
+    sides = [turn["from"] in _THEIRS for turn in turns]
+    if not sides or not sides[0] or sides[-1] or any(a == b for a, b in pairwise(sides)):
+        account.lose(PASSED_OVER)
+    yield row | extras(item.trace.lineage, _ROW)
+
+
+def _turn(one: Node, images: list[Json], account: Account) -> dict[str, Json]:
+    message, notes = one.message, extras(one.notes, _TURN)
+    if message.role == "tool":
+        return {"from": "observation", "value": _result(message)} | notes
+    if message.role != "assistant":
+        return {"from": "human" if message.role == "user" else "system", "value": _marked(message, images)} | notes
+    if not message.calls:
+        return {"from": "gpt", "value": sharegpt.with_thought(message, account)} | notes
+    if message.text:
+        account.drop("text beside calls", 1)
+    records = [{"name": call.name, "arguments": call.arguments} for call in message.calls]
+    thought = sharegpt.with_thought(msgspec.structs.replace(message, content=""), account)
+    return {"from": "function_call", "value": thought + text_of(records[0] if len(records) == 1 else records)} | notes
+
+
+def _marked(message: Message, images: list[Json]) -> str:
+    if isinstance(message.content, str) or message.role != "user":
+        return message.text
+    images += [part.uri for part in message.content if isinstance(part, Image)]
+    return "".join([part.text if isinstance(part, Text) else MARK for part in message.content if isinstance(part, Text | Image)])
+
+
+def _result(message: Message) -> str:
+    text = result_text(message.result or ToolResult("", message.text))
+    if JOIN in text:
+        raise ValueError("a result that holds what stands between results")
+    return text
+
+
+FORMAT = Format(
+    "llamafactory",
+    "LLaMA-Factory's ShareGPT turns, with columns for the system prompt, tools and images",
+    fits,
+    count,
+    parse,
+    render,
+    frozenset(["id", "reasoning", "images", "parallel", "errors", "results", "system", "opening", "empty", "tools"]),
+    ("results that do not follow the order of their calls", "text beside calls", "line breaks around a thought"),
+    told=told,
+)
