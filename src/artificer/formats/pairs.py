@@ -22,13 +22,13 @@ import msgspec
 from artificer.core.canon import Json
 from artificer.core.trace import Trace
 from artificer.core.verdicts import CheckResult, Verdict
-from artificer.formats import chat, sharegpt
+from artificer.formats import chat, sharegpt, trl
 from artificer.formats.account import Account
 from artificer.formats.base import Format, Item, message_events
 from artificer.formats.calls import dialect
 from artificer.formats.calls.reading import Parsed
 from artificer.formats.holding import MOST, TOO_MANY, within
-from artificer.formats.parts import content_named, extra, extras, openai_tool, tools_of
+from artificer.formats.parts import content_named, extra, extras, openai_tool, text_of, tools_of
 
 _ROW = frozenset({"prompt", "chosen", "rejected", "tools", "id", "conversations", "instruction", "input", "output", "system"}) | {
     "preferred_output",
@@ -167,7 +167,7 @@ def render(item: Item, account: Account) -> Iterable[Json]:
             prompt, chosen, rejected = (_messages(trace, side) for side in sides)
             row: dict[str, Json] = {"id": name, "prompt": prompt, "chosen": chosen, "rejected": rejected}
             if item.tools:
-                row["tools"] = [openai_tool(tool) for tool in item.tools]
+                row["tools"] = text_of([openai_tool(tool) for tool in item.tools])
             yield row | extras(trace.lineage, _ROW)
     account.shared += sum((times - 1) * message_events(trace.nodes[index].message) for index, times in written.items())
     left = sum(message_events(one.message) for at, one in enumerate(trace.nodes) if at not in written)
@@ -177,8 +177,8 @@ def render(item: Item, account: Account) -> Iterable[Json]:
 
 
 def _messages(trace: Trace, path: Iterable[int]) -> list[Json]:
-    """Messages in OpenAI's form; which of them a model produced is not said: the answers are what is learnt from."""
-    return [{name: value for name, value in chat.message_record(trace.nodes[index]).items() if name != "weight"} for index in path]
+    """Messages as TRL takes them (`trl`); which of them a model produced is not said: the answers are what is learnt from."""
+    return [{name: value for name, value in trl.message_record(trace.nodes[index]).items() if name != "weight"} for index in path]
 
 
 FORMAT = Format(
