@@ -68,7 +68,10 @@ def _as_it_is(document: Any) -> Iterator[tuple[str, Any]]:
 class Frame(Protocol):
     """What stands around the rows of a file that is one document; made anew for each file, since it gathers from the traces that go by."""
 
-    begin: bytes
+    @property
+    def begin(self) -> bytes:
+        """What comes before the first row."""
+        ...
 
     def seen(self, items: Iterable[Item]) -> Iterator[Item]:
         """The traces, looked at as they go by."""
@@ -77,6 +80,21 @@ class Frame(Protocol):
     def end(self) -> bytes:
         """What follows the last row."""
         ...
+
+
+class Around(Struct, frozen=True):
+    """Implements `Frame` for documents that always begin and end alike."""
+
+    begin: bytes = b"[\n"
+    behind: bytes = b"\n]\n"
+
+    def seen(self, items: Iterable[Item]) -> Iterator[Item]:
+        """The traces as they are."""
+        return iter(items)
+
+    def end(self) -> bytes:
+        """Always the same."""
+        return self.behind
 
 
 class Format(Struct, frozen=True):
@@ -94,12 +112,11 @@ class Format(Struct, frozen=True):
         losses: what does not, in words, beyond what `holds` says.
         opened: the rows inside a document that holds several, each with its name.
         file: how rows are written: a row a line, one JSON array, or Parquet.
-        around: what stands before and behind the rows of an array.
         packed: writes encoded rows as a file of another kind, where its name has the `ending`.
         constants: whether rows may hold NaN and infinities, as Python writes them; they are read as null.
         whole: whether `render` is given whole traces rather than one branch at a time.
         told: for formats of text, what a reader takes a message for.
-        frame: for files that are one document, what stands around the rows.
+        frame: for files that are one document, what stands around the rows; of an array, its brackets.
         bare: whether a message has no place for fields that another format gave it (`notes.extra`): they are lost then, as other notes.
     """
 
@@ -113,7 +130,6 @@ class Format(Struct, frozen=True):
     losses: tuple[str, ...] = ()
     opened: Callable[[Any], Iterator[tuple[str, Any]]] = _as_it_is
     file: Literal["lines", "array", "parquet"] = "lines"
-    around: tuple[bytes, bytes] = (b"[\n", b"\n]\n")
     packed: Callable[[Iterable[bytes], BinaryIO], None] | None = None
     ending: str = ""
     constants: bool = False

@@ -12,7 +12,7 @@ import msgspec
 
 from artificer.core.errors import ArtificerError
 from artificer.formats.account import Account
-from artificer.formats.base import HOLDS, Format, Item, events
+from artificer.formats.base import HOLDS, Around, Format, Item, events
 from artificer.formats.holding import branches, lost, suited
 from artificer.formats.jsontext import Unreadable, loads
 from artificer.formats.source import Row, rows
@@ -172,21 +172,13 @@ def render(items: Iterable[Item], form: Format, account: Account, *, every: bool
 def write(items: Iterable[Item], out: BinaryIO, form: Format, account: Account, *, every: bool = False) -> int:
     """Writes traces; how many rows. `every`: also branches that did not pass."""
     count = 0
-    if form.frame is not None:
-        frame = form.frame()
+    if form.frame is not None or form.file == "array":
+        frame = form.frame() if form.frame is not None else Around()
         out.write(frame.begin)
         for row in render(frame.seen(items), form, account, every=every):
             out.write((b",\n" if count else b"") + row)
             count += 1
         out.write(frame.end())
-        return count
-    if form.file == "array":
-        before, behind = form.around
-        out.write(before)
-        for row in render(items, form, account, every=every):
-            out.write(b",\n" + row if count else row)
-            count += 1
-        out.write(behind)
         return count
     for row in render(items, form, account, every=every):
         out.write(row + b"\n")

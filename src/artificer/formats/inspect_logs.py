@@ -25,7 +25,7 @@ from artificer.core.messages import Message
 from artificer.core.trace import Node, Trace
 from artificer.core.verdicts import CheckResult, StopReason, Verdict
 from artificer.formats.account import Account
-from artificer.formats.base import ALL, Format, Item
+from artificer.formats.base import ALL, Around, Format, Item
 from artificer.formats.holding import one_branch
 from artificer.formats.inspect_messages import NOTES, count_message, message_records, messages_of, notes_of
 from artificer.formats.parts import bare_tool, content_named, fields, tools_of
@@ -329,7 +329,7 @@ FORMAT = Format(
     ALL,
     opened=opened,
     file="array",
-    around=(msgspec.json.encode(_HEAD)[:-1] + b',"samples":[\n', b"\n]}\n"),
+    frame=lambda: Around(msgspec.json.encode(_HEAD)[:-1] + b',"samples":[\n', b"\n]}\n"),
     packed=packed,
     ending=".eval",
     constants=True,
