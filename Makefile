@@ -38,7 +38,8 @@ bench: $(VENV)/.dev
 parity: $(VENV)/.dev
 	$(BIN)/python benchmarks/imported.py $(FLAGS)
 	$(BIN)/python benchmarks/parity_bfcl.py
-	$(BIN)/python benchmarks/parity_formats.py
+	$(BIN)/python benchmarks/parity_formats.py $(filter --tau2-root=%,$(FLAGS))
+	$(BIN)/python benchmarks/parity_logs.py
 	$(BIN)/python benchmarks/parity_trainers.py
 	$(BIN)/python benchmarks/parity_tokens.py
 	$(BIN)/python benchmarks/parity_tau2.py $(filter --tau2-root=%,$(FLAGS))

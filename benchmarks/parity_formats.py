@@ -1,15 +1,15 @@
 """What we write as ATIF and ADP, validated by the models of those who made the formats.
 
-    python benchmarks/parity_formats.py [--site FOLDER] [--adp CLONE] [--bfcl FOLDER] [--tau2 CLONE] [--n 500]
+    python benchmarks/parity_formats.py [--site FOLDER] [--adp CLONE] [--bfcl FOLDER] [--tau2-root CLONE] [--n 500]
 
 ATIF: the Pydantic models in the `harbor` wheel (installed without its dependencies; only the models are loaded). ADP has no package: with `--adp` the
 models of a clone of neulab/agent-data-protocol are used; the link rules are checked by ours in any case. Traces are drawn by the tests' strategies:
 trees, parallel calls, errors, images, empty contents, Unicode. Exits 1 when anything is refused.
 
-BFCL: with `--bfcl` (a folder into which bfcl-eval is installed; `benchmarks/parity_bfcl.py` says how) every file of its data is read, must be written
-again as it stood, and what is written anew of its questions and answers must be loaded and judged right by its own reader and checker.
-tau2-bench: with `--tau2` (a clone of sierra-research/tau2-bench) what we write must be taken by its models. Without them these two are skipped, and
-it is said.
+BFCL: every file of bfcl-eval's data (installed, or in the folder `--bfcl`) is read, must be written again as it stood, and what
+is written anew of its questions and answers must be loaded and judged right by its own reader and checker. tau2-bench: with
+`--tau2-root` (a clone of sierra-research/tau2-bench) what we write must be taken by its models; without it this is skipped, and it is
+said.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ from artificer.formats.convert import parse, read, render, write
 from artificer.formats.source import Row
 
 HARBOR = "harbor==0.26.0"
+BFCL = "bfcl-eval==2026.3.23"
+LIBRARIES = ["mpmath>=1.3", "filelock", "tenacity", "python-dotenv", "tqdm"]
 MODELS = ["pydantic>=2.7", "deepdiff>=8.6", "toml", "loguru", "addict", "python-dotenv", "pyyaml>=6", "docstring-parser"]
 UNFIT = {"live_simple_106-63-0", "live_simple_112-68-0", "live_multiple_507-149-4", "live_multiple_862-181-3", "live_multiple_964-207-0"}
 """BFCL's cases that no answer passes: the reference allows nothing for a required parameter, or names one that the function does not have."""
@@ -132,7 +134,7 @@ def main():
     parser.add_argument("--site")
     parser.add_argument("--adp")
     parser.add_argument("--bfcl")
-    parser.add_argument("--tau2")
+    parser.add_argument("--tau2-root")
     parser.add_argument("--n", type=int, default=500)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -161,11 +163,13 @@ def main():
     print(f"ATIF: {counted['atif']} trajectories accepted by {HARBOR}")
     print(f"ADP: {counted['adp']} trajectories keep the link rules" + (" and are accepted by the clone's models" if asked.adp else ""))
     with tempfile.TemporaryDirectory() as folder:
-        good = bfcl(asked.bfcl, folder) if asked.bfcl else print("BFCL: skipped, name a folder with bfcl-eval: --bfcl FOLDER") or True
-        if asked.tau2:
-            tau2(asked.tau2, folder, asked.n)
+        if not asked.bfcl:
+            install(Path(folder, "bfcl"), [BFCL], LIBRARIES)
+        good = bfcl(asked.bfcl or str(Path(folder, "bfcl")), folder)
+        if asked.tau2_root:
+            tau2(asked.tau2_root, folder, asked.n)
         else:
-            print("tau2-bench: skipped, name a clone of sierra-research/tau2-bench: --tau2 CLONE")
+            print("tau2-bench: skipped, name a clone of sierra-research/tau2-bench: --tau2-root CLONE")
     return 0 if good else 1
 
 
