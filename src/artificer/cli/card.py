@@ -28,8 +28,11 @@ def show(card: Card) -> None:
     say(table([(line.status, line.figure, percent(line.value), line.bound) for line in card.lines]))
     if card.found:
         say("\nwhat was found")
-        rows = [(RULES[rule].severity, rule, one.findings, one.traces, shortened(_example(card, rule), 70)) for rule, one in card.found.items()]
-        say(table(rows, ("", "rule", "findings", "traces", "for instance")))
+        rows = [
+            (RULES[rule].severity, rule, one.findings, one.traces, one.excused or "", shortened(_example(card, rule), 70))
+            for rule, one in card.found.items()
+        ]
+        say(table(rows, ("", "rule", "findings", "traces", "excused", "for instance")))
     say("\nthe Agent Data Protocol's own check")
     say(table(adp_rows(card)))
     say("\nlengths of traces")
