@@ -79,7 +79,8 @@ def count_message(message: Any) -> int:
     if message.get("role") in ("tool", "function"):
         return 1
     found = len(message.get("tool_calls") or ()) + (message.get("function_call") is not None)
-    found += any(message.get(name) is not None for name in THOUGHTS)
+    if message.get("reasoning_content") is not None or message.get("reasoning") is not None or message.get("thinking") is not None:
+        found += 1  # `THOUGHTS`
     return found + 1 if not found or speaks(message.get("content"), message.get("role") == "user") else found
 
 
@@ -107,7 +108,9 @@ def messages_of(messages: Sequence[Any], account: Account) -> list[Node]:
             nodes.append(node(len(nodes) - 1, message, notes=extra(record, _TOOL)))
             continue
         content = record.get("content")
-        shown = openai_parts(cast("list[Any]", content), account) if isinstance(content, list) else plain(content)
+        shown: Any = content
+        if not isinstance(content, str):
+            shown = openai_parts(cast("list[Any]", content), account) if isinstance(content, list) else plain(content)
         calls = _calls(record, index, account)
         if calls:
             last_call = calls[0].id
@@ -115,8 +118,9 @@ def messages_of(messages: Sequence[Any], account: Account) -> list[Node]:
         sampled = role == "assistant" and record.get("weight") != 0
         known = _ASSISTANT if role == "assistant" else _OTHER
         kept = extra(record, known)
-        for used in (at, "function_call", "tool_calls"):
-            kept.pop(used, None)
+        if kept:
+            for used in (at, "function_call", "tool_calls"):
+                kept.pop(used, None)
         message = Message(role, shown, thought, calls, author=_name(record, role))
         nodes.append(node(len(nodes) - 1, message, sampled=sampled, notes=kept))
     return nodes

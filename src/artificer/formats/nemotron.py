@@ -30,6 +30,7 @@ from artificer.formats.parts import extra, extras, linear, openai_tool, plain, t
 
 _ROW = frozenset({"uuid", "id", "messages", "metadata", "tools", "input", "output", "system_prompt"})
 _MESSAGE = frozenset({"role", "content", "tool_calls", "name", "reasoning_content", "tool_call_id"})
+_WRITTEN = _MESSAGE | {"weight"}
 _CALLS = re.compile(r"<TOOLCALL>(.*?)</TOOLCALL>", re.DOTALL)
 UNREAD = "calls that cannot be read: kept as text"
 
@@ -120,7 +121,7 @@ def calls_in(text: str, account: Account) -> tuple[list[Any], str]:
 def _said(message: Any, account: Account) -> Any:
     """A message in OpenAI's form: thoughts and calls out of the text."""
     content = message.get("content")
-    if message["role"] != "assistant" or not isinstance(content, str):
+    if message["role"] != "assistant" or not isinstance(content, str) or "<" not in content:
         return message
     made = dict(message)
     if message.get("reasoning_content") is None:
@@ -175,7 +176,7 @@ def parse(row: Any, account: Account) -> Iterable[Item]:
 
 def told(message: Message) -> Message:
     """What a reader takes a message for: thoughts and calls that stand in a text are read."""
-    if message.role != "assistant":
+    if message.role != "assistant" or (message.reasoning is None and isinstance(message.content, str) and message.content[:1] != "<"):
         return message
     thought, rest = sharegpt.thought_in(sharegpt.with_thought(message, Account()))
     return msgspec.structs.replace(message, reasoning=thought, content=rest)
@@ -192,7 +193,7 @@ def render(item: Item, account: Account) -> Iterable[Json]:
     for index, one in enumerate(trace.nodes):
         message = one.message
         record = chat.message_record(one)
-        kept = extras(one.notes, _MESSAGE | {"weight"})
+        kept = extras(one.notes, _WRITTEN) if one.notes else {}
         if message.role == "assistant":
             if "<TOOLCALL>" in message.text and not message.calls:
                 raise ValueError("a text that holds marks of calls")
@@ -203,7 +204,7 @@ def render(item: Item, account: Account) -> Iterable[Json]:
         shown: dict[str, Json] = {"role": record["role"], "content": plain(record["content"])}
         if message.role == "assistant":
             shown["tool_calls"] = [call | {"id": f"c{index}.{at}"} for at, call in enumerate(calls)]
-        messages.append(shown | kept)
+        messages.append(shown | kept if kept else shown)
     extra_fields = extras(trace.lineage, _ROW - {"metadata"})
     given = extra_fields.pop("metadata", None)
     metadata: dict[str, Json] = cast("dict[str, Json]", given) if isinstance(given, dict) else {}
