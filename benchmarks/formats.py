@@ -1,10 +1,12 @@
 """What converting costs: traces a second of CPU time for each format, the best of several runs. What it takes of memory: `memory_formats.py`.
 
-    python benchmarks/formats.py [--n 5000] [--runs 3] [--only NAME ...] [--json FILE]
+    python benchmarks/formats.py [--n 5000] [--runs 3] [--only NAME ...] [--own-tools] [--json FILE]
 
 A trace is six messages with two calls and four tools, about 1.7 kB of chat. A narrow format is measured on as much of it as it holds: a question
 and its calls (`xlam`, `bfcl`), a question (`grpo`, `verl`), two answers to one (`dpo`), a task that nobody has begun (`tau2_tasks`). A row counts
 only where all that went in came out again; a format that leaves something of its row out is passed over by name, with what it left out.
+
+The rows of most data sets share their tools, and tools that were seen before are not read again; with `--own-tools` no two rows have the same.
 """
 
 from __future__ import annotations
@@ -36,7 +38,8 @@ FIRST = {"xlam": 2, "bfcl": 2, "grpo": 1, "verl": 1}
 """How many messages of the trace the formats of single questions hold."""
 
 
-def item(n):
+def item(n, own=False):
+    tools = tuple(msgspec.structs.replace(tool, description=f"{tool.description} Shop {n}.") for tool in TOOLS) if own else TOOLS
     said = [
         Message("user", f"Please cancel order {n} and tell me what it cost."),
         Message("assistant", calls=(ToolCall("c1", "tool_1", {"id": n, "name": "Ann"}),)),
@@ -46,7 +49,7 @@ def item(n):
         Message("assistant", f"Your order {n} is cancelled. It cost 12.50 euros and you get the money back within a week."),
     ]
     nodes = tuple(Node(at - 1 if at else None, one, sampled=one.role == "assistant") for at, one in enumerate(said))
-    return Item(Trace(f"t{n}", f"t{n}", "", toolset_digest(TOOLS), nodes), TOOLS)
+    return Item(Trace(f"t{n}", f"t{n}", "", toolset_digest(tools), nodes), tools)
 
 
 def task(name):
@@ -83,10 +86,10 @@ def timed(work):
     return found, time.process_time() - began
 
 
-def measured(name, n, runs):
+def measured(name, n, runs, own):
     """The figures of one format, and what of its rows did not come back ("" when all did)."""
     form = format_named(name)
-    items = [shaped(item(number), name) for number in range(n)]
+    items = [shaped(item(number, own), name) for number in range(n)]
     best, size = {"write": 1e9, "read": 1e9}, 0
     for _ in range(runs):
         out, written, read = io.BytesIO(), Account(), Account()
@@ -96,7 +99,8 @@ def measured(name, n, runs):
         out.seek(0)
         found, seconds = timed(lambda out=out, read=read: sum(1 for _ in parse(split(blocks(out, 0), "x"), form, read)))
         best["read"] = min(best["read"], seconds)
-        assert written.balanced and read.balanced, name
+        assert written.balanced, name
+        assert read.balanced, name
         left = [reason for account in (written, read) for reason in account.dropped]
         if found != n or written.events_in != read.events_out or left:
             return None, "; ".join(left) or f"{found} of {n} came back"
@@ -114,13 +118,18 @@ def main():
     parser.add_argument("--n", type=int, default=5000)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--only", nargs="*")
+    parser.add_argument("--own-tools", action="store_true")
     parser.add_argument("--json")
     given = parser.parse_args()
     figures, passed_over = {}, {}
     for name in given.only or _BUILT_IN:
         form = format_named(name)
         found, why = (
-            (None, "only read") if form.render is None else (None, "only written") if form.parse is None else measured(name, given.n, given.runs)
+            (None, "only read")
+            if form.render is None
+            else (None, "only written")
+            if form.parse is None
+            else measured(name, given.n, given.runs, given.own_tools)
         )
         if found is None:
             passed_over[name] = why

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, cast
 
 import msgspec
@@ -26,7 +27,7 @@ from artificer.formats import chat, pairs, responses, sharegpt
 from artificer.formats.account import Account
 from artificer.formats.base import Format, Item
 from artificer.formats.jsontext import Unreadable, loads
-from artificer.formats.parts import extra, extras, linear, openai_tool, plain, text_of, tools_of
+from artificer.formats.parts import KEPT, extra, extras, linear, openai_tool, plain, text_of, tools_of
 
 _ROW = frozenset({"uuid", "id", "messages", "metadata", "tools", "input", "output", "system_prompt"})
 _MESSAGE = frozenset({"role", "content", "tool_calls", "name", "reasoning_content", "tool_call_id"})
@@ -53,12 +54,25 @@ def fits(row: Any) -> float:
 def _metadata(row: Any, account: Account) -> dict[str, Any]:
     """The metadata of a row, an object or its JSON text; empty where it is something else."""
     found = row.get("metadata")
+    if isinstance(found, str) and len(found) <= KEPT and (known := _known(found)) is not None:
+        return known
     if isinstance(found, str) and found.strip():
         try:
             found = loads(found.encode("utf-8", "surrogatepass"), account)
         except Unreadable:
             return {}
     return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+
+
+@lru_cache(maxsize=64)
+def _known(text: str) -> dict[str, Any] | None:
+    """The metadata of a text that there is nothing to say of; None where there is, or it is no object."""
+    said = Account()
+    try:
+        found = loads(text.encode("utf-8", "surrogatepass"), said)
+    except Unreadable:
+        return None
+    return cast("dict[str, Any]", found) if isinstance(found, dict) and not said.lost else None
 
 
 def _messages(row: Any) -> list[Any]:
@@ -89,11 +103,12 @@ def count(row: Any) -> int:
 
 def _count(message: Any) -> int:
     content = message.get("content")
-    if message["role"] != "assistant" or not isinstance(content, str):
+    if message["role"] != "assistant" or not isinstance(content, str) or "<" not in content:
         return chat.count_message(message)
     thought, rest = sharegpt.thought_in(content) if message.get("reasoning_content") is None else (message["reasoning_content"], content)
     calls, rest = calls_in(rest, Account()) if not message.get("tool_calls") else (message["tool_calls"], rest)
-    return ((thought is not None) + len(calls) + bool(rest)) or 1
+    thinks = thought is not None or any(message.get(name) is not None for name in chat.THOUGHTS)
+    return (thinks + len(calls) + (message.get("function_call") is not None) + bool(rest)) or 1
 
 
 def calls_in(text: str, account: Account) -> tuple[list[Any], str]:

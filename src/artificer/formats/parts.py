@@ -196,19 +196,23 @@ def _toolset(raw: bytes) -> tuple[str, tuple[ToolSpec, ...]]:
     return _known(raw) if len(raw) <= KEPT else _read_toolset(raw)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=64)
 def _known_text(text: str) -> tuple[str, tuple[ToolSpec, ...]] | None:
     """The tool set of a text that there is nothing to say of; None where there is, or it cannot be read."""
     said = Account()
     try:
         records = loads(text.encode("utf-8", "surrogatepass"), said)
-        return _toolset(_encode(records)) if isinstance(records, list) and not said.lost else None
+        return _toolset_of(cast("list[Any]", records)) if isinstance(records, list) and not said.lost else None
     except (KeyError, TypeError, AttributeError, ValueError, RecursionError):
         return None
 
 
 def _read_toolset(raw: bytes) -> tuple[str, tuple[ToolSpec, ...]]:
-    tools = tuple([tool_of(record) for record in msgspec.json.decode(raw)])
+    return _toolset_of(msgspec.json.decode(raw))
+
+
+def _toolset_of(records: list[Any]) -> tuple[str, tuple[ToolSpec, ...]]:
+    tools = tuple([tool_of(record) for record in records])
     return toolset_digest(tools), tools
 
 
