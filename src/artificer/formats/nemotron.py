@@ -23,11 +23,12 @@ import msgspec
 
 from artificer.core.canon import Json
 from artificer.core.messages import Message
+from artificer.core.tools import ToolSpec
 from artificer.formats import chat, pairs, responses, sharegpt
 from artificer.formats.account import Account
 from artificer.formats.base import Format, Item
 from artificer.formats.jsontext import Unreadable, loads
-from artificer.formats.parts import KEPT, extra, extras, linear, openai_tool, plain, text_of, tools_of
+from artificer.formats.parts import KEPT, extra, extras, linear, openai_tool, plain, text_of, tools_of, toolset_of
 
 _ROW = frozenset({"uuid", "id", "messages", "metadata", "tools", "input", "output", "system_prompt"})
 _MESSAGE = frozenset({"role", "content", "tool_calls", "name", "reasoning_content", "tool_call_id"})
@@ -73,6 +74,16 @@ def _known(text: str) -> dict[str, Any] | None:
     except Unreadable:
         return None
     return cast("dict[str, Any]", found) if isinstance(found, dict) and not said.lost else None
+
+
+@lru_cache(maxsize=64)
+def _known_tools(text: str) -> tuple[str, tuple[ToolSpec, ...]] | None:
+    """The tool set in the text of such metadata; None where it holds none, or one that there is something to say of."""
+    records = (_known(text) or {}).get("tools")
+    try:
+        return toolset_of(cast("list[Any]", records)) if isinstance(records, list) and records else None
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError):
+        return None
 
 
 def _messages(row: Any) -> list[Any]:
@@ -183,7 +194,9 @@ def parse(row: Any, account: Account) -> Iterable[Item]:
     kept = extra(row, _ROW)
     rest = {key: value for key, value in metadata.items() if key != "tools"}
     kept |= {"metadata": rest} if rest else {"metadata": row["metadata"]} if not metadata and row.get("metadata") else {}
-    yield linear(chat.messages_of(said, account), tools_of(records, account), name=name, lineage={"extra": kept} if kept else None)
+    text = row.get("metadata")
+    tools = _known_tools(text) if isinstance(text, str) and len(text) <= KEPT else None
+    yield linear(chat.messages_of(said, account), tools or tools_of(records, account), name=name, lineage={"extra": kept} if kept else None)
 
 
 # writing

@@ -202,16 +202,21 @@ def _known_text(text: str) -> tuple[str, tuple[ToolSpec, ...]] | None:
     said = Account()
     try:
         records = loads(text.encode("utf-8", "surrogatepass"), said)
-        return _toolset_of(cast("list[Any]", records)) if isinstance(records, list) and not said.lost else None
+        return toolset_of(cast("list[Any]", records)) if isinstance(records, list) and not said.lost else None
     except (KeyError, TypeError, AttributeError, ValueError, RecursionError):
         return None
 
 
 def _read_toolset(raw: bytes) -> tuple[str, tuple[ToolSpec, ...]]:
-    return _toolset_of(msgspec.json.decode(raw))
+    return toolset_of(msgspec.json.decode(raw))
 
 
-def _toolset_of(records: list[Any]) -> tuple[str, tuple[ToolSpec, ...]]:
+def toolset_of(records: list[Any]) -> tuple[str, tuple[ToolSpec, ...]]:
+    """The digest and the tools of records that were read from a text and that nobody else has.
+
+    Raises:
+        ValueError, TypeError, AttributeError, KeyError: one is no tool.
+    """
     tools = tuple([tool_of(record) for record in records])
     return toolset_digest(tools), tools
 
