@@ -13,11 +13,15 @@ from artificer.api import convert
 from artificer.cli import main
 from artificer.core.canon import canonical
 from artificer.core.errors import ArtificerError
+from artificer.core.tools import ToolSpec
 from artificer.core.trace import Trace
 from artificer.formats import adp, format_named, guess, names
 from artificer.formats.account import Account
-from artificer.formats.convert import read, write
+from artificer.formats.base import toolset_digest
+from artificer.formats.convert import parse, read, write
+from artificer.formats.jsontext import TWICE, loads
 from artificer.formats.residue import EDITED
+from artificer.formats.source import of_text
 from artificer.run.store import RunFolder
 from artificer.run.traded import SAME
 
@@ -143,3 +147,48 @@ def test_a_name_of_no_format_is_refused():
     assert "chat" in names()
     with pytest.raises(ArtificerError, match="there is no format 'excel'"):
         format_named("excel")
+
+
+def test_rows_that_share_tools_and_rows_that_do_not(tmp_path):
+    path = tmp_path / "a.jsonl"
+    other = (ToolSpec("other", "Another.", {"type": "object"}),)
+    for name in ("chat", "trl", "sharegpt", "llamafactory", "nemotron"):
+        form = format_named(name)
+        given = [msgspec.structs.replace(conversation(f"{name}{at}"), tools=tools) for at, tools in enumerate((TOOLS, TOOLS, other, (), other))]
+        with path.open("wb") as out:
+            write(given, out, form, Account())
+        found = list(read(path, form, Account()))
+        assert [[tool.name for tool in item.tools] for item in found] == [[tool.name for tool in item.tools] for item in given]
+        assert [item.trace.tools for item in found] == [toolset_digest(item.tools) for item in found]
+
+
+FUNCTION = {"name": "a", "arguments": "{}"}
+
+
+@pytest.mark.parametrize("name", ["chat", "nemotron"])
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"reasoning": "x"},
+        {"thinking": "x"},
+        {"function_call": FUNCTION},
+        {"tool_calls": [{"id": "1", "function": FUNCTION}], "function_call": FUNCTION},
+    ],
+)
+@pytest.mark.parametrize("content", ["", None, "hi", "a < b", "<think>\nq\n</think>\n\n", '<TOOLCALL>[{"name": "z", "arguments": {}}]</TOOLCALL>'])
+def test_thoughts_and_calls_of_older_names_are_accounted_for(name, beside, content):
+    row = {"messages": [{"role": "user", "content": "u"}, {"role": "assistant", "content": content, **beside}], "metadata": '{"tools": []}'}
+    account = Account()
+    assert len(list(parse(of_text(json.dumps(row)), format_named(name), account))) == 1
+    assert account.balanced
+    assert account.events_out > 1
+
+
+@pytest.mark.parametrize(
+    ("text", "times"),
+    [('{"a":1,"a":2}', 1), ('{"a":1}', 0), ('{"a":{"a":1}}', 0), ('{"a":{"b":1,"b":2}}', 1), ('{"a":"x:y"}', 0), ('[{"a":1,"a":1}]', 1)],
+)
+def test_a_key_that_comes_twice_is_said_however_small_the_text(text, times):
+    account = Account()
+    loads(text.encode(), account)
+    assert account.lost[TWICE] == times

@@ -43,13 +43,19 @@ def _turns(row: Any) -> list[Any]:
 
 
 def _train(turn: Any) -> bool | None:
-    return next((turn[name] for name in FIELDS if isinstance(turn.get(name), bool)), None)
+    for name in FIELDS:
+        said = turn.get(name)
+        if said is True or said is False:
+            return said
+    return None
 
 
 def _partly(turn: Any) -> set[Any] | None:
     """What the parts of a text say of their training; None where none says anything."""
     content = turn.get("content")
-    parts = [fields(part) for part in cast("list[Any]", content) if isinstance(part, dict)] if isinstance(content, list) else []
+    if not isinstance(content, list):
+        return None
+    parts = [fields(part) for part in cast("list[Any]", content) if isinstance(part, dict)]
     return {part.get("train", part.get("training")) for part in parts} if any(part.keys() & set(FIELDS) for part in parts) else None
 
 

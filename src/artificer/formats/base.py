@@ -144,7 +144,9 @@ def message_events(message: Message) -> int:
     if message.role == "tool":
         return 1
     found = len(message.calls) + (message.reasoning is not None)
-    return found + 1 if not found or says(message) else found
+    if not found:
+        return 1
+    return found + 1 if says(message) else found
 
 
 def says(message: Message) -> bool:

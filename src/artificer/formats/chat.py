@@ -39,6 +39,7 @@ _PAIR = frozenset({"prompt", "completion"})
 _ASSISTANT = frozenset({"role", "content", "tool_calls", "reasoning_content", "name", "weight"})
 _TOOL = frozenset({"role", "content", "tool_call_id", "name"})
 _OTHER = frozenset({"role", "content", "name"})
+_PLAIN = frozenset({"role", "content"})
 _ROLES: dict[str, Role] = {
     "system": "system",
     "developer": "system",
@@ -79,7 +80,8 @@ def count_message(message: Any) -> int:
     if message.get("role") in ("tool", "function"):
         return 1
     found = len(message.get("tool_calls") or ()) + (message.get("function_call") is not None)
-    found += any(message.get(name) is not None for name in THOUGHTS)
+    if message.get("reasoning_content") is not None or message.get("reasoning") is not None or message.get("thinking") is not None:
+        found += 1  # `THOUGHTS`
     return found + 1 if not found or speaks(message.get("content"), message.get("role") == "user") else found
 
 
@@ -103,28 +105,33 @@ def messages_of(messages: Sequence[Any], account: Account) -> list[Node]:
         if role == "tool":
             answered = record.get("tool_call_id")
             call_id = answered if isinstance(answered, str) else next_answered(nodes) or last_call
-            message = Message("tool", result=result_of(call_id, plain(record.get("content"))), author=_name(record, role))
+            message = Message("tool", result=result_of(call_id, plain(record.get("content"))), author=_name(record))
             nodes.append(node(len(nodes) - 1, message, notes=extra(record, _TOOL)))
             continue
         content = record.get("content")
-        shown = openai_parts(cast("list[Any]", content), account) if isinstance(content, list) else plain(content)
+        shown: Any = content
+        if not isinstance(content, str):
+            shown = openai_parts(cast("list[Any]", content), account) if isinstance(content, list) else plain(content)
         calls = _calls(record, index, account)
         if calls:
             last_call = calls[0].id
-        thought, at = _thought(record)
+        thought, at = _thought(record) if role == "assistant" or not _PLAIN.issuperset(record) else (None, "")
         sampled = role == "assistant" and record.get("weight") != 0
         known = _ASSISTANT if role == "assistant" else _OTHER
         kept = extra(record, known)
-        for used in (at, "function_call", "tool_calls"):
-            kept.pop(used, None)
-        message = Message(role, shown, thought, calls, author=_name(record, role))
+        if kept:
+            for used in (at, "function_call", "tool_calls"):
+                kept.pop(used, None)
+        message = Message(role, shown, thought, calls, author=_name(record))
         nodes.append(node(len(nodes) - 1, message, sampled=sampled, notes=kept))
     return nodes
 
 
-def _name(record: Any, role: Role) -> str | None:
+def _name(record: Any) -> str | None:
     name = record.get("name")
-    if not isinstance(name, str | None):
+    if name is None:
+        return None
+    if not isinstance(name, str):
         raise TypeError("a name is text")
     return name or None
 
@@ -142,6 +149,7 @@ def _thought(record: Any) -> tuple[str | None, str]:
 def _calls(record: Any, index: int, account: Account) -> tuple[ToolCall, ...]:
     given = record.get("tool_calls")
     if given:
+        account.drop("a function_call beside tool_calls", record.get("function_call") is not None)
         return tuple([_call(entry, f"c{index}.{at}", account) for at, entry in enumerate(given)])
     old = record.get("function_call")
     return (call_of(f"c{index}", _text(old["name"]), old.get("arguments"), account),) if old is not None else ()

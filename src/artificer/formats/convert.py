@@ -4,13 +4,16 @@ for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
 
 from artificer.core.errors import ArtificerError
+from artificer.core.tools import ToolSpec
+from artificer.core.trace import Trace
 from artificer.formats.account import Account
 from artificer.formats.base import HOLDS, Around, Format, Item, events
 from artificer.formats.holding import branches, lost, suited
@@ -24,8 +27,29 @@ NOT_OF_IT = (ValueError, KeyError, TypeError, AttributeError, IndexError, Recurs
 
 
 _encode = msgspec.json.Encoder().encode
-_sound = msgspec.json.Decoder(list[Item])
-"""What a reader made of a row is decoded again: it is of the types that it says it is, and can be written."""
+_sound = msgspec.json.Decoder(list[Trace])
+_sound_tools = msgspec.json.Decoder(tuple[ToolSpec, ...])
+
+
+class _Sound:
+    """What a reader made of a row is decoded again: it is of the types that it says it is, and can be written. Tools that are the very
+    same as the row's before are not looked at again.
+    """
+
+    def __init__(self) -> None:
+        self._given: tuple[ToolSpec, ...] | None = None
+        self._tools: tuple[ToolSpec, ...] = ()
+
+    def items(self, made: Iterable[Item]) -> list[Item]:
+        given = list(made)
+        traces = _sound.decode(_encode([item.trace for item in given]))
+        return [Item(trace, self._sound(item.tools)) for trace, item in zip(traces, given, strict=True)]
+
+    def _sound(self, tools: tuple[ToolSpec, ...]) -> tuple[ToolSpec, ...]:
+        if tools is not self._given:
+            self._tools = _sound_tools.decode(_encode(tools))
+            self._given = tools
+        return self._tools
 
 
 def sample(path: Path) -> list[Any]:
@@ -73,6 +97,7 @@ def parse(given: Iterable[Row], form: Format, account: Account) -> Iterator[Item
     """
     if form.parse is None:
         raise ArtificerError(f"{form.name} is only written", remedy="name the format that the file has: artificer convert --help")
+    sound = _Sound()
     for row in given:
         account.where = row.where
         try:
@@ -89,7 +114,7 @@ def parse(given: Iterable[Row], form: Format, account: Account) -> Iterator[Item
             before = account.rows_in
             for name, one in form.opened(value):
                 account.where = row.where + name
-                yield from _row(one, form, form.parse, account)
+                yield from _row(one, form, sound, account)
             if account.rows_in == before:
                 account.rows_in += 1
                 account.drop_row("a document without rows")
@@ -98,26 +123,27 @@ def parse(given: Iterable[Row], form: Format, account: Account) -> Iterator[Item
             account.drop_row(f"not of the format {form.name}")
 
 
-def _row(value: Any, form: Format, make: Callable[[Any, Account], Iterable[Item]], account: Account) -> list[Item]:
+def _row(value: Any, form: Format, sound: _Sound, account: Account) -> list[Item]:
     """The traces of one row; none, by name, when it is not of the format. A row is read whole before anything of it is given."""
     account.rows_in += 1
+    assert form.parse is not None
     try:
         found = form.count(value)
     except NOT_OF_IT:
         account.drop_row(f"not of the format {form.name}")
         return []
     account.events_in += found
-    dropped, lost_before = account.dropped.copy(), account.lost.copy()
+    dropped, lost_before = dict(account.dropped), dict(account.lost)
     try:
-        items = _sound.decode(_encode(list(make(value, account))))
+        items = sound.items(form.parse(value, account))
         out = sum([events(item.trace) for item in items])
     except NOT_OF_IT as error:
-        account.dropped, account.lost = dropped, lost_before
+        account.dropped, account.lost = Counter(dropped), Counter(lost_before)
         account.drop_row(_reason(form, error), found)
         return []
     if not items:
         account.rows_dropped += 1
-        if account.dropped == dropped:
+        if account.dropped == Counter(dropped):
             account.drop("rows without a conversation", found)
             account.place("rows without a conversation")
     account.events_out += out
@@ -150,18 +176,19 @@ def render(items: Iterable[Item], form: Format, account: Account, *, every: bool
     make = form.render
     for item in items:
         account.rows_in += 1
-        account.events_in += events(item.trace)
+        total = events(item.trace)
+        account.events_in += total
         account.where = item.trace.id
         for one in [item] if form.whole else branches(item, account, every=every):
             one = one if form.whole else suited(one, form, account)
             for loss in lost(one, form):
                 account.lose(HOLDS[loss])
-            had, before = events(one.trace), account.dropped.copy()
+            had, before = total if one is item else events(one.trace), dict(account.dropped)
             try:
                 made = list(make(one, account))
                 encoded = [msgspec.json.encode(row) for row in made]
             except NOT_OF_IT as error:
-                account.dropped = before
+                account.dropped = Counter(before)
                 account.drop_row(f"{form.name} cannot hold it: {str(error)[:80]}", had)
                 continue
             account.rows_out += len(made)

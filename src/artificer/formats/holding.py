@@ -18,6 +18,7 @@ from artificer.formats.base import HOLDS, Format, Item, message_events, says, to
 
 MOST = 1 << 20
 """Nodes that the branches of one trace are written out to."""
+_NOTHING = Usage()
 TOO_MANY = f"branches of one trace beyond {MOST:,} messages in all: what they share is written again and again"
 
 
@@ -27,9 +28,22 @@ def chosen(trace: Trace, every: bool = False) -> list[int]:
     return [leaf for leaf in leaves if leaf in trace.verdicts and trace.verdicts[leaf].passed] if trace.verdicts and not every else leaves
 
 
+def _is_chain(nodes: Sequence[Node]) -> bool:
+    """Whether each node follows the one before it."""
+    before = None
+    for at, node in enumerate(nodes):
+        if node.parent != before:
+            return False
+        before = at
+    return before is not None
+
+
 def branches(item: Item, account: Account, *, every: bool = False) -> Iterator[Item]:
     """The chosen branches, each as an item of its own; what belongs to no chosen branch is dropped by name."""
     trace = item.trace
+    if (every or not trace.verdicts) and _is_chain(trace.nodes):
+        yield item
+        return
     leaves = chosen(trace, every)
     if len(leaves) == 1 and len(trace.path(leaves[0])) == len(trace.nodes):
         yield item
@@ -104,6 +118,11 @@ def suited(item: Item, form: Format, account: Account) -> Item:
     holds = form.holds
     if {"user_calls", "system", "opening"} <= holds:
         return item
+    roles = {node.message.role for node in item.trace.nodes}
+    if ("system" not in roles or {"system", "opening"} <= holds) and not any(
+        node.message.calls for node in item.trace.nodes if node.message.role == "user"
+    ):
+        return item
     kept: list[Node] = []
     theirs: set[str] = set()
     for node in item.trace.nodes:
@@ -142,7 +161,7 @@ def lost(item: Item, form: Format) -> list[str]:
         return []
     trace = item.trace
     had: list[str] = []
-    if trace.world or trace.seed or trace.task_id != trace.id or trace.usage != Usage():
+    if trace.world or trace.seed or trace.task_id != trace.id or trace.usage != _NOTHING:
         had.append("task")
     if trace.verdicts or trace.stop:
         had.append("verdicts")
@@ -150,12 +169,14 @@ def lost(item: Item, form: Format) -> list[str]:
         had.append("effects")
     if trace.lineage and set(trace.lineage) != {"extra"}:
         had.append("lineage")
+    told = form.told
     for node in trace.nodes:
         _had(node, had)
         if form.bare and node.notes:
             had.append("notes")
-        if form.told is not None and "words" not in had and _misread(form.told, node.message):
+        if told is not None and _misread(told, node.message):
             had.append("words")
+            told = None
     if "adjacent" not in holds and _adjacent(trace.nodes):
         had.append("adjacent")
     for tool in item.tools:
@@ -167,28 +188,37 @@ def lost(item: Item, form: Format) -> list[str]:
 
 def _misread(told: Callable[[Message], Message], message: Message) -> bool:
     plain = message if isinstance(message.content, str) else msgspec.structs.replace(message, content=message.text)
-    return told(plain) != plain
+    found = told(plain)
+    return found is not plain and found != plain
 
 
 def _had(node: Node, had: list[str]) -> None:
     message = node.message
-    for name, there in (
-        ("tokens", node.tokens is not None),
-        ("effects", node.state is not None or node.effects),
-        ("notes", node.notes and set(node.notes) != {"extra"}),
-        ("sampled" if message.role == "assistant" else "played", node.sampled != (message.role == "assistant")),
-        ("reasoning", message.reasoning is not None),
-        ("author", message.author is not None),
-        ("at", message.at is not None),
-    ):
-        if there:
-            had.append(name)
+    if node.tokens is not None:
+        had.append("tokens")
+    if node.state is not None or node.effects:
+        had.append("effects")
+    if node.notes and set(node.notes) != {"extra"}:
+        had.append("notes")
+    if node.sampled != (message.role == "assistant"):
+        had.append("sampled" if message.role == "assistant" else "played")
+    if message.reasoning is not None:
+        had.append("reasoning")
+    if message.author is not None:
+        had.append("author")
+    if message.at is not None:
+        had.append("at")
+    _had_said(message, had)
+
+
+def _had_said(message: Message, had: list[str]) -> None:
     if message.calls:
-        had += [
-            name
-            for name, there in (("parallel", len(message.calls) > 1), ("beside", message.content), ("user_calls", message.role == "user"))
-            if there
-        ]
+        if len(message.calls) > 1:
+            had.append("parallel")
+        if message.content:
+            had.append("beside")
+        if message.role == "user":
+            had.append("user_calls")
         had.append("call_ids")
     if not isinstance(message.content, str):
         user = message.role == "user"

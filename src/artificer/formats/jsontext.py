@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -59,8 +59,11 @@ def _with_constants(raw: bytes, account: Account) -> Any:
 
 def _doubtful(raw: bytes, value: Any) -> bool:
     """Whether something may have been overwritten: then the text has more colons than its value, unless colons are escaped."""
+    colons = raw.count(b":")
+    if colons == 1 or (isinstance(value, dict) and colons == len(cast("dict[str, Any]", value))):
+        return False  # no more colons than there are keys for them: none was overwritten
     try:
-        return raw.count(b":") != msgspec.json.encode(value).count(b":") or b"\\u003" in raw
+        return colons != msgspec.json.encode(value).count(b":") or b"\\u003" in raw
     except (RecursionError, ValueError):
         return True
 

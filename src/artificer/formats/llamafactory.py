@@ -73,8 +73,8 @@ def _spread(row: Any) -> dict[str, Any]:
     for turn in sharegpt.turns(row):
         who, text = sharegpt.spoken(turn)
         kind = sharegpt.ROLES.get(who)
-        besides = {name: value for name, value in turn.items() if name not in ("from", "value", "role", "content")}
         if kind == "tool" and JOIN in text:
+            besides = _besides(turn)
             first, *pieces = text.split(JOIN)
             turns += [{"from": "observation", "value": first} | besides, *[{"from": "observation", "value": piece} for piece in pieces]]
         elif kind == "call" and text.startswith("<think>"):
@@ -82,10 +82,14 @@ def _spread(row: Any) -> dict[str, Any]:
             if thought is None:
                 turns.append(turn)
                 continue
-            turns += [{"from": "gpt", "value": text[: len(text) - len(rest)]} | besides, {"from": who, "value": rest}]
+            turns += [{"from": "gpt", "value": text[: len(text) - len(rest)]} | _besides(turn), {"from": who, "value": rest}]
         else:
             turns.append(turn)
     return {name: value for name, value in row.items() if name not in ("conversation", "images")} | {"conversations": turns}
+
+
+def _besides(turn: Any) -> dict[str, Any]:
+    return {name: value for name, value in turn.items() if name not in ("from", "value", "role", "content")}
 
 
 def _of_alpaca(row: Any) -> dict[str, Any]:
@@ -142,7 +146,7 @@ def _shown(nodes: Sequence[Node], images: list[Any], account: Account) -> tuple[
 
 def told(message: Message) -> Message:
     """What a reader takes a message for: no text beside calls, texts between images joined, thoughts as ShareGPT has them."""
-    if message.role == "assistant" and message.calls:
+    if message.role == "assistant" and message.calls and message.content != "":
         message = msgspec.structs.replace(message, content="")
     if message.role == "user" and not isinstance(message.content, str):
         message = msgspec.structs.replace(message, content=_joined(message.content))
@@ -202,7 +206,7 @@ def _turn(one: Node, images: list[Json], account: Account) -> dict[str, Json]:
     if message.text:
         account.drop("text beside calls", 1)
     records = [{"name": call.name, "arguments": call.arguments} for call in message.calls]
-    thought = sharegpt.with_thought(msgspec.structs.replace(message, content=""), account)
+    thought = sharegpt.with_thought(msgspec.structs.replace(message, content=""), account) if message.reasoning is not None else ""
     return {"from": "function_call", "value": thought + text_of(records[0] if len(records) == 1 else records)} | notes
 
 

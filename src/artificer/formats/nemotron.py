@@ -16,20 +16,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, cast
 
 import msgspec
 
 from artificer.core.canon import Json
 from artificer.core.messages import Message
+from artificer.core.tools import ToolSpec
 from artificer.formats import chat, pairs, responses, sharegpt
 from artificer.formats.account import Account
 from artificer.formats.base import Format, Item
 from artificer.formats.jsontext import Unreadable, loads
-from artificer.formats.parts import extra, extras, linear, openai_tool, plain, text_of, tools_of
+from artificer.formats.parts import KEPT, extra, extras, linear, openai_tool, plain, text_of, tools_of, toolset_of
 
 _ROW = frozenset({"uuid", "id", "messages", "metadata", "tools", "input", "output", "system_prompt"})
 _MESSAGE = frozenset({"role", "content", "tool_calls", "name", "reasoning_content", "tool_call_id"})
+_WRITTEN = _MESSAGE | {"weight"}
 _CALLS = re.compile(r"<TOOLCALL>(.*?)</TOOLCALL>", re.DOTALL)
 UNREAD = "calls that cannot be read: kept as text"
 
@@ -52,12 +55,35 @@ def fits(row: Any) -> float:
 def _metadata(row: Any, account: Account) -> dict[str, Any]:
     """The metadata of a row, an object or its JSON text; empty where it is something else."""
     found = row.get("metadata")
+    if isinstance(found, str) and len(found) <= KEPT and (known := _known(found)) is not None:
+        return known
     if isinstance(found, str) and found.strip():
         try:
             found = loads(found.encode("utf-8", "surrogatepass"), account)
         except Unreadable:
             return {}
     return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+
+
+@lru_cache(maxsize=64)
+def _known(text: str) -> dict[str, Any] | None:
+    """The metadata of a text that there is nothing to say of; None where there is, or it is no object."""
+    said = Account()
+    try:
+        found = loads(text.encode("utf-8", "surrogatepass"), said)
+    except Unreadable:
+        return None
+    return cast("dict[str, Any]", found) if isinstance(found, dict) and not said.lost else None
+
+
+@lru_cache(maxsize=64)
+def _known_tools(text: str) -> tuple[str, tuple[ToolSpec, ...]] | None:
+    """The tool set in the text of such metadata; None where it holds none, or one that there is something to say of."""
+    records = (_known(text) or {}).get("tools")
+    try:
+        return toolset_of(cast("list[Any]", records)) if isinstance(records, list) and records else None
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError):
+        return None
 
 
 def _messages(row: Any) -> list[Any]:
@@ -88,11 +114,12 @@ def count(row: Any) -> int:
 
 def _count(message: Any) -> int:
     content = message.get("content")
-    if message["role"] != "assistant" or not isinstance(content, str):
+    if message["role"] != "assistant" or not isinstance(content, str) or "<" not in content:
         return chat.count_message(message)
     thought, rest = sharegpt.thought_in(content) if message.get("reasoning_content") is None else (message["reasoning_content"], content)
     calls, rest = calls_in(rest, Account()) if not message.get("tool_calls") else (message["tool_calls"], rest)
-    return ((thought is not None) + len(calls) + bool(rest)) or 1
+    thinks = thought is not None or any(message.get(name) is not None for name in chat.THOUGHTS)
+    return (thinks + len(calls) + (message.get("function_call") is not None) + bool(rest)) or 1
 
 
 def calls_in(text: str, account: Account) -> tuple[list[Any], str]:
@@ -120,7 +147,7 @@ def calls_in(text: str, account: Account) -> tuple[list[Any], str]:
 def _said(message: Any, account: Account) -> Any:
     """A message in OpenAI's form: thoughts and calls out of the text."""
     content = message.get("content")
-    if message["role"] != "assistant" or not isinstance(content, str):
+    if message["role"] != "assistant" or not isinstance(content, str) or "<" not in content:
         return message
     made = dict(message)
     if message.get("reasoning_content") is None:
@@ -167,7 +194,9 @@ def parse(row: Any, account: Account) -> Iterable[Item]:
     kept = extra(row, _ROW)
     rest = {key: value for key, value in metadata.items() if key != "tools"}
     kept |= {"metadata": rest} if rest else {"metadata": row["metadata"]} if not metadata and row.get("metadata") else {}
-    yield linear(chat.messages_of(said, account), tools_of(records, account), name=name, lineage={"extra": kept} if kept else None)
+    text = row.get("metadata")
+    tools = _known_tools(text) if isinstance(text, str) and len(text) <= KEPT else None
+    yield linear(chat.messages_of(said, account), tools or tools_of(records, account), name=name, lineage={"extra": kept} if kept else None)
 
 
 # writing
@@ -175,7 +204,7 @@ def parse(row: Any, account: Account) -> Iterable[Item]:
 
 def told(message: Message) -> Message:
     """What a reader takes a message for: thoughts and calls that stand in a text are read."""
-    if message.role != "assistant":
+    if message.role != "assistant" or (message.reasoning is None and isinstance(message.content, str) and message.content[:1] != "<"):
         return message
     thought, rest = sharegpt.thought_in(sharegpt.with_thought(message, Account()))
     return msgspec.structs.replace(message, reasoning=thought, content=rest)
@@ -192,7 +221,7 @@ def render(item: Item, account: Account) -> Iterable[Json]:
     for index, one in enumerate(trace.nodes):
         message = one.message
         record = chat.message_record(one)
-        kept = extras(one.notes, _MESSAGE | {"weight"})
+        kept = extras(one.notes, _WRITTEN) if one.notes else {}
         if message.role == "assistant":
             if "<TOOLCALL>" in message.text and not message.calls:
                 raise ValueError("a text that holds marks of calls")
@@ -203,7 +232,7 @@ def render(item: Item, account: Account) -> Iterable[Json]:
         shown: dict[str, Json] = {"role": record["role"], "content": plain(record["content"])}
         if message.role == "assistant":
             shown["tool_calls"] = [call | {"id": f"c{index}.{at}"} for at, call in enumerate(calls)]
-        messages.append(shown | kept)
+        messages.append(shown | kept if kept else shown)
     extra_fields = extras(trace.lineage, _ROW - {"metadata"})
     given = extra_fields.pop("metadata", None)
     metadata: dict[str, Json] = cast("dict[str, Json]", given) if isinstance(given, dict) else {}

@@ -196,14 +196,37 @@ def _toolset(raw: bytes) -> tuple[str, tuple[ToolSpec, ...]]:
     return _known(raw) if len(raw) <= KEPT else _read_toolset(raw)
 
 
+@lru_cache(maxsize=64)
+def _known_text(text: str) -> tuple[str, tuple[ToolSpec, ...]] | None:
+    """The tool set of a text that there is nothing to say of; None where there is, or it cannot be read."""
+    said = Account()
+    try:
+        records = loads(text.encode("utf-8", "surrogatepass"), said)
+        return toolset_of(cast("list[Any]", records)) if isinstance(records, list) and not said.lost else None
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError):
+        return None
+
+
 def _read_toolset(raw: bytes) -> tuple[str, tuple[ToolSpec, ...]]:
-    tools = tuple([tool_of(record) for record in msgspec.json.decode(raw)])
+    return toolset_of(msgspec.json.decode(raw))
+
+
+def toolset_of(records: list[Any]) -> tuple[str, tuple[ToolSpec, ...]]:
+    """The digest and the tools of records that were read from a text and that nobody else has.
+
+    Raises:
+        ValueError, TypeError, AttributeError, KeyError: one is no tool.
+    """
+    tools = tuple([tool_of(record) for record in records])
     return toolset_digest(tools), tools
 
 
 def tools_of(records: Any, account: Account) -> tuple[str, tuple[ToolSpec, ...]]:
     """The digest and the tools of a row: a list, or a text of one. What is no tool is left out by name."""
     if isinstance(records, str):
+        known = _known_text(records) if len(records) <= KEPT else None
+        if known is not None:
+            return known
         records = loads(records.encode("utf-8", "surrogatepass"), account) if records.strip() else []
     if records is None or records == []:
         return _toolset(b"[]")
@@ -235,6 +258,8 @@ def extra(record: dict[str, Any], known: frozenset[str]) -> dict[str, Any]:
 
 def linear(nodes: Sequence[Node], tools: tuple[str, tuple[ToolSpec, ...]], *, name: Any = None, lineage: dict[str, Json] | None = None) -> Item:
     """A conversation as an item; without a name of its own it is named by its content."""
+    if isinstance(name, str) and name:
+        return Item(Trace(name, name, "", tools[0], tuple(nodes), lineage=lineage or {}), tools[1])
     return content_named(Item(Trace("", "", "", tools[0], tuple(nodes), lineage=lineage or {}), tools[1]), name)
 
 

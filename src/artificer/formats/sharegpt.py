@@ -58,7 +58,8 @@ def turns(row: Any) -> list[Any]:
 def spoken(turn: Any) -> tuple[str, str]:
     """Who speaks in a turn, and what."""
     who = turn["from"] if "from" in turn else turn["role"]
-    return who, plain(turn["value"] if "value" in turn else turn["content"])
+    said = turn["value"] if "value" in turn else turn["content"]
+    return who, said if isinstance(said, str) else plain(said)
 
 
 def fits(row: Any) -> float:
@@ -74,12 +75,11 @@ def fits(row: Any) -> float:
 def count(row: Any) -> int:
     """The system prompt; of each turn its calls or its thought and its text. A text that only carries a thought is none."""
     found = 1 if row.get("system") else 0
-    kinds = [ROLES.get(spoken(turn)[0], "") for turn in turns(row)]
-    for at, turn in enumerate(turns(row)):
-        who, text = spoken(turn)
-        kind = ROLES.get(who, "")
+    said = [spoken(turn) for turn in turns(row)]
+    kinds = [ROLES.get(who, "") for who, _ in said]
+    for at, (kind, (_, text)) in enumerate(zip(kinds, said, strict=True)):
         if kind == "call":
-            found += len(calls_in(text, Account()))
+            found += _called(text)
         elif kind == "assistant":
             thought, rest = thought_in(text)
             joins = at + 1 < len(kinds) and kinds[at + 1] == "call"
@@ -87,6 +87,11 @@ def count(row: Any) -> int:
         else:
             found += 1
     return found
+
+
+def _called(text: str) -> int:
+    """How many calls a call's turn holds: the length of a list, else one, whatever it is."""
+    return len(calls_in(text, Account())) if text.lstrip(" \t\r\n")[:1] == "[" else 1
 
 
 def thought_in(text: str) -> tuple[str | None, str]:
@@ -175,7 +180,7 @@ def render(item: Item, account: Account) -> Iterable[Json]:
     row["conversations"] = spoken_turns
     if item.tools:
         row["tools"] = text_of([bare_tool(tool) for tool in item.tools])
-    yield row | extras(item.trace.lineage, _ROW)
+    yield row | extras(item.trace.lineage, _ROW) if item.trace.lineage else row
 
 
 def _turns(one: Node, account: Account) -> list[dict[str, Json]]:

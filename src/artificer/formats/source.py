@@ -34,6 +34,8 @@ RATIO, FREE = 2000, 256 << 20
 
 _MARKS = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{}]|"', re.DOTALL)
+_BRACKET = re.compile(rb'(?:[^"\[\]{}]++|"(?:[^"\\]++|\\.)*+")*+([\[\]{}"])', re.DOTALL)
+"""The next bracket outside strings, or the quote of a string without an end."""
 _TORN = (zlib.error, EOFError, lzma.LZMAError, zstandard.ZstdError, OSError, ValueError)
 _BETWEEN = re.compile(rb"[\s,]*")
 
@@ -259,14 +261,19 @@ class _Scan:
     def found(self) -> Iterator[Row]:
         """The rows that end in the buffer; what is behind them stays."""
         unclosed = False
-        while not self.over and (token := TOKEN.search(self.buffer, self.at)):
-            if token[0] == b'"':
-                self.at, unclosed = token.start(), True
+        while not self.over and (token := _BRACKET.match(self.buffer, self.at)):
+            mark, self.at = token[1], token.end()
+            if mark == b'"':
+                self.at, unclosed = self.at - 1, True
                 break
-            self.at = token.end()
-            if token[0] in (b"{", b"["):
-                yield from self._opens(token)
-            elif token[0] in (b"}", b"]"):
+            if mark in (b"{", b"["):
+                if self.depth > self.base:  # inside a row
+                    self.depth += 1
+                else:
+                    yield from self._opens(mark)
+            elif self.depth > self.base + 1:
+                self.depth -= 1
+            else:
                 yield from self._closes()
         if self.over:
             return
@@ -274,16 +281,16 @@ class _Scan:
             self.at = len(self.buffer)
         yield from self._forget(unclosed)
 
-    def _opens(self, token: re.Match[bytes]) -> Iterator[Row]:
-        if token[0] == b"[" and not self.begun:
+    def _opens(self, mark: bytes) -> Iterator[Row]:
+        if mark == b"[" and not self.begun:
             self.begun, self.base, self.depth, self.end = True, 1, 1, self.at
             return
         self.begun = True
         if self.depth == self.base:
-            stray = self.buffer[self.end : token.start()]
+            stray = self.buffer[self.end : self.at - 1]
             if _BETWEEN.fullmatch(stray) is None:
                 yield self.row(stray, "not an object")
-            self.start = token.start()
+            self.start = self.at - 1
         self.depth += 1
 
     def _closes(self) -> Iterator[Row]:
