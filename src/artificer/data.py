@@ -220,7 +220,13 @@ def split(
     Raises:
         ArtificerError: shares that do not add up, an unknown group, or a source or folder that cannot be used.
     """
+    _check_near(near)
     return doing.split(sources, Path(out), parts=parts or {"train": 0.9, "test": 0.1}, by=by, seed=seed, near=near, given=given, tell=tell)
+
+
+def _check_near(near: float) -> None:
+    if not 0 < near <= 1:
+        raise ArtificerError(f"{near:g} is no Jaccard index", remedy="give one over 0 and at most 1, e.g. --near 0.8")
 
 
 def sample(
@@ -264,8 +270,8 @@ def dedup(
     Raises:
         ArtificerError: a source or folder cannot be used.
     """
-    if near is not None and not 0 < near <= 1:
-        raise ArtificerError(f"{near:g} is no Jaccard index", remedy="give one over 0 and at most 1, e.g. --near 0.8")
+    if near is not None:
+        _check_near(near)
     return doing.dedup(sources, Path(out), near=near, on=on, given=given, tell=tell)
 
 

@@ -60,8 +60,8 @@ def test_many_that_are_alike_cost_no_square():
     assert all(len(seen.add(f"t{n}", text)) <= 48 for n in range(2000))
 
 
-def test_texts_without_words_are_like_each_other_alone():
-    assert clusters([("a", ""), ("b", " -- "), ("c", "one word")]) == [("a", "b")]
+def test_texts_without_words_are_like_nothing():
+    assert clusters([("a", ""), ("b", " -- "), ("c", "one word"), ("d", "")]) == []
     assert clusters([("a", "\ud800 x y z"), ("b", "\ud800 x y z")]) == [("a", "b")]
 
 

@@ -38,10 +38,11 @@ def jaccard(one: array[int], other: array[int]) -> float:
     """|A & B| / |A | B|; 1 for two texts without words. Of samples, the share of the smallest hashes of the union that are in both."""
     if not one or not other:
         return float(len(one) == len(other))
-    a, b = set(one), set(other)
+    a = set(one)
     if len(one) < MOST and len(other) < MOST:
-        shared = len(a & b)
-        return shared / (len(a) + len(b) - shared)
+        shared = len(a.intersection(other))
+        return shared / (len(a) + len(other) - shared)
+    b = set(other)
     smallest = sorted(a | b)[:MOST]
     return sum(value in a and value in b for value in smallest) / len(smallest)
 
@@ -77,6 +78,9 @@ class Near:
     def add(self, key: str, text: str) -> list[str]:
         """Takes a text in; the keys of earlier texts that it is near to."""
         hashes = triples(text)
+        if not hashes:  # without words nothing says that two are alike
+            self._seen[key] = hashes
+            return []
         candidates: dict[str, None] = {}
         marks = signature(hashes)
         for band in range(BANDS):
