@@ -258,6 +258,6 @@ def test_weights_that_are_none(runs, tmp_path, weight):
 
 @pytest.mark.parametrize("parts", [{"../x": 0.5, "b": 0.5}, {"": 1.0}, {"a/b": 1.0}, {"a": float("nan")}, {"a": 1.5, "b": -0.5}])
 def test_parts_that_are_none(runs, tmp_path, parts):
-    with pytest.raises(ArtificerError, match="part|shares"):
+    with pytest.raises(ArtificerError, match=r"part|shares"):
         artificer.split([runs / "a"], out=tmp_path / "x", parts=parts)
     assert not (tmp_path / "x").exists()

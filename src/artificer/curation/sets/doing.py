@@ -32,7 +32,8 @@ class Made(Struct):
     Args:
         traces: how many there were. kept: how many went into each folder.
         dropped: how many did not, by reason; each is a row in the rejects of the first folder.
-        unread: what could not be read of the sources, by reason.
+        unread: events that could not be read of the sources, by reason; 0 where they could not even be counted.
+        unread_rows: rows of the sources that no trace was read of.
         notes: what else should be known.
     """
 
@@ -40,6 +41,7 @@ class Made(Struct):
     kept: dict[str, int] = field(default_factory=dict[str, int])
     dropped: Counter[str] = field(default_factory=Counter[str])
     unread: Counter[str] = field(default_factory=Counter[str])
+    unread_rows: int = 0
     notes: list[str] = field(default_factory=list[str])
 
 
@@ -69,6 +71,7 @@ def made(
     found = Made(notes=list(plan.notes))
     for account in accounts:
         found.unread.update(account.dropped)
+        found.unread_rows += account.rows_dropped
     first = next(iter(folders))
     writers = {part: Writing(folder, stage, {**how, **({"part": part} if part else {})}, origins) for part, folder in folders.items()}
     try:
