@@ -255,7 +255,7 @@ def dedup(entries: Iterable[Entry], *, near: float | None, on: On) -> Plan:
         if seen is not None:
             for other in seen.add(entry.key, text):
                 groups.join(entry.key, other)
-    dropped = _near_ones(groups, seen) if seen is not None else {}
+    dropped = {key: to for group in groups for key, to in seen.thinned(group).items()} if seen is not None else {}
     for key, place in keys.items():
         if key in dropped:
             plan.dropped[place] = ("nearly the same", dropped[key])
@@ -263,20 +263,6 @@ def dedup(entries: Iterable[Entry], *, near: float | None, on: On) -> Plan:
         else:
             plan.into[place] = ""
     return plan
-
-
-def _near_ones(groups: Groups, seen: Near) -> dict[str, str]:
-    """Keys that go, with the key that each is near to."""
-    gone: dict[str, str] = {}
-    for group in groups:
-        kept: list[str] = []
-        for key in group:
-            to = next((other for other in kept if seen.near(key, other)), None)
-            if to is None:
-                kept.append(key)
-            else:
-                gone[key] = to
-    return gone
 
 
 def parts_of(told: Sequence[str]) -> dict[str, float]:
