@@ -115,7 +115,7 @@ class Looking:
         for one in {hit.suite: hit for hit in reversed(counted)}.values():
             found = self.suites[one.suite]
             found.traces += 1
-            found.kinds.update(dict.fromkeys(hit.kind for hit in counted if hit.suite == one.suite))
+            found.kinds.update([*dict.fromkeys(hit.kind for hit in counted if hit.suite == one.suite)])
             self._touched[one.suite].update(hit.row for hit in counted if hit.suite == one.suite)
             if len(found.finds) < SHOWN:
                 found.finds.append((name, one))
