@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from artificer.rollout.foreign.data import DataProof
     from artificer.run.progress import Progress
 
+SETS = ("merge", "split", "sample", "dedup", "decontaminate")
+"""What runs are called that hold traces of others."""
 PAYS = 4_000_000
 """Bytes of data from which on verifying in two processes is quicker than in one."""
 
@@ -220,7 +222,13 @@ def split(
     Raises:
         ArtificerError: shares that do not add up, an unknown group, or a source or folder that cannot be used.
     """
+    _check_near(near)
     return doing.split(sources, Path(out), parts=parts or {"train": 0.9, "test": 0.1}, by=by, seed=seed, near=near, given=given, tell=tell)
+
+
+def _check_near(near: float) -> None:
+    if not 0 < near <= 1:
+        raise ArtificerError(f"{near:g} is no Jaccard index", remedy="give one over 0 and at most 1, e.g. --near 0.8")
 
 
 def sample(
@@ -264,8 +272,8 @@ def dedup(
     Raises:
         ArtificerError: a source or folder cannot be used.
     """
-    if near is not None and not 0 < near <= 1:
-        raise ArtificerError(f"{near:g} is no Jaccard index", remedy="give one over 0 and at most 1, e.g. --near 0.8")
+    if near is not None:
+        _check_near(near)
     return doing.dedup(sources, Path(out), near=near, on=on, given=given, tell=tell)
 
 
@@ -351,7 +359,7 @@ def is_ours(source: str | Path) -> bool:
         return not Path(source).is_file() and not (Path(source).is_dir() and any(Path(source).iterdir()))
     with RunFolder.open(source) as folder:
         recipe, knobs = folder.manifest.get("recipe"), folder.manifest.get("knobs", {})
-        return recipe not in ("import", "repair") and ("world" in knobs or bool(folder.keys("tasks")))
+        return recipe not in ("import", "repair") and (bool(folder.keys("tasks")) or ("world" in knobs and recipe not in SETS))
 
 
 def _own_world(source: str | Path) -> tuple[str, dict[str, str]]:
@@ -365,7 +373,7 @@ def _own_world(source: str | Path) -> tuple[str, dict[str, str]]:
 
     if (Path(source) / "run.toml").exists():
         with RunFolder.open(source) as folder:
-            if folder.manifest.get("recipe") == RECIPE:
+            if folder.manifest.get("recipe") in (RECIPE, *SETS):
                 return world_of(folder)
     raise ArtificerError("nothing says in which world these calls are to be made", where=str(source), remedy="say which: --world SOURCE")
 

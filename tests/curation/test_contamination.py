@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -162,3 +165,25 @@ def test_tools_are_told_apart(tmp_path):
     index = Index()
     index.add("exam", item(ASKED, tools=(tool,)))
     assert index.tools["exam"] == {"table_book": frozenset({"place"})}
+
+
+def test_marks_upon_marks_take_no_square():
+    """Sorting combining marks is quadratic: 400,000 of them at once would take minutes."""
+    assert len(words("a" + "\u0301\u0323" * 200_000)) < 400_000
+
+
+def test_the_report_is_the_same_in_every_process(tmp_path):
+    row = {
+        "messages": [
+            {"role": "user", "content": "please tell me all about the twelve old grey towers of the city"},
+            {"role": "assistant", "content": "a"},
+        ]
+    }
+    (tmp_path / "a.jsonl").write_text(json.dumps(row) + "\n")
+    asked = "import artificer, msgspec; print(msgspec.json.encode(artificer.decontaminate(['a.jsonl'], ['a.jsonl'])))"
+    told: set[bytes] = set()
+    for seed in range(3):
+        env = {**os.environ, "PYTHONHASHSEED": str(seed)}
+        told.add(subprocess.run([sys.executable, "-c", asked], cwd=tmp_path, env=env, capture_output=True, check=True).stdout)
+    assert len(told) == 1
+    assert b'"contaminated":1' in told.pop()

@@ -60,8 +60,8 @@ def test_many_that_are_alike_cost_no_square():
     assert all(len(seen.add(f"t{n}", text)) <= 48 for n in range(2000))
 
 
-def test_texts_without_words_are_like_each_other_alone():
-    assert clusters([("a", ""), ("b", " -- "), ("c", "one word")]) == [("a", "b")]
+def test_texts_without_words_are_like_nothing():
+    assert clusters([("a", ""), ("b", " -- "), ("c", "one word"), ("d", "")]) == []
     assert clusters([("a", "\ud800 x y z"), ("b", "\ud800 x y z")]) == [("a", "b")]
 
 
@@ -71,3 +71,21 @@ def test_groups_are_named_by_their_smallest():
         groups.join(one, other)
     assert list(groups) == [("b", "c", "d"), ("x", "y")]
     assert groups.root("d") == "b"
+
+
+def test_of_a_large_group_what_goes_is_near_what_stays():
+    draw = random.Random(5)
+    base = words(2, 100)
+    seen = Near(0.8)
+    group = [f"t{number:04d}" for number in range(400)]
+    for key in group:
+        text = list(base)
+        for at in draw.sample(range(100), draw.choice((1, 1, 2))):
+            text[at] = f"v{draw.random()}"
+        seen.add(key, " ".join(text))
+    for keys in (group, group[:150]):
+        gone = seen.thinned(keys)
+        assert 0 < len(gone) < len(keys)
+        assert all(to not in gone and seen.near(key, to) for key, to in gone.items())
+    staying = [key for key in group if key not in seen.thinned(group)]
+    assert sum(seen.near(a, b) for at, a in enumerate(staying) for b in staying[:at]) <= len(staying) * 0.05

@@ -11,7 +11,8 @@ from artificer.cli import main
 from artificer.core.errors import ArtificerError
 from artificer.core.tasks import Task
 from artificer.core.trace import Trace
-from artificer.curation.sets.plans import _equally, _in_proportion, parts_of
+from artificer.curation.sets.doing import made
+from artificer.curation.sets.plans import Plan, _equally, _in_proportion, parts_of, place_of
 from artificer.run.store import RunFolder
 from artificer.run.traded import SAME
 
@@ -176,3 +177,87 @@ def test_traces_of_several_worlds_say_so_when_they_are_to_be_proven(runs, tmp_pa
     artificer.merge([runs / "a.jsonl", runs / "b"], out=tmp_path / "all")
     with pytest.raises(ArtificerError, match="names no world"):
         artificer.verify(tmp_path / "all")
+
+
+def chats(path, texts):
+    rows = [{"messages": [{"role": "user", "content": text}, {"role": "assistant", "content": f"so: {text}"}]} for text in texts]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    return path
+
+
+def test_a_trace_that_comes_without_its_task_before_and_after_is_one(runs, tmp_path):
+    found = artificer.merge([runs / "a.jsonl", runs / "a", runs / "a.jsonl"], out=tmp_path / "all")
+    assert (found.traces, sum(found.kept.values()), found.dropped[SAME]) == (36, 12, 24)
+    assert artificer.verify(tmp_path / "all", world="domain:retail").proven == 12
+
+
+def test_a_sample_is_of_different_traces(tmp_path):
+    file = chats(tmp_path / "a.jsonl", [f"question {n}" for n in range(20)])
+    found = artificer.sample([file, file], out=tmp_path / "some", n=15)
+    assert (found.traces, sum(found.kept.values()), found.dropped[SAME], found.dropped["not drawn"]) == (40, 15, 20, 5)
+
+
+def test_the_same_trace_of_two_sources_is_in_one_part(tmp_path):
+    a = chats(tmp_path / "a.jsonl", [f"question {n}" for n in range(20)])
+    b = chats(tmp_path / "b.jsonl", [f"question {n}" for n in range(10, 30)])
+    for seed in range(4):
+        found = artificer.split([a, b], out=tmp_path / str(seed), parts={"train": 0.5, "test": 0.5}, by="source", seed=seed)
+        assert (found.traces, sum(found.kept.values()), found.dropped[SAME]) == (40, 30, 10)
+
+
+def test_sources_are_told_apart_by_their_names_and_not_by_their_order(tmp_path):
+    files = [chats(tmp_path / f"{name}.jsonl", [f"{name} {n}" for n in range(3)]) for name in "abcdef"]
+    shares = {"train": 0.5, "test": 0.5}
+    artificer.split(files, out=tmp_path / "one", parts=shares, by="source")
+    artificer.split(files[::-1], out=tmp_path / "two", parts=shares, by="source")
+    assert parts_by_key(tmp_path / "one") == parts_by_key(tmp_path / "two")
+
+
+@pytest.mark.parametrize("on", ["calls", "first-user"])
+def test_where_nothing_can_be_compared_nothing_is_a_duplicate(tmp_path, on):
+    rows = [{"messages": [{"role": "assistant", "content": f"answer {n}"}]} for n in range(5)]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = artificer.dedup([tmp_path / "a.jsonl"], out=tmp_path / "clean", on=on, near=0.8)
+    assert sum(found.kept.values()) == 5
+
+
+def test_texts_without_words_are_not_near(tmp_path):
+    found = artificer.dedup([chats(tmp_path / "a.jsonl", "?!*")], out=tmp_path / "first", near=0.8, on="first-user")
+    assert sum(found.kept.values()) == 3
+
+
+def test_a_source_that_can_be_read_only_once_is_said(tmp_path):
+    file = chats(tmp_path / "a.jsonl", ["one", "two"])
+    asked = []
+
+    def decide(rows):
+        plan = Plan(into={place_of(entry): "" for entry in rows})
+        if not asked:
+            chats(file, ["one", "two", "three"])
+        asked.append(1)
+        return plan
+
+    with pytest.raises(ArtificerError, match="second time"):
+        made([file], {"": tmp_path / "out"}, "merge", {}, decide)
+
+    def all_of(rows):
+        plan = Plan(into={place_of(entry): "" for entry in rows})
+        chats(file, ["one"])
+        return plan
+
+    with pytest.raises(ArtificerError, match="second time"):
+        made([file], {"": tmp_path / "out2"}, "merge", {}, all_of)
+
+
+@pytest.mark.parametrize("weight", [float("nan"), float("inf"), -1.0, 0.0, 1e9])
+def test_weights_that_are_none(runs, tmp_path, weight):
+    with pytest.raises(ArtificerError, match="neither a share nor a number of times"):
+        artificer.merge([runs / "a"], out=tmp_path / "x", weights={str(runs / "a"): weight})
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("parts", [{"../x": 0.5, "b": 0.5}, {"": 1.0}, {"a/b": 1.0}, {"a": float("nan")}, {"a": 1.5, "b": -0.5}])
+def test_parts_that_are_none(runs, tmp_path, parts):
+    with pytest.raises(ArtificerError, match=r"part|shares"):
+        artificer.split([runs / "a"], out=tmp_path / "x", parts=parts)
+    assert not (tmp_path / "x").exists()

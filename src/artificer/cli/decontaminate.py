@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 from cyclopts import Parameter
 
-from artificer.cli.sets import show
+from artificer.cli.sets import show, unread
 from artificer.cli.show import counts, note, say, shortened, table
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _say(found: Decontaminated, shown: int) -> None:
         for where, hit in one.finds[:shown]:
             say(f"  {where}: {hit.kind} of {hit.row}: {shortened(hit.shown, 90)}")
     if found.unread and found.made is None:
-        say(f"not read: {counts(found.unread)}")
+        say(unread(found.unread_rows, found.unread))
 
 
 def _shape(times: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -10,6 +11,11 @@ from artificer.cli.show import counts, note, say
 
 if TYPE_CHECKING:
     from artificer.curation.sets.doing import Made
+
+
+def unread(rows: int, events: Counter[str]) -> str:
+    """What of sources is no trace."""
+    return f"not read: {rows:,} row(s); events: {counts(events)}"
 
 
 def show(found: Made, json: bool) -> int:
@@ -21,7 +27,7 @@ def show(found: Made, json: bool) -> int:
         say(f"{kept} traces: {folder}")
     say(f"of {found.traces} traces; left out: {counts(found.dropped) or 'none'}")
     if found.unread:
-        say(f"not read: {counts(found.unread)}")
+        say(unread(found.unread_rows, found.unread))
     for line in found.notes:
         say(f"note: {line}")
     if not any(found.kept.values()):

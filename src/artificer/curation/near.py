@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import zlib
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 BINS, BANDS = 64, 16
 ROWS = BINS // BANDS
@@ -20,6 +20,8 @@ MOST = 2048
 """Triples of a text that are compared."""
 CROWD = 48
 """Texts of one bucket that a text is compared with: what is in a fuller one is a duplicate of one of them or shares a common phrase only."""
+FEW = 200
+"""Texts that hang together of which each is compared with each."""
 _WORD = re.compile(r"\w+")
 _EMPTY = 1 << 32
 
@@ -38,10 +40,11 @@ def jaccard(one: array[int], other: array[int]) -> float:
     """|A & B| / |A | B|; 1 for two texts without words. Of samples, the share of the smallest hashes of the union that are in both."""
     if not one or not other:
         return float(len(one) == len(other))
-    a, b = set(one), set(other)
+    a = set(one)
     if len(one) < MOST and len(other) < MOST:
-        shared = len(a & b)
-        return shared / (len(a) + len(b) - shared)
+        shared = len(a.intersection(other))
+        return shared / (len(a) + len(other) - shared)
+    b = set(other)
     smallest = sorted(a | b)[:MOST]
     return sum(value in a and value in b for value in smallest) / len(smallest)
 
@@ -62,6 +65,12 @@ def signature(hashes: array[int]) -> list[int]:
     return found
 
 
+def _buckets(hashes: array[int]) -> list[int]:
+    """The buckets of a text, one a band."""
+    marks = signature(hashes)
+    return [hash((band, *marks[band * ROWS : (band + 1) * ROWS])) for band in range(BANDS)]  # of whole numbers alone: the same in every process
+
+
 class Near:
     """Texts that were seen, and which of them are near each other. About 1.5 kB a text of 250 words.
 
@@ -76,11 +85,11 @@ class Near:
 
     def add(self, key: str, text: str) -> list[str]:
         """Takes a text in; the keys of earlier texts that it is near to."""
-        hashes = triples(text)
+        hashes = self._seen[key] = triples(text)
+        if not hashes:  # without words nothing says that two are alike
+            return []
         candidates: dict[str, None] = {}
-        marks = signature(hashes)
-        for band in range(BANDS):
-            bucket = hash((band, *marks[band * ROWS : (band + 1) * ROWS]))  # of whole numbers alone: the same in every process
+        for bucket in _buckets(hashes):
             known = self._buckets.get(bucket)
             if known is None:
                 self._buckets[bucket] = [key]
@@ -88,8 +97,29 @@ class Near:
             candidates.update(dict.fromkeys(known[:CROWD]))
             if len(known) < CROWD:
                 known.append(key)
-        self._seen[key] = hashes
         return [other for other in candidates if jaccard(hashes, self._seen[other]) >= self.threshold]
+
+    def thinned(self, group: Sequence[str]) -> dict[str, str]:
+        """Of texts that hang together those that can go, each with one that stays and that it is near to.
+
+        Each in its turn stays if it is near none that stays. In groups of more than `FEW` it is compared with those alone
+        that share a bucket with it, as in `add`: with all, a group of so many would take hours.
+        """
+        gone: dict[str, str] = {}
+        staying: list[str] = []
+        buckets: dict[int, list[str]] = {}
+        for key in group:
+            own = _buckets(self._seen[key]) if len(group) > FEW else ()
+            near = dict.fromkeys(other for bucket in own for other in buckets.get(bucket, ())) if own else staying
+            to = next((other for other in near if self.near(key, other)), None)
+            if to is not None:
+                gone[key] = to
+                continue
+            staying.append(key)
+            for bucket in own:
+                if len(known := buckets.setdefault(bucket, [])) < CROWD:
+                    known.append(key)
+        return gone
 
     def near(self, one: str, other: str) -> bool:
         """Whether two texts that were taken in are near each other."""

@@ -97,6 +97,8 @@ def guess(path: str | Path) -> tuple[Format, Mapping[str, float]]:
     from artificer.formats.convert import sample, sniff
 
     values: list[Any] = sample(Path(path))
+    if not values:
+        raise ArtificerError("there is nothing in it that can be read", where=str(path), remedy="leave it out, or give another file")
     marks = {name: sniff(values, format_named(name)) for name in _BUILT_IN}
     best = max(marks, key=lambda name: marks[name])
     if marks[best] < LEAST:

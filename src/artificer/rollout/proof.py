@@ -6,7 +6,7 @@ A verification is itself a run, into a folder that is thrown away; the run it ve
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from tempfile import TemporaryDirectory
 
@@ -22,6 +22,7 @@ from artificer.rollout.play import Played
 from artificer.rollout.replay import Replay, replay
 from artificer.run.engine import execute
 from artificer.run.progress import Progress
+from artificer.run.shards import Bad
 from artificer.run.stage import RowFunction, each
 from artificer.run.store import RunFolder
 from artificer.worlds.base import World, begun
@@ -141,19 +142,30 @@ class _Rows:
         return played_rows(self._run, self.orphans)
 
 
-def played_rows(run: RunFolder, orphans: list[str] | None = None) -> Iterator[tuple[str, Played]]:
+def played_rows(run: RunFolder, orphans: list[str] | None = None, bad: Callable[[Bad], None] | None = None) -> Iterator[tuple[str, Played]]:
     """A run's traces with their tasks, in key order, in bounded memory. Ids of traces whose task is not there are
-    added to `orphans`.
+    added to `orphans`; `bad` is told of lines that are no traces, which are an error otherwise.
     """
     tasks = run.read("tasks", Task, ordered=True)
     at: tuple[str, Task] | None = next(tasks, None)
-    for key, trace in run.read("traces", Trace, ordered=True):
-        while at is not None and at[0] < key and not _child(key, at[0]):
+    open_: list[tuple[str, Task]] = []  # tasks whose keys begin the trace's: of `a` come traces before and behind those of `a-1`
+    for key, trace in run.read("traces", Trace, ordered=True, bad=bad):
+        while at is not None and at[0] <= key:
+            _close(open_, at[0])
+            open_.append(at)
             at = next(tasks, None)
-        if at is not None and _child(key, at[0]):
-            yield key, Played(at[1], trace)
+        _close(open_, key)
+        task = next((task for name, task in reversed(open_) if _child(key, name)), None)
+        if task is not None:
+            yield key, Played(task, trace)
         elif orphans is not None:
             orphans.append(trace.id)
+
+
+def _close(open_: list[tuple[str, Task]], key: str) -> None:
+    """Forgets the tasks that no key from this one on begins with."""
+    while open_ and not key.startswith(open_[-1][0]):
+        open_.pop()
 
 
 def _child(key: str, parent: str) -> bool:

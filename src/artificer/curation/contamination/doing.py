@@ -56,7 +56,7 @@ class Decontaminated(Struct):
         traces: looked at. contaminated: with something of a suite, by the kinds that count.
         kinds: the kinds that count. suites: what of each was found.
         made: what was written; None where nothing was to be.
-        unread: what could not be read of the data, by reason.
+        unread, unread_rows: events, by reason, and rows of the data that could not be read.
     """
 
     traces: int
@@ -65,6 +65,7 @@ class Decontaminated(Struct):
     suites: dict[str, Found]
     made: Made | None = None
     unread: Counter[str] = field(default_factory=Counter[str])
+    unread_rows: int = 0
 
 
 def indexed(against: Sequence[str], bounds: Bounds, given: str | None = None) -> Index:
@@ -114,7 +115,7 @@ class Looking:
         for one in {hit.suite: hit for hit in reversed(counted)}.values():
             found = self.suites[one.suite]
             found.traces += 1
-            found.kinds.update({hit.kind for hit in counted if hit.suite == one.suite})
+            found.kinds.update([*dict.fromkeys(hit.kind for hit in counted if hit.suite == one.suite)])
             self._touched[one.suite].update(hit.row for hit in counted if hit.suite == one.suite)
             if len(found.finds) < SHOWN:
                 found.finds.append((name, one))
@@ -128,14 +129,14 @@ class Looking:
             for call in node.message.calls:
                 self._tools.setdefault(called(call.name), frozenset())
 
-    def result(self, written: Made | None, unread: Counter[str]) -> Decontaminated:
+    def result(self, written: Made | None, unread: Counter[str], rows: int) -> Decontaminated:
         """All that was found."""
         for name, found in self.suites.items():
             found.touched = len(self._touched[name])
             own = self.index.tools.get(name, {})
             found.shared = sum(tool in self._tools for tool in own)
             found.alike = sum(bool(arguments) and self._tools.get(tool) == arguments for tool, arguments in own.items())
-        return Decontaminated(self.traces, self.contaminated, self.kinds, self.suites, written, unread)
+        return Decontaminated(self.traces, self.contaminated, self.kinds, self.suites, written, unread, rows)
 
 
 def decontaminate(
@@ -181,7 +182,7 @@ def decontaminate(
         unread: Counter[str] = Counter()
         for account in accounts:
             unread.update(account.dropped)
-        return looking.result(None, unread)
+        return looking.result(None, unread, sum(account.rows_dropped for account in accounts))
     how: dict[str, Any] = {"against": list(against), "kinds": list(kinds), "bounds": msgspec.to_builtins(bounds)}
     written = made(sources, {"": out}, "decontaminate", how, decide, given=given)
-    return looking.result(written, written.unread)
+    return looking.result(written, written.unread, written.unread_rows)

@@ -25,7 +25,7 @@ from msgspec import Struct
 from artificer.core.errors import ArtificerError
 from artificer.core.messages import ToolCall
 from artificer.curation.contamination import calls as calling
-from artificer.curation.contamination.texts import LONGEST_FORM, form, runs, words
+from artificer.curation.contamination.texts import LONGEST_FORM, each_run, form, runs, words
 from artificer.formats.base import Item
 
 Kind = Literal["exact", "ngram", "share", "form", "calls", "shape"]
@@ -188,11 +188,11 @@ class Index:
     def _in_runs(self, listed: list[list[str]]) -> Iterator[Hit]:
         """What messages have in common with the suites by runs of words; a run counts once, however often it is said."""
         size, share = self.bounds.run, self.bounds.share
-        found = {run for said in listed for run in runs(said, size) & self._runs.keys()}
+        found = {run for said in listed for run in each_run(said, size) if run in self._runs}
         if not found:
             return
         for said in listed:
-            for run in sorted(runs(said, self.bounds.ngram) & self._ngrams.keys()):
+            for run in sorted({run for run in each_run(said, self.bounds.ngram) if run in self._ngrams}):
                 yield from self._hits("ngram", self._ngrams[run], run)
         counted = Counter(at for run in found for at in self._runs[run])
         for at, count in sorted(counted.items()):

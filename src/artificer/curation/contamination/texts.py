@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+
+from artificer.checks.values import unified
 
 _ALONE = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 _WORD = re.compile(f"[{_ALONE}]|[^\\W_{_ALONE}]+")
@@ -20,12 +21,17 @@ def words(text: str) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    return text if text.isascii() else unicodedata.normalize("NFKC", text)
+    return unified(text)
 
 
 def runs(said: Sequence[str], size: int) -> set[str]:
     """All runs of so many words; none of a text that is shorter."""
-    return {" ".join(said[at : at + size]) for at in range(len(said) - size + 1)}
+    return set(each_run(said, size))
+
+
+def each_run(said: Sequence[str], size: int) -> Iterator[str]:
+    """The same one by one, as often as each stands there: of a long text they take many times its own memory."""
+    return (" ".join(said[at : at + size]) for at in range(len(said) - size + 1))
 
 
 def form(text: str) -> tuple[str, int]:

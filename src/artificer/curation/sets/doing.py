@@ -19,6 +19,8 @@ from artificer.curation.sets.writing import Writing
 from artificer.formats.account import Account
 from artificer.run.traded import SAME
 
+MOST = 1000
+"""Times that a source goes in."""
 Sources = Sequence[str | Path]
 Tell = Callable[[str], None]
 """Hears how far it has come."""
@@ -30,7 +32,8 @@ class Made(Struct):
     Args:
         traces: how many there were. kept: how many went into each folder.
         dropped: how many did not, by reason; each is a row in the rejects of the first folder.
-        unread: what could not be read of the sources, by reason.
+        unread: events that could not be read of the sources, by reason; 0 where they could not even be counted.
+        unread_rows: rows of the sources that no trace was read of.
         notes: what else should be known.
     """
 
@@ -38,6 +41,7 @@ class Made(Struct):
     kept: dict[str, int] = field(default_factory=dict[str, int])
     dropped: Counter[str] = field(default_factory=Counter[str])
     unread: Counter[str] = field(default_factory=Counter[str])
+    unread_rows: int = 0
     notes: list[str] = field(default_factory=list[str])
 
 
@@ -67,12 +71,15 @@ def made(
     found = Made(notes=list(plan.notes))
     for account in accounts:
         found.unread.update(account.dropped)
+        found.unread_rows += account.rows_dropped
     first = next(iter(folders))
     writers = {part: Writing(folder, stage, {**how, **({"part": part} if part else {})}, origins) for part, folder in folders.items()}
     try:
         for entry in entries(sources, [Account() for _ in sources], given):
             found.traces += 1
             place = place_of(entry)
+            if place not in plan.dropped and place not in plan.into:
+                raise _changed(sources[entry.source])
             if place in plan.dropped:
                 reason, detail = plan.dropped[place]
                 found.dropped[reason] += 1
@@ -86,6 +93,8 @@ def made(
                 writers[first].drop(entry, SAME, entry.key)
             if tell is not None and found.traces % 5000 == 0:
                 tell(f"{stage}: {found.traces:,} traces")
+        if found.traces != len(plan.into) + len(plan.dropped):
+            raise _changed(", ".join(map(str, sources)))
     except BaseException as error:
         for writer in writers.values():
             writer.__exit__(type(error), error, error.__traceback__)
@@ -96,9 +105,17 @@ def made(
     return found
 
 
+def _changed(source: str | Path) -> ArtificerError:
+    return ArtificerError(
+        "other traces came when this was read a second time", where=str(source), remedy="wait until it is written; of a pipe, make a file first"
+    )
+
+
 def _keys(entry: Entry, copies: int) -> Iterator[str]:
     yield entry.key
-    head, slash, rest = entry.key.partition("/")
+    head, slash, rest = entry.key.rpartition("/")
+    if not slash:
+        head, rest = rest, ""
     for number in range(1, copies + 1):
         yield f"{head}~{number}{slash}{rest}"
 
@@ -123,9 +140,9 @@ def merge(sources: Sources, out: Path, *, weights: Mapping[int, float], seed: in
     Raises:
         ArtificerError: a weight above 1 is no whole number.
     """
-    odd = next((weight for weight in weights.values() if weight <= 0 or (weight > 1 and weight != int(weight))), None)
+    odd = next((weight for weight in weights.values() if not 0 < weight <= MOST or (weight > 1 and weight != int(weight))), None)
     if odd is not None:
-        raise ArtificerError(f"the weight {odd:g} is neither a share nor a number of times", remedy="use 0.5, or 1, 2, 3...")
+        raise ArtificerError(f"the weight {odd:g} is neither a share nor a number of times", remedy=f"use 0.5, or 1, 2, 3... at most {MOST}")
     shares = {number: weight for number, weight in weights.items() if weight < 1}
     copies = {number: int(weight) - 1 for number, weight in weights.items() if weight >= 1}
     how: dict[str, Any] = {"seed": seed, "weights": {str(number): weight for number, weight in sorted(weights.items())}}

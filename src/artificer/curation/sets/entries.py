@@ -1,6 +1,7 @@
 """Traces of several sources in one stream, each with its task, and under a key that is made of what it is.
 
 A key is `TASK/TRACE` where the trace has a task, else `TRACE`: ids that depend on the content alone, so that the same trace in two sources is one.
+(A task's own id may hold slashes; that of a trace holds none.)
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from artificer.core.errors import ArtificerError
@@ -24,8 +26,8 @@ class Entry(Struct, frozen=True):
     """One trace of a source.
 
     Args:
-        source: which source, counted from 0.
-        key: see the module. where: its key or place in the source.
+        source: which source, counted from 0. name: as it was typed.
+        key: see the module. where: its key or place in the source; no two of a source have the same.
     """
 
     source: int
@@ -33,6 +35,7 @@ class Entry(Struct, frozen=True):
     where: str
     item: Item
     task: Task | None = None
+    name: str = ""
 
 
 class Origin(Struct, frozen=True):
@@ -78,12 +81,16 @@ def entries(sources: Sequence[str | Path], accounts: Sequence[Account], given: s
         given: the format of files; guessed when None.
     """
     for number, (source, account) in enumerate(zip(sources, accounts, strict=True)):
-        if (Path(source) / "run.toml").exists():
-            yield from _of_run(number, source, account)
-            continue
-        with traded.opened(source, account, given=given) as data:
-            for item in data.items:
-                yield Entry(number, content_id(item), account.where, item)
+        times: dict[str, int] = {}
+        for entry in _of_run(number, source, account) if (Path(source) / "run.toml").exists() else _of_file(number, source, account, given):
+            seen = times[entry.where] = times.get(entry.where, 0) + 1
+            yield entry if seen == 1 else msgspec.structs.replace(entry, where=f"{entry.where} ({seen})")  # a row may give several traces
+
+
+def _of_file(number: int, source: str | Path, account: Account, given: str | None) -> Iterator[Entry]:
+    with traded.opened(source, account, given=given) as data:
+        for item in data.items:
+            yield Entry(number, content_id(item), account.where, item, name=str(source))
 
 
 def _of_run(number: int, source: str | Path, account: Account) -> Iterator[Entry]:
@@ -93,14 +100,14 @@ def _of_run(number: int, source: str | Path, account: Account) -> Iterator[Entry
             where = account.where
             task = tasks.of(where)
             name = content_id(item)
-            yield Entry(number, f"{task.id}/{name}" if task is not None else name, where, item, task)
+            yield Entry(number, f"{task.id}/{name}" if task is not None else name, where, item, task, str(source))
 
 
 class _Tasks:
     """The tasks of a run's traces, in the order of their keys."""
 
     def __init__(self, folder: RunFolder) -> None:
-        self._played = played_rows(folder, [])
+        self._played = played_rows(folder, [], lambda _: None)  # the account of the traces tells of bad lines
         self._next = next(self._played, None)
 
     def of(self, key: str) -> Task | None:

@@ -40,7 +40,7 @@ def entities(entry: Entry) -> list[str]:
 
 def world_of(entry: Entry) -> str:
     """The world that a trace was played in, or its source where none is named."""
-    return entry.item.trace.world or (entry.task.world if entry.task is not None else "") or f"source {entry.source}"
+    return entry.item.trace.world or (entry.task.world if entry.task is not None else "") or f"source {entry.name}"
 
 
 def length_of(entry: Entry) -> str:
@@ -69,7 +69,7 @@ BY: dict[str, Callable[[Entry], list[str]]] = {
     "trace": lambda entry: [entry.key],
     "task": lambda entry: [entry.task.id if entry.task is not None else entry.item.trace.task_id or entry.key],
     "world": lambda entry: [world_of(entry)],
-    "source": lambda entry: [str(entry.source)],
+    "source": lambda entry: [entry.name],
     "tool": lambda entry: called(entry.item),
     "entity": entities,
     "tag": lambda entry: sorted(entry.task.tags) if entry.task is not None else [],

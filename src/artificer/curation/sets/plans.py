@@ -5,12 +5,13 @@ Each of these goes through the traces once and keeps in memory a key and a few n
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from msgspec import Struct, field
 
-from artificer.core.canon import seed_of
+from artificer.core.canon import digest, seed_of
 from artificer.core.errors import ArtificerError
 from artificer.curation.near import Groups, Near
 from artificer.curation.sets.entries import Entry
@@ -18,6 +19,8 @@ from artificer.curation.sets.features import BY, On, text_of
 from artificer.formats.base import content_id
 from artificer.run.traded import SAME
 
+PART = re.compile(r"[\w-]+")
+"""Names of parts: each becomes a folder."""
 Place = tuple[int, str]
 """A source, and where in it."""
 
@@ -54,35 +57,50 @@ def merge(entries: Iterable[Entry], shares: Mapping[int, float], seed: int) -> P
     Args:
         shares: of a source with a share below 1 so many are drawn by their keys.
     """
-    plan, first, loose = Plan(), dict[str, Place](), dict[str, str]()
-    told: dict[str, str] = {}
+    plan = Plan()
+    once = _Once(plan)
     for entry in entries:
-        place, name = place_of(entry), entry.key.split("/")[-1]
+        place = place_of(entry)
         if shares.get(entry.source, 1.0) < 1 and unit("merge", seed, entry.key) >= shares[entry.source]:
             plan.dropped[place] = ("not drawn", f"share {shares[entry.source]:g}")
             continue
-        same = entry.key if entry.key in first else told.get(name) if entry.task is None else None
+        if once.first(entry):
+            plan.into[place] = ""
+    return plan
+
+
+class _Once:
+    """Of the same trace in several places the first stays, or the first that has a task; the others stand in a plan as dropped."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._standing: dict[str, Place] = {}
+        self._keys: dict[str, str] = {}
+
+    def first(self, entry: Entry) -> bool:
+        """Whether a trace stays, as far as is known yet: one without a task gives way to the same one with a task."""
+        plan, place, name = self._plan, place_of(entry), entry.key.rpartition("/")[2]
+        same = entry.key if entry.key in self._standing else self._keys.get(name) if entry.task is None else None
         if same is not None:
             plan.dropped[place] = (SAME, same)
-            plan.also.setdefault(first[same], []).append(place)
-            continue
-        if entry.task is not None and name in loose:  # the same without its task came before: this one takes its place
-            other = first.pop(loose.pop(name))
-            plan.into.pop(other)
+            plan.also.setdefault(self._standing[same], []).append(place)
+            return False
+        if entry.task is not None and name in self._standing:
+            other = self._standing.pop(name)
+            plan.into.pop(other, None)
             plan.dropped[other] = (SAME, entry.key)
             plan.also[place] = [*plan.also.pop(other, []), other]
-        elif entry.task is None:
-            loose[name] = entry.key
-        first[entry.key] = place
-        told.setdefault(name, entry.key)
-        plan.into[place] = ""
-    return plan
+            self._keys[name] = entry.key
+        self._standing[entry.key] = place
+        self._keys.setdefault(name, entry.key)
+        return True
 
 
 def split(entries: Iterable[Entry], parts: Mapping[str, float], by: str, seed: int, threshold: float = 0.8) -> Plan:
     """Every trace into one part. Traces of one group (`by`) never come into different parts.
 
     Groups that overlap (entities, near-duplicates) are joined; tools are drawn one by one, and a trace that calls tools of two parts goes nowhere.
+    The same trace goes in once, however many sources have it.
 
     Args:
         parts: the share of each; together 1. by: trace, task, world, source, tool, entity, tag, length, or near.
@@ -91,15 +109,20 @@ def split(entries: Iterable[Entry], parts: Mapping[str, float], by: str, seed: i
         ArtificerError: shares that are not such, or an unknown `by`.
     """
     _check_shares(parts)
+    _check_by(by, [*BY, "near"])
+    plan = Plan()
+    once = _Once(plan)
+    entries = (entry for entry in entries if once.first(entry))
     if by == "tool":
-        return _by_tool(entries, parts, seed)
+        return _by_tool(entries, plan, parts, seed)
     groups, seen, roots = Groups(), Near(threshold) if by == "near" else None, dict[Place, str]()
     for entry in entries:
-        names = (_names(by, entry) if seen is None else [entry.key, *seen.add(entry.key, text_of(entry.item))]) or [entry.key]
+        names = (BY[by](entry) if seen is None else [entry.key, *seen.add(entry.key, text_of(entry.item))]) or [entry.key]
         for other in names[1:]:
             groups.join(names[0], other)
         roots[place_of(entry)] = names[0]
-    plan, sizes = Plan(), Counter[str]()
+    sizes = Counter[str]()
+    roots = {place: name for place, name in roots.items() if place not in plan.dropped}
     standing = {name: groups.root(name) for name in set(roots.values())}
     for place, name in roots.items():
         root = standing[name]
@@ -111,15 +134,17 @@ def split(entries: Iterable[Entry], parts: Mapping[str, float], by: str, seed: i
 
 
 def _check_shares(parts: Mapping[str, float]) -> None:
-    if not parts or any(share < 0 for share in parts.values()) or abs(sum(parts.values()) - 1) > 1e-6:
+    odd = next((name for name in parts if not PART.fullmatch(name)), None)
+    if odd is not None:
+        raise ArtificerError(f"{odd!r} cannot name a part", remedy="use letters, digits, - and _")
+    if not parts or not all(share >= 0 for share in parts.values()) or not abs(sum(parts.values()) - 1) <= 1e-6:
         told = ", ".join(f"{name}={share:g}" for name, share in parts.items())
         raise ArtificerError(f"these are not shares of a whole: {told}", remedy="write e.g. --parts train=0.9,test=0.1")
 
 
-def _names(by: str, entry: Entry) -> list[str]:
-    if by not in BY:
-        raise ArtificerError(f"traces cannot be put together by {by!r}", remedy=f"use one of {', '.join([*BY, 'near'])}")
-    return BY[by](entry)
+def _check_by(by: str, known: Collection[str]) -> None:
+    if by not in known:
+        raise ArtificerError(f"traces cannot be put together by {by!r}", remedy=f"use one of {', '.join(known)}")
 
 
 def _part_of(drawn: float, parts: Mapping[str, float]) -> str:
@@ -131,10 +156,9 @@ def _part_of(drawn: float, parts: Mapping[str, float]) -> str:
     return list(parts)[-1]
 
 
-def _by_tool(entries: Iterable[Entry], parts: Mapping[str, float], seed: int) -> Plan:
-    plan = Plan()
+def _by_tool(entries: Iterable[Entry], plan: Plan, parts: Mapping[str, float], seed: int) -> Plan:
     for entry in entries:
-        tools = _names("tool", entry)
+        tools = BY["tool"](entry)
         found = {_part_of(unit("split", seed, "tool", tool), parts): tool for tool in tools}
         if not tools:
             plan.into[place_of(entry)] = _part_of(unit("split", seed, "tool", entry.key), parts)
@@ -146,7 +170,7 @@ def _by_tool(entries: Iterable[Entry], parts: Mapping[str, float], seed: int) ->
 
 
 def sample(entries: Iterable[Entry], *, n: int | None, share: float | None, by: str | None, equal: bool, seed: int) -> Plan:
-    """So many traces, or such a share of them: those whose keys come first by a draw.
+    """So many different traces, or such a share of them: those whose keys come first by a draw.
 
     Args:
         by: strata; each gives in proportion to its size (largest remainders), or with `equal` as many as the others as
@@ -157,15 +181,23 @@ def sample(entries: Iterable[Entry], *, n: int | None, share: float | None, by: 
     """
     if (n is None) == (share is None) or (share is not None and not 0 < share <= 1) or (n is not None and n < 1):
         raise ArtificerError("it is not said how many to draw", remedy="give -n 1000, or --share 0.1")
-    strata: dict[str, list[tuple[float, Place]]] = {}
+    if by is not None:
+        _check_by(by, BY)
+    plan = Plan()
+    once = _Once(plan)
+    drawn: list[tuple[str, float, Place]] = []
     for entry in entries:
-        name = (_names(by, entry) or ["none"])[0] if by is not None else ""
-        strata.setdefault(name, []).append((unit("sample", seed, entry.key), place_of(entry)))
+        if once.first(entry):
+            name = (BY[by](entry) or ["none"])[0] if by is not None else ""
+            drawn.append((name, unit("sample", seed, entry.key), place_of(entry)))
+    strata: dict[str, list[tuple[float, Place]]] = {}
+    for name, value, place in drawn:
+        if place not in plan.dropped:
+            strata.setdefault(name, []).append((value, place))
     sizes = {name: len(strata[name]) for name in sorted(strata)}
     total = sum(sizes.values())
     wanted = min(total, n if n is not None else max(1, round((share or 0) * total)))
     counts = _equally(sizes, wanted) if equal else _in_proportion(sizes, wanted)
-    plan = Plan()
     for name, count in counts.items():
         for rank, (_, place) in enumerate(sorted(strata[name])):
             if rank < count:
@@ -213,7 +245,7 @@ def dedup(entries: Iterable[Entry], *, near: float | None, on: On) -> Plan:
     for entry in entries:
         place, name = place_of(entry), content_id(entry.item)
         text = text_of(entry.item, on)
-        same = name if on == "conversation" else text
+        same = name if on == "conversation" or not text else digest(text)  # where nothing can be compared, the whole is
         if same in texts:
             plan.dropped[place] = ("the same", texts[same])
             plan.also.setdefault(keys[texts[same]], []).append(place)
@@ -223,7 +255,7 @@ def dedup(entries: Iterable[Entry], *, near: float | None, on: On) -> Plan:
         if seen is not None:
             for other in seen.add(entry.key, text):
                 groups.join(entry.key, other)
-    dropped = _near_ones(groups, seen) if seen is not None else {}
+    dropped = {key: to for group in groups for key, to in seen.thinned(group).items()} if seen is not None else {}
     for key, place in keys.items():
         if key in dropped:
             plan.dropped[place] = ("nearly the same", dropped[key])
@@ -231,20 +263,6 @@ def dedup(entries: Iterable[Entry], *, near: float | None, on: On) -> Plan:
         else:
             plan.into[place] = ""
     return plan
-
-
-def _near_ones(groups: Groups, seen: Near) -> dict[str, str]:
-    """Keys that go, with the key that each is near to."""
-    gone: dict[str, str] = {}
-    for group in groups:
-        kept: list[str] = []
-        for key in group:
-            to = next((other for other in kept if seen.near(key, other)), None)
-            if to is None:
-                kept.append(key)
-            else:
-                gone[key] = to
-    return gone
 
 
 def parts_of(told: Sequence[str]) -> dict[str, float]:

@@ -9,7 +9,8 @@ from typing import Any, Self
 
 import msgspec
 
-from artificer.core.canon import Json
+from artificer.core.canon import Json, digest
+from artificer.core.tasks import Task
 from artificer.core.tools import ToolSpec
 from artificer.curation.sets.entries import Entry, Origin
 from artificer.formats.base import toolset_digest
@@ -43,6 +44,7 @@ class Writing:
         self._folder = RunFolder.create_or_continue(out, {"recipe": stage, "knobs": {**how, **world, "sources": [one.name for one in origins]}})
         self._files = one_world.files if one_world is not None else {}
         self._seen = {name: set(self._folder.keys(name)) for name in ("traces", "tasks", "toolsets")}
+        self._tasks = {key: digest(task) for key, task in self._folder.read("tasks", Task)}
         self._tools: dict[str, ToolSpec] = {}
         self._lines: list[bytes] = []
         self._keys: list[str] = []
@@ -71,15 +73,14 @@ class Writing:
             lineage: added to the trace's own.
             key: under another key than the entry's, for a trace that goes in twice; its first part then names the task.
         """
-        key = entry.key if key is None else key
+        key = self._apart(entry.key if key is None else key, entry.task)
         if key in self._passed:
             return False
         self._passed.add(key)
         self.kept += 1
         trace = entry.item.trace
         if entry.task is not None:
-            head = key.split("/")[0]
-            self._once("tasks", head, entry.task)
+            self._once("tasks", key.rpartition("/")[0], entry.task)
         self._once("toolsets", trace.tools, entry.item.tools)
         self._tools |= {tool.name: tool for tool in entry.item.tools if tool.name not in self._tools}
         if key in self._seen["traces"]:
@@ -98,6 +99,18 @@ class Writing:
             self._dropped.append(Rejected(where, self._stage, reason, detail, {"key": entry.key, "trace": entry.item.trace.id}))
             if len(self._dropped) >= TOGETHER:
                 self._flush()
+
+    def _apart(self, key: str, task: Task | None) -> str:
+        """The key, with a mark where another task of the same id is already in the set."""
+        if task is None:
+            return key
+        head, _, name = key.rpartition("/")
+        what = digest(task)
+        if self._tasks.setdefault(head, what) == what:
+            return key
+        head = f"{head}~{what[:8]}"
+        self._tasks[head] = what
+        return f"{head}/{name}"
 
     def _once(self, name: str, key: str, item: object) -> None:
         if key not in self._seen[name]:
