@@ -176,3 +176,15 @@ def test_the_page_names_every_column_with_its_type():
         section = page.split(f"### {name}\n")[1].split("\n##")[0]
         found = re.findall(r"^\| `(\w+)` \| (\S+) \|", section, re.MULTILINE)
         assert dict(found) == columns(name), name
+
+
+def test_columns_of_one_name_are_told_apart(run, tmp_path):
+    sql = "SELECT t.key, c.key, 1 AS key_1, name FROM traces t JOIN calls c USING (key) ORDER BY ALL"
+    with ask([run], sql) as (answer, _):
+        assert answer.columns == ("key", "key_2", "key_1", "name")
+    assert query(run, sql)[0] == {"key": "k/0", "key_2": "k/0", "key_1": 1, "name": "find"}
+
+
+def test_a_table_that_is_named_in_pieces_is_filled(run):
+    for sql in ("SELECT key FROM query('SELECT * FROM tra' || 'ces')", "SELECT key FROM query_table('tra' || 'ces')"):
+        assert sorted(row["key"] for row in query(run, sql)) == ["k/0", "k/1"]
