@@ -188,3 +188,16 @@ def test_columns_of_one_name_are_told_apart(run, tmp_path):
 def test_a_table_that_is_named_in_pieces_is_filled(run):
     for sql in ("SELECT key FROM query('SELECT * FROM tra' || 'ces')", "SELECT key FROM query_table('tra' || 'ces')"):
         assert sorted(row["key"] for row in query(run, sql)) == ["k/0", "k/1"]
+
+
+def test_a_number_that_does_not_fit_is_null_and_hinders_no_other_row(run):
+    """A stranger's run: a parent and a branch of 30 digits."""
+    huge = 10**30
+    part = CheckResult("told", 0.5, False)
+    trace = Trace("t", "t", "", "", (Node(huge, Message("user", "hi")),), {huge: Verdict.of((part,))})
+    with RunFolder.create_or_continue(run, {"seed": 1}) as folder:
+        folder.commit("traces", Note("k/9", ("k/9",)), msgspec.json.encode({"key": "k/9", "item": trace}) + b"\n")
+    assert query(run, "SELECT parent FROM messages WHERE key = 'k/9'") == [{"parent": None}]
+    for table in ("verdicts", "checks"):
+        assert query(run, f"SELECT leaf FROM {table} WHERE key = 'k/9'") == [{"leaf": None}]
+        assert len(query(run, f"SELECT leaf FROM {table} WHERE key = 'k/0'")) > 0
