@@ -201,10 +201,11 @@ def rows_of(run: str, key: str, trace: Trace, wanted: frozenset[str]) -> Iterato
         for at, node in enumerate(trace.nodes):
             tokens = None if node.tokens is None else len(node.tokens.ids)
             message = node.message
+            parent = None if node.parent is None else whole(node.parent)
             yield (
                 "messages",
                 MessageRow(
-                    run, key, at, None if node.parent is None else whole(node.parent), message.role, message.author, said(message), message.reasoning, _attached(message),
+                    run, key, at, parent, message.role, message.author, said(message), message.reasoning, _attached(message),
                     len(message.calls), node.sampled, message.at, node.state, len(node.effects), tokens,
                 ),
             )  # fmt: skip
@@ -217,7 +218,12 @@ def rows_of(run: str, key: str, trace: Trace, wanted: frozenset[str]) -> Iterato
     for leaf in sorted(trace.verdicts) if "checks" in wanted else ():
         for at, part in enumerate(trace.verdicts[leaf].parts):
             kinds = tuple([kind.value for kind in part.kinds])
-            yield "checks", CheckRow(run, key, whole(leaf), at, part.name, part.passed, part.score, part.mode, part.evidence, kinds, _json(part.numbers))
+            yield (
+                "checks",
+                CheckRow(
+                    run, key, whole(leaf), at, part.name, part.passed, part.score, part.mode, part.evidence, kinds, _json(part.numbers),
+                ),
+            )  # fmt: skip
 
 
 def _trace(run: str, key: str, trace: Trace) -> TraceRow:
