@@ -86,3 +86,13 @@ def test_export_says_what_it_wrote(file, tmp_path, capsys):
     assert main(["export", file, str(tmp_path / "new" / "tables")]) == 1
     assert "there already" in capsys.readouterr().err
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["tables"]
+
+
+def test_what_a_stranger_wrote_is_no_formula_in_csv(file, capsys):
+    cells = ["=1+1", "+cmd|x", "@SUM(1)", "\t=1", "-x", "\uff1d1", "-1.5e3", "+49", "a=b", "", "ok"]
+    texts = " UNION ALL ".join(f"SELECT '{cell}' AS \"=x\", -{n} AS n" for n, cell in enumerate(cells))
+    assert main(["query", file, texts, "--csv"]) == 0
+    head, *rows = csv.reader(io.StringIO(capsys.readouterr().out))
+    assert head == ["'=x", "n"]
+    assert [row[0] for row in rows] == [*(f"'{cell}" for cell in cells[:6]), *cells[6:]]
+    assert [row[1] for row in rows] == [str(-n) for n in range(len(cells))]

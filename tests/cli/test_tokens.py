@@ -99,3 +99,11 @@ def test_one_trace_and_mistakes(rows, tmp_path):
         artificer.tokenize(rows, template=tmp_path / "none.jinja")
     with pytest.raises(ArtificerError, match="not a tokenizer"):
         artificer.tokenize(rows, model=f"hf:{tmp_path}")
+
+
+def test_a_page_that_is_there_is_never_overwritten(rows, tmp_path, capsys):
+    page = tmp_path / "t.html"
+    page.write_text("mine")
+    assert main(["tokens", str(rows), "--template", str(TEMPLATE), "--html", str(page)]) == 1
+    assert "there already" in capsys.readouterr().err
+    assert page.read_text() == "mine"

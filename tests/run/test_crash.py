@@ -9,17 +9,21 @@ from collections import Counter
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import pytest
 import run_chains
 from run_chains import dying, everything
 
 from artificer.core.errors import ArtificerError, RunError
+from artificer.run import index, reading
 from artificer.run.engine import execute
+from artificer.run.frames import Note, scan
 from artificer.run.stage import each
 from artificer.run.store import RunFolder
 
 PROGRAM = Path(run_chains.__file__)
 ROWS = 600
+encode_lines = msgspec.json.Encoder().encode_lines
 
 
 def start(path, log, engine="local", concurrency=4, delay=0.02):
@@ -165,3 +169,73 @@ async def test_a_builder_that_a_worker_cannot_import_is_named(tmp_path, monkeypa
     told = "a worker could not start: ModuleNotFoundError: No module named 'gone_module'"
     with RunFolder.create_or_continue(tmp_path / "run", {"seed": 1}) as folder, pytest.raises(RuntimeError, match=told):
         await execute([each("s", partial(gone.build), keep="out")], [("a", 1)], folder, engine="processes:1")
+
+
+COMMITS = [("z", [("z/0", 1), ("z/1", 2)]), ("b", []), ("a", [(f"a/{n}", n) for n in range(6)]), ("c", [("c", 5)])]
+ROWS_OF_ALL = sorted(row for _, rows in COMMITS for row in rows)
+
+
+def put(folder, of, rows):
+    folder.commit("rows", Note(of, tuple(key for key, _ in rows)), encode_lines([{"key": key, "item": item} for key, item in rows]))
+
+
+@pytest.mark.parametrize("few", [100_000, 1])
+def test_cut_at_any_byte_the_index_and_the_order_are_right(tmp_path, monkeypatch, few):
+    monkeypatch.setattr(reading, "FEW", few)
+    shard = tmp_path / "rows-000.jsonl.zst"
+    with RunFolder.create_or_continue(tmp_path, {"seed": 1}) as folder:
+        for of, rows in COMMITS:
+            put(folder, of, rows)
+    data = shard.read_bytes()
+    ends = [span.end for span in scan(data)]
+    for cut in range(len(data) + 1):
+        shard.write_bytes(data[:cut])
+        whole = COMMITS[: sum(end <= cut for end in ends)]
+        with RunFolder.open(tmp_path) as folder:
+            family = folder.family("rows")
+            assert list(folder.read("rows", ordered=True)) == sorted(row for _, rows in whole for row in rows)
+            assert sorted(family.done) == sorted(of for of, _ in whole)
+            assert len(family.places) == sum(len(rows) for _, rows in whole)
+        with RunFolder.create_or_continue(tmp_path, {"seed": 1}) as folder:
+            for of, rows in COMMITS:
+                if of not in folder.family("rows").done:
+                    put(folder, of, rows)
+            assert list(folder.read("rows", ordered=True)) == ROWS_OF_ALL
+        with RunFolder.open(tmp_path) as folder:
+            assert folder.torn == []
+            assert list(folder.read("rows", ordered=True)) == ROWS_OF_ALL
+
+
+def test_readers_see_whole_commits_while_a_writer_writes(tmp_path):
+    with RunFolder.create_or_continue(tmp_path, {"seed": 1}, shard_bytes=500) as writer:
+        readers = []
+        for number in range(60):
+            put(writer, f"r{number:02}", [(f"r{number:02}/{n}", n) for n in range(3)])
+            if number % 20 == 10:
+                readers.append((number, RunFolder.open(tmp_path)))
+            for seen, reader in readers:  # each goes on seeing what there was when it was opened
+                assert len(list(reader.read("rows", ordered=True))) == 3 * (seen + 1)
+                assert (f"r{number:02}" in reader.family("rows").done) == (number <= seen)
+        for _, reader in readers:
+            reader.close()
+
+
+@pytest.mark.parametrize("mask", [0, 3])
+@pytest.mark.parametrize("few", [1, 7, 1 << 15])
+def test_keys_with_one_hash_are_not_taken_for_each_other(tmp_path, monkeypatch, mask, few):
+    monkeypatch.setattr(index, "_HASH", mask)
+    monkeypatch.setattr(index, "_FEW", few)
+    dice, rows = random.Random(few), {}
+    with RunFolder.create_or_continue(tmp_path, {"seed": 1}, shard_bytes=2000) as folder:
+        for number in dice.sample(range(10**6), 80):
+            keys = tuple(f"o{number}/{n}" for n in range(dice.randrange(4)))
+            assert f"o{number}" not in folder.family("rows").done
+            put(folder, f"o{number}", [(key, key) for key in keys])
+            rows |= dict.fromkeys(keys, number)
+            assert folder.family("rows").done[f"o{number}"].note.keys == keys
+    with RunFolder.open(tmp_path) as folder:
+        family = folder.family("rows")
+        assert dict(folder.read("rows", ordered=True)) == {key: key for key in rows}
+        assert (len(family.done), len(family.places), sorted(family.places)) == (80, len(rows), sorted(rows))
+        assert all(folder.row("rows", key) == key for key in rows)
+        assert folder.row("rows", "o0/0") is None

@@ -151,3 +151,21 @@ def test_what_is_held_of_a_row_is_small(tmp_path):
         held = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     assert held < 20_000 * 200  # half of it is the dict in which the last keys wait to be sorted in
+
+
+@pytest.mark.parametrize("few", [100_000, 1])
+def test_of_foreign_lines_with_one_key_the_last_counts(run, monkeypatch, few):
+    monkeypatch.setattr(reading, "FEW", few)
+    (run / "rows-000.jsonl.zst").write_bytes(b'{"key":"a","item":1}\n{"key":"b","item":2}\n{"key":"a","item":3}\n')
+    with RunFolder.open(run) as folder:
+        assert list(folder.read("rows", ordered=True)) == [("a", 3), ("b", 2)]
+        assert (folder.row("rows", "a"), len(folder.family("rows").places)) == (3, 2)
+
+
+@pytest.mark.parametrize("few", [100_000, 1])
+def test_foreign_rows_over_several_lines_are_read(run, monkeypatch, few):
+    monkeypatch.setattr(reading, "FEW", few)
+    (run / "rows-000.jsonl.zst").write_bytes(zstandard.compress(b'{\n "key": "b",\r\n "item": "x\\ny"}\n{"key": "a",\n\n"item": 2}\n'))
+    with RunFolder.open(run) as folder:
+        assert list(folder.read("rows", ordered=True)) == [("a", 2), ("b", "x\ny")]
+        assert dict(folder.read("rows")) == {"a": 2, "b": "x\ny"}

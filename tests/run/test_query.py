@@ -176,3 +176,28 @@ def test_the_page_names_every_column_with_its_type():
         section = page.split(f"### {name}\n")[1].split("\n##")[0]
         found = re.findall(r"^\| `(\w+)` \| (\S+) \|", section, re.MULTILINE)
         assert dict(found) == columns(name), name
+
+
+def test_columns_of_one_name_are_told_apart(run, tmp_path):
+    sql = "SELECT t.key, c.key, 1 AS key_1, name FROM traces t JOIN calls c USING (key) ORDER BY ALL"
+    with ask([run], sql) as (answer, _):
+        assert answer.columns == ("key", "key_2", "key_1", "name")
+    assert query(run, sql)[0] == {"key": "k/0", "key_2": "k/0", "key_1": 1, "name": "find"}
+
+
+def test_a_table_that_is_named_in_pieces_is_filled(run):
+    for sql in ("SELECT key FROM query('SELECT * FROM tra' || 'ces')", "SELECT key FROM query_table('tra' || 'ces')"):
+        assert sorted(row["key"] for row in query(run, sql)) == ["k/0", "k/1"]
+
+
+def test_a_number_that_does_not_fit_is_null_and_hinders_no_other_row(run):
+    """A stranger's run: a parent and a branch of 30 digits."""
+    huge = 10**30
+    part = CheckResult("told", 0.5, False)
+    trace = Trace("t", "t", "", "", (Node(huge, Message("user", "hi")),), {huge: Verdict.of((part,))})
+    with RunFolder.create_or_continue(run, {"seed": 1}) as folder:
+        folder.commit("traces", Note("k/9", ("k/9",)), msgspec.json.encode({"key": "k/9", "item": trace}) + b"\n")
+    assert query(run, "SELECT parent FROM messages WHERE key = 'k/9'") == [{"parent": None}]
+    for table in ("verdicts", "checks"):
+        assert query(run, f"SELECT leaf FROM {table} WHERE key = 'k/9'") == [{"leaf": None}]
+        assert len(query(run, f"SELECT leaf FROM {table} WHERE key = 'k/0'")) > 0

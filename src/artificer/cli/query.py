@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json as std
+import re
 import shutil
 import sys
 from itertools import islice
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from artificer.run.query import Answer
 
 _CELL = 60
+_FORMULA = re.compile(r"[\s\x00-\x1f]*[=+\-@\uff1d\uff0b\uff0d\uff20]")
+"""What spreadsheets compute, also in full width."""
+_NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 
 
 def command(
@@ -40,7 +44,7 @@ def command(
     json
         Print a JSON object a line, all rows.
     csv
-        Print CSV, all rows.
+        Print CSV, all rows. In front of a text that a spreadsheet would take for a formula stands a '; --json and --out give it as it is.
     out
         Write the answer to this Parquet file instead.
     rows
@@ -72,8 +76,8 @@ def _print(answer: Answer, most: int, *, json: bool, comma: bool) -> None:
             sys.stdout.write(_as_json(dict(zip(answer.columns, row, strict=False))) + "\n")
     elif comma:
         writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(answer.columns)
-        writer.writerows([_cell(value) for value in row] for row in answer.rows)
+        writer.writerow([_no_formula(name) for name in answer.columns])
+        writer.writerows([_no_formula(value) if isinstance(value, str) else _cell(value) for value in row] for row in answer.rows)
     else:
         _print_table(answer, most)
 
@@ -89,6 +93,11 @@ def _print_table(answer: Answer, most: int) -> None:
 
 def _cell(value: Any) -> str:
     return "" if value is None else value if isinstance(value, str) else _as_json(value) if isinstance(value, list | dict | tuple) else str(value)
+
+
+def _no_formula(text: str) -> str:
+    """A text that no spreadsheet computes: `=HYPERLINK(...)` in what a stranger wrote is text, too. Numbers stay."""
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
 
 
 def _as_json(value: Any) -> str:

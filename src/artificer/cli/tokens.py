@@ -100,7 +100,10 @@ def command(
         from artificer.studio.tokens import page
 
         try:
-            Path(html).write_text(page(found.shown, facts), encoding="utf-8")
+            with Path(html).open("x", encoding="utf-8", errors="replace") as file:
+                file.write(page(found.shown, facts))
+        except FileExistsError as error:
+            raise ArtificerError("this file is there already", where=html, remedy="choose another name, or remove it") from error
         except OSError as error:
             raise ArtificerError(f"the page cannot be written: {error.strerror}", where=html, remedy="choose another place") from error
         say(f"page: {html}")

@@ -76,13 +76,14 @@ def framed(path: Path, out: BinaryIO) -> Iterator[Framed]:
             except (msgspec.MsgspecError, ValueError, RecursionError) as error:
                 wrong = wrong or f"no row with a key: {error}"
                 known = _Known("")
-            if batch and (wrong or number != first + len(batch) or len(batch) >= TOGETHER):
+            # a key that comes again begins a commit, so that the last line of a key counts wherever it stands
+            if batch and (wrong or number != first + len(batch) or len(batch) >= TOGETHER or known.key in keys):
                 yield commit()
             if wrong:
                 yield Framed((0, 0, 0), Note(""), number, wrong)
                 continue
             first = first if batch else number
-            batch.append(row.raw)
+            batch.append(row.raw.replace(b"\n", b" "))  # between tokens: within a text JSON has no line break
             keys.append(known.key)
             why.append((known.stage, known.reason))
     except ArtificerError as error:

@@ -54,14 +54,19 @@ class Index:
 
     def found(self, key: str) -> list[int]:
         """The commits that may speak of a key, the last first. One in a great many does not."""
-        self._settle()
-        wanted = hash(key) & _HASH
-        at = bisect_left(self._sorted, wanted << _COMMIT)
+        if self._added:
+            self._settle()
+        wanted, known = hash(key) & _HASH, self._sorted
         numbers = list[int]()
-        while at < len(self._sorted) and self._sorted[at] >> _COMMIT == wanted:
-            numbers.append(self._sorted[at] & _NUMBER)
-            at += 1
-        return [*numbers, *self._recent.get(wanted, ())][::-1]
+        if known:
+            at = bisect_left(known, wanted << _COMMIT)
+            while at < len(known) and known[at] >> _COMMIT == wanted:
+                numbers.append(known[at] & _NUMBER)
+                at += 1
+        if wanted in self._recent:
+            numbers += self._recent[wanted]
+        numbers.reverse()
+        return numbers
 
     def alike(self) -> set[int]:
         """Commits that have the hash of a key in common with another: among them are those of which another speaks again."""

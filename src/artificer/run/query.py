@@ -35,12 +35,13 @@ THREADS = 2
 SPILL = "64GB"
 BATCH = 1024
 _WORD = re.compile(r"[a-z_]+")
+_PUT_TOGETHER = frozenset({"query", "query_table"})
 _LEAST = 16 << 20
 """Bytes a JSON object may have without being told to DuckDB."""
 
 
 class Answer(Struct):
-    """An answer: its columns with their types, and its rows, a batch at a time."""
+    """An answer: its columns, no two of one name, with their types, and its rows, a batch at a time."""
 
     columns: tuple[str, ...]
     types: tuple[str, ...]
@@ -69,8 +70,11 @@ _SHOWN = 10
 
 
 def named(sql: str) -> frozenset[str]:
-    """The tables whose names are words of a question; a name inside a text counts too, which costs time only."""
-    return frozenset(TABLES) & frozenset(_WORD.findall(sql.lower()))
+    """The tables whose names are words of a question; a name inside a text counts too, which costs time only. A question that puts a question or a
+    table's name together as text (`query`, `query_table`) may mean any.
+    """
+    words = frozenset(_WORD.findall(sql.lower()))
+    return frozenset(TABLES) if words & _PUT_TOGETHER else frozenset(TABLES) & words
 
 
 @contextmanager
@@ -227,7 +231,19 @@ def ask(sources: Sequence[str | Path], sql: str, *, given: str | None = None) ->
             while batch := found.fetchmany(BATCH):
                 yield from batch
 
-        yield Answer(tuple(column[0] for column in found.description), tuple(str(column[1]) for column in found.description), rows()), filled
+        yield Answer(_apart([column[0] for column in found.description]), tuple(str(column[1]) for column in found.description), rows()), filled
+
+
+def _apart(names: Sequence[str]) -> tuple[str, ...]:
+    """Names of columns, of which one that is taken (`SELECT *` of a join) gets a number, as in DuckDB's Parquet files: key, key_1."""
+    taken, apart = set[str](names), dict[str, None]()
+    for name in names:
+        new, number = name, 0
+        while new in apart or (number and new in taken):
+            number += 1
+            new = f"{name}_{number}"
+        apart[new] = None
+    return tuple(apart)
 
 
 def save(sources: Sequence[str | Path], sql: str, out: str | Path, *, given: str | None = None) -> tuple[int, Filled]:

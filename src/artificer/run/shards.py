@@ -14,7 +14,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 import zstandard
@@ -334,10 +334,18 @@ class _Finished(Mapping[str, Done]):
         self._family = family
 
     def __getitem__(self, key: str) -> Done:
-        found = self._family.find(key, lambda note: note.of == key)
-        if found is None:
+        done = self.get(key)
+        if done is None:
             raise KeyError(key)
-        return Done(found[1], self._family.place(found[0]))
+        return done
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and self._family.find(key, lambda note: note.of == key) is not None
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """As `[key]`, without an error where there is none: most keys that a run asks for are new."""
+        found = self._family.find(key, lambda note: note.of == key)
+        return default if found is None else Done(found[1], self._family.place(found[0]))
 
     def __iter__(self) -> Iterator[str]:
         alike = self._family.index.alike()
@@ -366,6 +374,9 @@ class _Rows(Mapping[str, Place]):
         if found is None:
             raise KeyError(key)
         return self._family.place(found[0])
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and self._family.find(key, lambda note: key in note.keys) is not None
 
     def __iter__(self) -> Iterator[str]:
         alike = self._family.index.alike()

@@ -91,7 +91,7 @@ class VerdictRow(Struct, frozen=True):
 
     run: str
     key: str
-    leaf: int
+    leaf: int | None
     answer: bool
     passed: bool
     score: float
@@ -103,7 +103,7 @@ class CheckRow(Struct, frozen=True):
 
     run: str
     key: str
-    leaf: int
+    leaf: int | None
     position: int
     name: str
     passed: bool
@@ -201,10 +201,11 @@ def rows_of(run: str, key: str, trace: Trace, wanted: frozenset[str]) -> Iterato
         for at, node in enumerate(trace.nodes):
             tokens = None if node.tokens is None else len(node.tokens.ids)
             message = node.message
+            parent = None if node.parent is None else whole(node.parent)
             yield (
                 "messages",
                 MessageRow(
-                    run, key, at, node.parent, message.role, message.author, said(message), message.reasoning, _attached(message),
+                    run, key, at, parent, message.role, message.author, said(message), message.reasoning, _attached(message),
                     len(message.calls), node.sampled, message.at, node.state, len(node.effects), tokens,
                 ),
             )  # fmt: skip
@@ -213,11 +214,16 @@ def rows_of(run: str, key: str, trace: Trace, wanted: frozenset[str]) -> Iterato
             yield "calls", row
     for leaf in sorted(trace.verdicts) if "verdicts" in wanted else ():
         verdict, stop = trace.verdicts[leaf], trace.stop.get(leaf)
-        yield "verdicts", VerdictRow(run, key, leaf, leaf == trace.answer, verdict.passed, verdict.score, None if stop is None else stop.value)
+        yield "verdicts", VerdictRow(run, key, whole(leaf), leaf == trace.answer, verdict.passed, verdict.score, None if stop is None else stop.value)
     for leaf in sorted(trace.verdicts) if "checks" in wanted else ():
         for at, part in enumerate(trace.verdicts[leaf].parts):
             kinds = tuple([kind.value for kind in part.kinds])
-            yield "checks", CheckRow(run, key, leaf, at, part.name, part.passed, part.score, part.mode, part.evidence, kinds, _json(part.numbers))
+            yield (
+                "checks",
+                CheckRow(
+                    run, key, whole(leaf), at, part.name, part.passed, part.score, part.mode, part.evidence, kinds, _json(part.numbers),
+                ),
+            )  # fmt: skip
 
 
 def _trace(run: str, key: str, trace: Trace) -> TraceRow:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import re
 from html.parser import HTMLParser
 
 import msgspec
@@ -240,3 +241,16 @@ def test_order_changes_no_figure():
         cards.append(counting.card("x", "y", 8, {}, {}))
     assert cards[0].figures == cards[1].figures == cards[2].figures
     assert cards[0].lengths == cards[1].lengths
+
+
+def test_front_matter_says_what_the_name_is():
+    name = 'set 😀 é "x": #1\n---\nlicense: mit \uffff'
+    front = markdown(Counting().card("s", "chat", 0, {}, {}), name).split("---\n")[1]
+    loaded = yaml.safe_load(front)
+    assert (loaded["pretty_name"], loaded["license"]) == (name.replace("\n", " "), "unknown")
+
+
+@pytest.mark.parametrize("name", ["www.evil.com", "see WWW.evil.com", "http://evil.com", "x@evil.com", "a|b", "`x`", "|", "<a>"])
+def test_no_cell_is_a_link_or_ends_its_cell(name):
+    shown = cell(name)
+    assert not re.search(r"(?i)www\.|(?<!\\)[:@|`]|[<>]", shown)

@@ -9,7 +9,7 @@ from artificer.core.messages import Message, Text
 from artificer.core.tools import ToolSpec
 from artificer.curation.quality.counting import Counting
 from artificer.curation.quality.language import language
-from artificer.curation.quality.private import private
+from artificer.curation.quality.private import Mask, private
 from artificer.curation.quality.secrets import secrets
 from artificer.formats.base import Item
 
@@ -95,3 +95,25 @@ def test_odd_schemas(name):
 def test_parts_and_nothing():
     Counting().add(item(Message("user", ()), Message("assistant", (Text(""), Text("x")))))
     Counting().add(item(tools=()))
+
+
+def test_masking_many_words_goes_through_each_text_once():
+    words = {f"p{n}x{n % 7}@corp{n % 50}.org" for n in range(30_000)}
+    mask = Mask(words)
+    for n in range(2_000):  # each word looked for in each text would be sixty million searches
+        word = f"p{n}x{n % 7}@corp{n % 50}.org"
+        assert mask(f"t{n} says {word} to p29999") == f"t{n} says {word[:2]}… ({len(word)} characters) to p29999"
+
+
+@pytest.mark.parametrize("number", [1, 500])
+def test_few_and_many_words_are_masked_alike(number):
+    mask = Mask({"a b secret", 'with "quotes"', *(f"word-{n:04}" for n in range(number))})
+    assert mask('see a b secret, with \\"quotes\\" and word-0000.') == "see a … (10 characters), wi… (13 characters) and wo… (9 characters)."
+    cut = "x " * 200 + "a b secr"
+    assert mask(cut) == "x " * 200 + "…"
+
+
+def test_a_faulty_schema_does_not_show_a_secret():
+    key = "sk-abcdefghij0123456789ABCDEF"
+    (fault,) = [one for one in Counting().add(Item(item(user(), says()).trace, (ToolSpec("t", "", {"type": key}),))) if one.rule == "tool_schema"]
+    assert key[:12] not in fault.evidence

@@ -156,3 +156,16 @@ def test_a_parent_that_does_not_come_before():
     nodes = (Node(None, user()), Node(5, says()), Node(2, says()))
     assert ("opening", 1) in rules(Item(Trace("t", "t", "", "", nodes), ()))
     assert Counting().add(Item(Trace("t", "t", "", "", (Node(0, Message("tool", result=ToolResult("x"))),)), ()))
+
+
+def test_a_refusal_excuses_its_own_call_only():
+    """Ids count from 0 in every turn; the first call is wrong and went through, the second is right and failed."""
+    wrong, right = calls(("0", "find", {"id": "x"}), text="a"), calls(("0", "find", {"id": 7}), text="b")
+    found = Counting().add(item(user(), wrong, result("0"), right, result("0", error=ErrorKind.not_found), says()))
+    assert [(one.severity, one.at) for one in found if one.rule == "arguments_invalid"] == [("error", 1)]
+    found = Counting().add(item(user(), right, result("0"), wrong, result("0", error=ErrorKind.not_found), says()))
+    assert [(one.severity, one.at) for one in found if one.rule == "arguments_invalid"] == [("note", 3)]
+    both = calls(("0", "find", {"id": "x"}), ("0", "find", {"id": "y"}), text="a")
+    found = Counting().add(item(user(), both, result("0", error=ErrorKind.not_found), result("0"), says()))
+    assert [(one.severity, one.evidence[-40:][:3]) for one in found if one.rule == "arguments_invalid"] != []
+    assert sorted(one.severity for one in found if one.rule == "arguments_invalid") == ["error", "note"]

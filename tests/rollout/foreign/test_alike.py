@@ -181,3 +181,17 @@ def test_a_value_is_itself_also_as_text(value):
 def test_comparing_is_even_handed_and_ignoring_all_ignores_all(left, right):
     assert (compared(left, right).level == "exact") == (compared(right, left).level == "exact")
     assert compared(left, right, like=["get:/**"]).level == "exact"
+
+
+def test_many_differences_that_lie_deep_are_counted_and_few_are_written_out():
+    """Twenty thousand differences below each other: written out, their paths have two hundred million steps."""
+
+    def deep(leaf):
+        value = leaf
+        for _ in range(20_000):
+            value = {"x": value, "q": leaf}
+        return value
+
+    found = compare(ToolResult("a", deep(1)), ToolResult("a", deep(2)), "t", Likeness(), Carried())
+    assert (found.level, found.count) == ("differs", 20_001)
+    assert [one.path for one in found.differences[:2]] == ["/q", "/x/q"]

@@ -112,7 +112,8 @@ class Counting:
         """What is wrong with schemas, links, roles, sources and thoughts, on each branch; of what branches share, once."""
         trace = item.trace
         offered = self._sets.of(item.tools)
-        yield from offered.faults
+        for one in offered.faults:
+            yield msgspec.structs.replace(one, evidence=masking(one.evidence))
         branches = paths(trace)
         names = frozenset(offered.validators)
         told: set[tuple[str, int | None, str]] = set()

@@ -14,6 +14,9 @@ from artificer.curation.quality.findings import RULES
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+!|~$^=:@-])")
+_LINK = re.compile(r"(www)\.", re.IGNORECASE)
+"""What GitHub makes a link of without being asked; with a scheme or an @ it is broken already."""
+_BEYOND = re.compile(r"[^ -~]")
 _HUB = frozenset(
     re.findall(
         r"\S+",
@@ -34,7 +37,7 @@ _SHOWN = 200
 def cell(value: object) -> str:
     """Text as a cell of a table: one line, and nothing in it is markup."""
     text = _CONTROL.sub(" ", str(value))[:_SHOWN]
-    return _MARKUP.sub(r"\\\1", text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")).strip()
+    return _LINK.sub(r"\1\.", _MARKUP.sub(r"\\\1", text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))).strip()
 
 
 def percent(share: float | None) -> str:
@@ -105,8 +108,8 @@ def _front(card: Card, title: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A text as YAML: a JSON string in ASCII is one."""
-    return json.dumps(_CONTROL.sub(" ", text))
+    """A text as YAML: a JSON string in ASCII is one, but that YAML has no pairs of surrogates."""
+    return _BEYOND.sub(lambda found: f"\\U{ord(found[0]):08x}", json.dumps(_CONTROL.sub(" ", text), ensure_ascii=False))
 
 
 def _lead(card: Card) -> str:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 
 from artificer.curation.quality import numbers
@@ -39,6 +40,10 @@ _EXAMPLES = re.compile(
 _DIGIT = re.compile(r"\d")
 _CUT = 400
 """Texts of so many characters were cut before they came here."""
+_READ = 4_000
+"""Characters that are masked of a text: evidence shows far fewer."""
+_FEW = 64
+"""Words in their forms up to which each is looked for by itself."""
 _TAIL = 3
 """The most letters at a text's end that may be the beginning of something private without being cut."""
 
@@ -140,30 +145,52 @@ class Mask:
 
     def __init__(self, words: Collection[str] = ()) -> None:
         self._words = words
-        self._forms: list[tuple[str, str]] | None = None
+        self._forms: dict[str, str] | None = None
+        self._sizes: list[int] = []
+        self._sorted: list[str] = []
 
     def __call__(self, text: str) -> str:
+        text = text[:_READ]
         if self._forms is None:
-            self._forms = [(form, masked(word)) for word in sorted(self._words, key=len, reverse=True) for form in _forms(word)]
-        for form, shown in self._forms:
-            text = text.replace(form, shown)
+            longest_first = sorted(self._words, key=lambda word: (-len(word), word))
+            self._forms = {form: masked(word) for word in reversed(longest_first) for form in _forms(word)}
+            self._sizes = sorted({len(form) for form in self._forms}, reverse=True)
+            self._sorted = sorted(self._forms)
+        text = self._known(text, self._forms)
         if len(text) >= _CUT:
-            text = _without_beginnings(text, [form for form, _ in self._forms])
+            text = self._without_beginning(text)
         if _DIGIT.search(text) is None and "@" not in text:
             return text
         for word in sorted({found[1] for found in (*secrets(text), *private(text))}, key=len, reverse=True):
             text = text.replace(word, masked(word))
         return text
 
+    def _known(self, text: str, forms: dict[str, str]) -> str:
+        """Masks what was found in the trace: from left to right, at each place the longest."""
+        if len(forms) <= _FEW:
+            for form in sorted(forms, key=len, reverse=True):
+                text = text.replace(form, forms[form])
+            return text
+        # a stranger's trace may hold a hundred thousand, and as many places that quote it: each text is gone through once
+        parts, at, since = list[str](), 0, 0
+        while at < len(text):
+            size = next((size for size in self._sizes if text[at : at + size] in forms), 0)
+            if size:
+                parts += [text[since:at], forms[text[at : at + size]]]
+                since = at + size
+            at += size or 1
+        return "".join([*parts, text[since:]])
+
+    def _without_beginning(self, text: str) -> str:
+        """A text that was cut, without the beginning of a private word at its end."""
+        for size in range(min(len(text), _CUT), _TAIL, -1):
+            end = text[-size:]
+            at = bisect_left(self._sorted, end)
+            if at < len(self._sorted) and self._sorted[at].startswith(end):
+                return text[:-size] + "…"
+        return text
+
 
 def _forms(word: str) -> Iterable[str]:
     """A word as it stands and as evidence may write it."""
     return dict.fromkeys((word, repr(word)[1:-1], json.dumps(word)[1:-1], json.dumps(word, ensure_ascii=False)[1:-1]))
-
-
-def _without_beginnings(text: str, forms: Sequence[str]) -> str:
-    """A text that was cut, without the beginning of a private word at its end."""
-    for form in forms:
-        size = next((size for size in range(min(len(form), _CUT), _TAIL, -1) if text.endswith(form[:size])), 0)
-        text = text[: len(text) - size] + "…" if size else text
-    return text

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 
 import jsonschema_rs
@@ -83,13 +83,13 @@ def schema(nodes: Sequence[Node], offered: Toolset, mask: Mask) -> Iterator[Find
     told of is something to learn from. Calls that users make with tools of their own are not judged.
     """
     by_name = offered.validators
-    refused = {node.message.result.call_id for node in nodes if node.message.result is not None and node.message.result.error is not None}
+    refused = _refused(nodes)
     told = False
     for at, node in enumerate(nodes):
         if node.message.role == "user":
             continue
-        for call in node.message.calls:
-            excused = "note" if call.id in refused else None
+        for place, call in enumerate(node.message.calls):
+            excused = "note" if (at, place) in refused else None
             if not offered.tools:
                 if not told:
                     told = True
@@ -99,6 +99,28 @@ def schema(nodes: Sequence[Node], offered: Toolset, mask: Mask) -> Iterator[Find
             wrong = _arguments(call, by_name.get(call.name), mask)
             if wrong is not None:
                 yield found(wrong[0], at, wrong[1], excused)
+
+
+def _refused(nodes: Sequence[Node]) -> set[tuple[int, int]]:
+    """The calls, by message and place in it, that failed. Ids that come again, as in data that number the calls of each turn, belong to the last
+    message with them.
+    """
+    waiting: dict[str, tuple[int, deque[int]]] = {}
+    refused = set[tuple[int, int]]()
+    for at, node in enumerate(nodes):
+        for place, call in enumerate(node.message.calls):
+            since, places = waiting.get(call.id, (-1, deque[int]()))
+            if since != at:
+                waiting[call.id] = at, deque([place])
+            else:
+                places.append(place)
+        result = node.message.result
+        since, places = waiting.get(result.call_id, (-1, deque[int]())) if result is not None else (-1, deque[int]())
+        if result is not None and places:
+            place = places.popleft()
+            if result.error is not None:
+                refused.add((since, place))
+    return refused
 
 
 def _arguments(call: ToolCall, validator: jsonschema_rs.Draft202012Validator | None, mask: Mask) -> tuple[str, str] | None:

@@ -68,11 +68,11 @@ class Compared(Struct):
     count: int = 0
     used: Counter[str] = msgspec.field(default_factory=Counter[str])
 
-    def differ(self, path: str, recorded: str, now: str) -> None:
+    def differ(self, path: _Path | str, recorded: str, now: str) -> None:
         self.level = "differs"
         self.count += 1
-        if len(self.differences) < _SHOWN:
-            self.differences.append(Difference(path, recorded, now))
+        if len(self.differences) < _SHOWN:  # others are not written out: a stranger's values can be as deep as they are many
+            self.differences.append(Difference(path if isinstance(path, str) else pointer(path), recorded, now))
 
 
 def compare(recorded: ToolResult, now: ToolResult, tool: str, like: Likeness, carried: Carried) -> Compared:
@@ -196,7 +196,7 @@ def _walk(recorded: Json, now: Json, ignoring: Ignoring, like: Likeness, carried
         elif isinstance(left, list) and isinstance(right, list):
             ones, others = cast("list[Json]", left), cast("list[Json]", right)
             if len(ones) != len(others) and not patterns.all:
-                out.differ(pointer(path), f"{len(ones)} entries", f"{len(others)} entries")
+                out.differ(path, f"{len(ones)} entries", f"{len(others)} entries")
             pairs = list(enumerate(zip(ones, others, strict=False)))
             waiting += [(one, other, (path, str(at)), name, patterns.within(str(at))) for at, (one, other) in reversed(pairs)]
         elif left is not _ABSENT and right is not _ABSENT and same(left, right):
@@ -206,7 +206,7 @@ def _walk(recorded: Json, now: Json, ignoring: Ignoring, like: Likeness, carried
             carried.learn(name, left, right)
         elif left is _ABSENT or right is _ABSENT:
             was, comes = "absent" if left is _ABSENT else clipped(left), "absent" if right is _ABSENT else clipped(right)
-            out.differ(pointer(path), was, comes)
+            out.differ(path, was, comes)
         elif _near(left, right, like.near):
             out.used[NEAR] += 1
         elif like.as_text and _writes(left, right):
@@ -214,7 +214,7 @@ def _walk(recorded: Json, now: Json, ignoring: Ignoring, like: Likeness, carried
         elif same(carried.now(name, left), right) or (isinstance(left, str) and carried.text(left) == right):
             out.used[CARRIED] += 1
         else:
-            out.differ(pointer(path), *_around(left, right))
+            out.differ(path, *_around(left, right))
 
 
 def _writes(left: Json, right: Json) -> bool:
