@@ -67,12 +67,15 @@ def convert(
 
     Raises:
         ArtificerError: no such format, the source is of none or cannot be read, or the file is there already or cannot be written.
+            Of a source from which no row comes out no file is left.
     """
     if to != "artificer" and format_named(to).render is None:
         raise ArtificerError(f"{to!r} is only read", remedy="choose another format; docs/formats.md says which can be written")
     before, after = Account(), Account()
     with traded.opened(source, before, given=given, policy=policy) as data:
         traded.written(data, out, after, before, to=to, every=every)
+        if not after.rows_out and to != "artificer":  # what holds nothing would only be in the way of the next try
+            Path(out).unlink(missing_ok=True)
         return Converted(data.form, to, before, after)
 
 
