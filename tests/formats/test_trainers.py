@@ -251,7 +251,7 @@ def test_rows_of_llamafactory_v1_are_read():
                 "role": "assistant",
                 "content": [
                     {"type": "reasoning", "value": "I look."},
-                    {"type": "tool_call", "value": '{"name": "look", "arguments": {"at": "sky"}}'},
+                    call,
                 ],
                 "loss_weight": 0.0,
             },
