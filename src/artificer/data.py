@@ -172,7 +172,12 @@ def _tokenizer_folder(model: str) -> Path:
     if form != "hf" or not rest:
         raise ArtificerError(f"{model!r} has no tokenizer here", remedy="write hf:smollm2, or hf:FOLDER")
     path = rest.partition("?")[0]
-    return embedded_folder() if path == NAME else Path(path).expanduser()
+    if path == NAME:
+        return embedded_folder()
+    folder = Path(path).expanduser()
+    if not folder.is_dir():  # else transformers would ask a hub for a model of that name
+        raise ArtificerError("there is no such folder", where=str(folder), remedy="give a folder with tokenizer.json: hf:FOLDER")
+    return folder
 
 
 def merge(

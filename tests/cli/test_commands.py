@@ -154,6 +154,8 @@ def test_a_conversion_of_which_nothing_comes_fails_and_leaves_no_file(tmp_path, 
     assert "nothing was written" in capsys.readouterr().err
     assert not out.exists()
     assert main(["convert", str(tmp_path / "v1.jsonl"), str(out)]) == 0
+    for _ in range(2):  # a second import is the same run
+        assert main(["convert", str(out), str(tmp_path / "run"), "--to", "artificer"]) == 0
 
 
 @pytest.mark.parametrize(

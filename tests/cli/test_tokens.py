@@ -99,3 +99,9 @@ def test_one_trace_and_mistakes(rows, tmp_path):
         artificer.tokenize(rows, template=tmp_path / "none.jinja")
     with pytest.raises(ArtificerError, match="not a tokenizer"):
         artificer.tokenize(rows, model=f"hf:{tmp_path}")
+
+
+def test_a_folder_that_is_not_there_is_not_looked_for_elsewhere(tmp_path, capsys):
+    (tmp_path / "a.jsonl").write_text('{"messages": [{"role": "user", "content": "a"}]}')
+    assert main(["tokens", str(tmp_path / "a.jsonl"), "--model", "hf:someone/some-model"]) == 1
+    assert "there is no such folder" in capsys.readouterr().err
