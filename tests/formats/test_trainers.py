@@ -288,3 +288,12 @@ def test_tools_that_a_system_prompt_lists_between_tags_are_read_and_come_back(li
     assert item.trace.nodes[0].message.text == prompt
     again, _ = written(Item(item.trace), "hermes")
     assert of("hermes", again)[0][0].tools == ()
+
+
+def test_a_file_of_which_few_rows_have_calls_between_tags_is_read_with_them(tmp_path):
+    called = {"conversations": [HUMAN, {"from": "gpt", "value": '<tool_call>\n{"name": "f", "arguments": {}}\n</tool_call>'}]}
+    apart = {"conversations": [HUMAN, {"from": "function_call", "value": '{"name": "f", "arguments": {}}'}]}
+    plain = {"conversations": [HUMAN, GPT]}
+    for rows, name in (([*[plain] * 9, called], "hermes"), ([plain] * 9, "sharegpt"), ([plain, called, apart], "sharegpt")):
+        (tmp_path / "x.jsonl").write_text("\n".join(map(json.dumps, rows)))
+        assert guess(tmp_path / "x.jsonl")[0].name == name

@@ -102,7 +102,20 @@ def guess(path: str | Path) -> tuple[Format, Mapping[str, float]]:
     if marks[best] < LEAST:
         what = f"this looks like no format known here: {_looks(values)}"
         raise ArtificerError(what, where=str(path), remedy=f"name it: --from {'|'.join(names())}" if values else "give JSON lines, JSON or Parquet")
-    return format_named(best), marks
+    return format_named(_tagged(values, best)), marks
+
+
+def _tagged(values: Sequence[Any], best: str) -> str:
+    """The family whose calls stand between tags in the text, where some of the rows have such calls and the others none at all:
+    then the form without tags is likelier row by row, and would leave the calls in the text.
+    """
+    from artificer.formats.convert import sniff
+
+    family = {"sharegpt": "hermes", "chat": "qwen"}.get(best)
+    if family is None:
+        return best
+    marks = [sniff([value], format_named(family)) for value in values]
+    return family if min(marks) > 0 and max(marks) > LEAST else best
 
 
 def _looks(values: Sequence[Any]) -> str:

@@ -41,6 +41,8 @@ _TURN = frozenset({"from", "value", "role", "content", "weight"})
 _LIST = re.compile(r"\[\s{0,20}\{\s{0,20}\"name\"")
 _TAGGED = ("hermes", "qwen")
 """Families whose system prompts list tools between `<tools>` and `</tools>`."""
+UNMARKED = 0.1
+"""How much a row without a call looks like such a family: it could be one of its rows, and nothing says that it is."""
 _EXACT = json.JSONDecoder()
 HOLDS = frozenset(["id", "reasoning", "sampled", "parallel", "beside", "errors", "results", "system", "opening", "tools"])
 
@@ -130,7 +132,9 @@ def fits(convention: Convention, row: Any) -> float:
     if not found or any("tool_calls" in turn for turn in found) or not all(_kind(convention, turn) in known for turn in found):
         return 0.0
     marked = any(_kind(convention, turn) == "assistant" and convention.mark.search(spoken(turn)[1][:LIMIT]) for turn in found)
-    return (0.97 if all(convention.keys in turn for turn in found) else 0.96) if marked else 0.0
+    if not marked:
+        return UNMARKED if convention.name in _TAGGED else 0.0
+    return 0.97 if all(convention.keys in turn for turn in found) else 0.96
 
 
 def _parsed(convention: Convention, text: str) -> Parsed:
