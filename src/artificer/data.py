@@ -69,12 +69,15 @@ def convert(
 
     Raises:
         ArtificerError: no such format, the source is of none or cannot be read, or the file is there already or cannot be written.
+            Of a source from which no row comes out no file is left.
     """
     if to != "artificer" and format_named(to).render is None:
         raise ArtificerError(f"{to!r} is only read", remedy="choose another format; docs/formats.md says which can be written")
     before, after = Account(), Account()
     with traded.opened(source, before, given=given, policy=policy) as data:
         traded.written(data, out, after, before, to=to, every=every)
+        if not after.rows_out and to != "artificer":  # what holds nothing would only be in the way of the next try
+            Path(out).unlink(missing_ok=True)
         return Converted(data.form, to, before, after)
 
 
@@ -171,7 +174,12 @@ def _tokenizer_folder(model: str) -> Path:
     if form != "hf" or not rest:
         raise ArtificerError(f"{model!r} has no tokenizer here", remedy="write hf:smollm2, or hf:FOLDER")
     path = rest.partition("?")[0]
-    return embedded_folder() if path == NAME else Path(path).expanduser()
+    if path == NAME:
+        return embedded_folder()
+    folder = Path(path).expanduser()
+    if not folder.is_dir():  # else transformers would ask a hub for a model of that name
+        raise ArtificerError("there is no such folder", where=str(folder), remedy="give a folder with tokenizer.json: hf:FOLDER")
+    return folder
 
 
 def merge(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from artificer.cli import main
+from artificer.cli.app import app
 
 
 @pytest.fixture(scope="module")
@@ -21,10 +22,12 @@ def run(tmp_path_factory) -> str:
 def test_help_names_every_command_and_each_has_an_example(capsys):
     assert main(["--help"]) == 0
     shown = capsys.readouterr().out
-    for name in ("tools", "synth", "rollout", "verify", "curate", "convert", "stats", "train", "eval", "report", "recipes", "demo", "serve"):
+    for name in app:
+        if name.startswith("-"):
+            continue
         assert re.search(rf"\b{name}\b", shown)
         assert main([name, "--help"]) == 0
-        assert f"artificer {name}" in capsys.readouterr().out.replace("\n", " ")
+        assert f"Example: artificer {name}" in capsys.readouterr().out.replace("\n", " ")
 
 
 def test_tools_lists_them_and_their_arguments(capsys):
@@ -141,3 +144,25 @@ def test_a_small_demo_without_learning_runs_and_is_not_done_twice(tmp_path, capf
     assert "$ artificer verify" in shown
     assert main(words) == 0
     assert "$ artificer" not in capfd.readouterr().out
+
+
+def test_a_conversion_of_which_nothing_comes_fails_and_leaves_no_file(tmp_path, capsys):
+    asked = {"role": "user", "content": [{"type": "text", "value": "hi"}]}
+    (tmp_path / "v1.jsonl").write_text(json.dumps({"messages": [asked]}))
+    out = tmp_path / "out.jsonl"
+    assert main(["convert", str(tmp_path / "v1.jsonl"), str(out), "--from", "sharegpt"]) == 1
+    assert "nothing was written" in capsys.readouterr().err
+    assert not out.exists()
+    assert main(["convert", str(tmp_path / "v1.jsonl"), str(out)]) == 0
+    for _ in range(2):  # a second import is the same run
+        assert main(["convert", str(out), str(tmp_path / "run"), "--to", "artificer"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("", "nothing in it could be read as a row"), ('{"data": []}', "has the fields data"), ("[[1]]\n", "first row is a list")],
+)
+def test_a_file_of_no_known_format_is_described(tmp_path, capsys, text, said):
+    (tmp_path / "odd.jsonl").write_text(text)
+    assert main(["convert", str(tmp_path / "odd.jsonl"), str(tmp_path / "out.jsonl")]) == 1
+    assert said in capsys.readouterr().err

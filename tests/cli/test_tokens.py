@@ -107,3 +107,9 @@ def test_a_page_that_is_there_is_never_overwritten(rows, tmp_path, capsys):
     assert main(["tokens", str(rows), "--template", str(TEMPLATE), "--html", str(page)]) == 1
     assert "there already" in capsys.readouterr().err
     assert page.read_text() == "mine"
+
+
+def test_a_folder_that_is_not_there_is_not_looked_for_elsewhere(tmp_path, capsys):
+    (tmp_path / "a.jsonl").write_text('{"messages": [{"role": "user", "content": "a"}]}')
+    assert main(["tokens", str(tmp_path / "a.jsonl"), "--model", "hf:someone/some-model"]) == 1
+    assert "there is no such folder" in capsys.readouterr().err

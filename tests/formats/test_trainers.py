@@ -239,3 +239,61 @@ def test_results_without_ids_follow_the_order_of_calls():
     said = [ASK, {"role": "assistant", "content": None, "tool_calls": calls}, {"role": "tool", "content": "1"}, {"role": "tool", "content": "2"}]
     (item,), _ = of("chat", {"messages": said})
     assert [node.message.result.call_id for node in item.trace.nodes[2:]] == ["c1.0", "c1.1"]
+
+
+def test_rows_of_llamafactory_v1_are_read():
+    """`data/v1_sft_demo.jsonl` and `data/reason_tool_use_demo_50.jsonl` have this form."""
+    call = {"type": "tool_call", "value": '{"name": "look", "arguments": {"at": "sky"}}'}
+    row = {
+        "messages": [
+            {"role": "user", "content": [{"type": "text", "value": "Dark?"}], "loss_weight": 0.0},
+            {
+                "role": "assistant",
+                "content": [
+                    {"type": "reasoning", "value": "I look."},
+                    call,
+                ],
+                "loss_weight": 0.0,
+            },
+            {"role": "tool", "content": [{"type": "text", "value": "yes"}]},
+            {"role": "assistant", "content": [{"type": "text", "value": "Yes"}, {"type": "text", "value": "."}], "loss_weight": 1.0},
+        ]
+    }
+    (item,), account = of("llamafactory", row)
+    asked, called, told, answer = item.trace.nodes
+    assert account.events_in == account.events_out == 5
+    assert (called.message.reasoning, called.message.calls[0].name, called.message.calls[0].arguments) == ("I look.", "look", {"at": "sky"})
+    assert told.message.result.call_id == called.message.calls[0].id
+    assert (called.sampled, answer.sampled, answer.message.text) == (False, True, "Yes.")
+    assert asked.notes == {"extra": {"loss_weight": 0.0}}
+    torn = {"messages": [{"role": "assistant", "content": [{"type": "tool_call", "value": "{"}]}]}
+    assert of("llamafactory", torn)[0] == []
+
+
+@pytest.mark.parametrize(
+    ("listed", "names"),
+    [
+        ('[{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]', ["f"]),
+        ('{"type": "function", "function": {"name": "f"}}\n{"name": "g", "parameters": {}}', ["f", "g"]),
+        ("f: does things", []),
+        ("", []),
+    ],
+)
+def test_tools_that_a_system_prompt_lists_between_tags_are_read_and_come_back(listed, names):
+    prompt = f"Signatures stand within <tools></tools> tags:\n<tools>\n{listed}\n</tools>\nCall with <tool_call>."
+    turns = [{"from": "system", "value": prompt}, HUMAN, {"from": "gpt", "value": '<tool_call>\n{"name": "f", "arguments": {}}\n</tool_call>'}]
+    (item,), account = of("hermes", {"conversations": turns})
+    assert [tool.name for tool in item.tools] == names
+    assert ("tools in a system prompt that are not JSON: they stay there alone" in account.lost) == (listed == "f: does things")
+    assert item.trace.nodes[0].message.text == prompt
+    again, _ = written(Item(item.trace), "hermes")
+    assert of("hermes", again)[0][0].tools == ()
+
+
+def test_a_file_of_which_few_rows_have_calls_between_tags_is_read_with_them(tmp_path):
+    called = {"conversations": [HUMAN, {"from": "gpt", "value": '<tool_call>\n{"name": "f", "arguments": {}}\n</tool_call>'}]}
+    apart = {"conversations": [HUMAN, {"from": "function_call", "value": '{"name": "f", "arguments": {}}'}]}
+    plain = {"conversations": [HUMAN, GPT]}
+    for rows, name in (([*[plain] * 9, called], "hermes"), ([plain] * 9, "sharegpt"), ([plain, called, apart], "sharegpt")):
+        (tmp_path / "x.jsonl").write_text("\n".join(map(json.dumps, rows)))
+        assert guess(tmp_path / "x.jsonl")[0].name == name

@@ -21,13 +21,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     from cyclopts import CycloptsError
 
-    from artificer.cli.app import app
+    from artificer.cli.app import app, told_whole
     from artificer.cli.show import complain
 
     _never_fail_on_odd_characters()
+    typed = list(sys.argv[1:] if arguments is None else arguments)
     try:
+        told_whole(typed)
         code = app(
-            list(sys.argv[1:] if arguments is None else arguments),
+            typed,
             result_action="return_value",
             exit_on_error=False,
             print_error=False,

@@ -20,14 +20,14 @@ _COMMANDS = {
     "rollout": "Play a run's tasks again with another agent.",
     "verify": "Re-execute every trace and prove or refute what it claims.",
     "curate": "Turn proven traces into training rows: one decision each.",
-    "convert": "Write a run's traces in another format.",
+    "convert": "Write traces of a run, or of a file in any known format, in another format.",
     "merge": "Put traces of several runs and files into one run, the same trace once.",
     "split": "Split traces into parts without a group in two of them.",
-    "sample": "Draw traces.",
+    "sample": "Draw traces, in strata if you like.",
     "dedup": "Leave out duplicates and near-duplicates.",
     "decontaminate": "Find what benchmarks and exams of one's own ask in data, and leave it out.",
     "query": "Ask runs and other data in SQL.",
-    "export": "Write a run as Parquet tables.",
+    "export": "Write a run, or any file of traces, as Parquet tables.",
     "stats": "Count what data holds and what is wrong with it: a run, or any file of traces.",
     "tokens": "Show which tokens of traces are trained, and write them for trainers.",
     "train": "Fine-tune a model on training rows.",
@@ -41,3 +41,12 @@ _COMMANDS = {
 for _position, (_name, _help) in enumerate(_COMMANDS.items()):
     _file = {"eval": "evaluate"}.get(_name, _name)
     app.command(f"artificer.cli.{_file}:command", name=_name, help=_help, sort_key=_position)
+
+
+def told_whole(typed: list[str]) -> None:
+    """Makes `artificer NAME --help` say what the command says of itself, its example too, and not the one line of `artificer --help` again.
+
+    Only the command that is asked about is imported.
+    """
+    if typed and typed[0] in _COMMANDS and {"--help", "-h"}.intersection(typed):
+        app[typed[0]].help = None

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from artificer.cli.show import say
+from artificer.cli.show import complain, say
 
 
 def command(
@@ -42,9 +42,12 @@ def command(
     from artificer.data import convert
 
     done = convert(source, out, to=to, given=given, policy=policy, every=every)
-    say(f"{done.rows} conversations: {out}")
+    say(f"{done.rows:,} conversations: {out}" if done.rows else f"no new conversation: {out}")
     for title, account in ((f"read as {done.source}", done.read), (f"written as {done.to}", done.written)):
         say(f"{title}: rows {account.rows_in:,} -> {account.rows_out:,}")
         for line in account.lines():
             say(f"  {line}")
+    if not done.rows and (to != "artificer" or not done.read.rows_out):  # a second import of the same is no mistake
+        complain("nothing was written; the account above says why")
+        return 1
     return 0 if done.read.balanced and done.written.balanced else 1

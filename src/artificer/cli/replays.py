@@ -51,7 +51,7 @@ def _details(proof: DataProof) -> None:
     if proof.claims:
         say(f"effects and states that were recorded too: {proof.held} of {proof.claims} hold")
     if proof.ungrounded:
-        say(f"beside: {proof.ungrounded} argument values in {proof.guessed} traces that nobody said and no result showed")
+        say(f"beside: {proof.ungrounded} argument values in {proof.guessed} traces that come from nowhere (ids: that no result showed)")
     if proof.judged:
         say(f"beside: {proof.judged} traces state verdicts, which are not judged anew without their tasks")
 

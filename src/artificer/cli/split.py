@@ -13,7 +13,7 @@ from artificer.cli.show import note
 def command(
     *sources: str,
     out: Annotated[str, Parameter(name=("--out", "-o"))],
-    parts: tuple[str, ...] = ("train=0.9,test=0.1",),
+    parts: Annotated[tuple[str, ...], Parameter(negative_iterable=())] = ("train=0.9,test=0.1",),
     by: str = "task",
     near: float = 0.8,
     seed: int = 0,

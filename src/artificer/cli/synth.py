@@ -15,14 +15,7 @@ from artificer.recipes import Recipe, recipe_named, recipes
 from artificer.run.store import RunFolder
 from artificer.run.summary import Summary
 
-command = App(
-    name="synth",
-    help="""Make verified traces with a recipe. An interrupted run is continued by the same command.
-
-Example: `artificer synth cove --world sqlite:shop.db -n 1000 --seed 7 -o runs/shop`
-
-`artificer synth RECIPE --help` shows a recipe's flags.""",
-)
+command = App(name="synth")
 
 _RUN = {
     "out": (Annotated[str, Parameter(name=("--out", "-o"), help="The run folder: a new one, or one to continue.")], Slot.empty),
@@ -71,6 +64,12 @@ def report(summary: Summary, out: str) -> int:
 
 @command.default
 def _unknown(recipe: str, /, *rest: Annotated[str, Parameter(allow_leading_hyphen=True, show=False)]) -> int:
+    """Make verified traces with a recipe. An interrupted run is continued by the same command.
+
+    Example: `artificer synth cove --world sqlite:shop.db -n 1000 --seed 7 -o runs/shop`
+
+    `artificer synth RECIPE --help` shows a recipe's flags.
+    """
     recipe_named(recipe)
     return 2
 

@@ -54,7 +54,7 @@ def command(
         in. one: one row a branch, as most trainers make it.
     hidden
         What becomes of a message whose reasoning, or text beside calls, the template does not show: refuse (it is not
-        trained), drop (it is trained without), or inline (reasoning stands in front of the text, between <think> and </think>).
+        trained), drop (it is trained without), or inline (reasoning stands in front of the text, between `<think>` and `</think>`).
     every
         Also branches that did not pass their checks.
     trace

@@ -8,10 +8,10 @@ became of them.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from artificer.core.errors import ArtificerError
 from artificer.formats.base import Format
@@ -102,5 +102,29 @@ def guess(path: str | Path) -> tuple[Format, Mapping[str, float]]:
     marks = {name: sniff(values, format_named(name)) for name in _BUILT_IN}
     best = max(marks, key=lambda name: marks[name])
     if marks[best] < LEAST:
-        raise ArtificerError("this looks like no format known here", where=str(path), remedy=f"name it: --from {'|'.join(names())}")
-    return format_named(best), marks
+        what = f"this looks like no format known here: {_looks(values)}"
+        raise ArtificerError(what, where=str(path), remedy=f"name it: --from {'|'.join(names())}" if values else "give JSON lines, JSON or Parquet")
+    return format_named(_tagged(values, best)), marks
+
+
+def _tagged(values: Sequence[Any], best: str) -> str:
+    """The family whose calls stand between tags in the text, where some of the rows have such calls and the others none at all:
+    then the form without tags is likelier row by row, and would leave the calls in the text.
+    """
+    from artificer.formats.convert import sniff
+
+    family = {"sharegpt": "hermes", "chat": "qwen"}.get(best)
+    if family is None:
+        return best
+    marks = [sniff([value], format_named(family)) for value in values]
+    return family if min(marks) > 0 and max(marks) > LEAST else best
+
+
+def _looks(values: Sequence[Any]) -> str:
+    """What the first row is, in words that help to see why it is of no format."""
+    if not values:
+        return "nothing in it could be read as a row"
+    if not isinstance(values[0], dict):
+        return f"its first row is a {type(values[0]).__name__}, where an object is expected"
+    fields = [str(name)[:30] for name in cast("dict[str, Any]", values[0])]
+    return f"its first row has the fields {', '.join(fields[:8])}{' ...' if len(fields) > 8 else ''}" if fields else "its first row is empty"

@@ -22,6 +22,9 @@ _NOTHING = Usage()
 TOO_MANY = f"branches of one trace beyond {MOST:,} messages in all: what they share is written again and again"
 
 
+NOT_PASSED = "branches that did not pass (asked for with --all)"
+
+
 def chosen(trace: Trace, every: bool = False) -> list[int]:
     """The leaves whose branches are written where each is a row: the passed ones; all where nothing was judged, or with `every`."""
     leaves = trace.leaves()
@@ -51,7 +54,7 @@ def branches(item: Item, account: Account, *, every: bool = False) -> Iterator[I
     few = within(trace, leaves)
     taken = {index for leaf in few for index in trace.path(leaf)}
     left = sum(message_events(node.message) for index, node in enumerate(trace.nodes) if index not in taken)
-    account.drop("branches that did not pass" if len(few) == len(leaves) else TOO_MANY, left)
+    account.drop(NOT_PASSED if len(few) == len(leaves) else TOO_MANY, left)
     leaves = few
     seen = set[int]()
     for leaf in leaves:

@@ -6,9 +6,10 @@ calls stands inside their turn, and no text can stand beside calls; the system p
 row, images a list with a mark `<image>` each. A row whose turns do not alternate, or that does not end with the model,
 is passed over by LLaMA-Factory: it is written, and named in the account.
 
-Read besides: Alpaca's rows (`instruction`, `input`, `output`, `history`), rows with `messages`, and `kto_tag`, which
-becomes a verdict. In `dataset_info.json` the columns of a written file are `messages: conversations`, `system: system`,
-`tools: tools` and, where there are any, `images: images`; `formatting: sharegpt`.
+Read besides: Alpaca's rows (`instruction`, `input`, `output`, `history`), rows with `messages`, its v1 rows (messages of
+parts with a `type` and a `value`, `loss_weight`; `data/v1_sft_demo.jsonl`), and `kto_tag`, which becomes a verdict. In
+`dataset_info.json` the columns of a written file are `messages: conversations`, `system: system`, `tools: tools` and,
+where there are any, `images: images`; `formatting: sharegpt`.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ MARK = "<image>"
 _ALPACA = ("instruction", "input", "output", "system", "history")
 _ROW = frozenset({"conversations", "conversation", "messages", "tools", "system", "id", "images"})
 _TURN = frozenset({"from", "value"})
+_V1 = frozenset({"text", "reasoning", "tool_call"})
 _THEIRS = ("human", "observation")
 PASSED_OVER = "turns that do not alternate and end with the model: LLaMA-Factory passes over the row"
 
@@ -49,7 +51,7 @@ def fits(row: Any) -> float:
     if isinstance(row.get("kto_tag"), bool) or (row.get("images") and any(MARK in text for text in texts)):
         return 0.97
     if "messages" in row:
-        return 0.0
+        return 0.95 if _is_v1(row) else 0.0
     kinds = [sharegpt.ROLES[sharegpt.spoken(turn)[0]] for turn in turns]
     return (
         0.97
@@ -61,7 +63,7 @@ def fits(row: Any) -> float:
 def count(row: Any) -> int:
     """As ShareGPT's, with the results in one turn each counted."""
     if "messages" in row:
-        return chat.count(row)
+        return chat.count(_of_v1(row) if _is_v1(row) else row)
     return sharegpt.count(_spread(row))
 
 
@@ -102,9 +104,39 @@ def _of_alpaca(row: Any) -> dict[str, Any]:
     return kept | {"conversations": turns} | ({"system": row["system"]} if row.get("system") else {})
 
 
+def _is_v1(row: Any) -> bool:
+    """Whether all contents are parts with a `value`."""
+    contents: list[Any] = [message.get("content") for message in row["messages"]]
+    if not contents or not all(isinstance(parts, list) for parts in contents):
+        return False
+    pieces: list[Any] = [part for parts in contents for part in parts]
+    return bool(pieces) and all(part.get("type") in _V1 and "value" in part for part in pieces)
+
+
+def _of_v1(row: Any) -> dict[str, Any]:
+    """A v1 row as chat messages: thoughts and calls apart from the text, the weight of the loss as `weight`.
+
+    Raises:
+        MsgspecError, TypeError: a call is not JSON, or a value no text.
+    """
+    messages: list[dict[str, Any]] = []
+    for given in row["messages"]:
+        texts: dict[str, list[str]] = {kind: [part["value"] for part in given["content"] if part["type"] == kind] for kind in _V1}
+        made = {name: value for name, value in given.items() if name != "content"} | {"content": "".join(texts["text"])}
+        if texts["reasoning"]:
+            made["reasoning_content"] = "".join(texts["reasoning"])
+        if texts["tool_call"]:
+            made["tool_calls"] = [{"type": "function", "function": msgspec.json.decode(text)} for text in texts["tool_call"]]
+        if given["role"] == "assistant" and "loss_weight" in made:
+            made["weight"] = made.pop("loss_weight")
+        messages.append(made)
+    return {**row, "messages": messages}
+
+
 def parse(row: Any, account: Account) -> Iterable[Item]:
     """The conversation of a row."""
     if "messages" in row:
+        row = _of_v1(row) if _is_v1(row) else row
         found = chat.parse({name: value for name, value in row.items() if name != "images"}, account)
     else:
         found = sharegpt.parse(_spread(row), account)

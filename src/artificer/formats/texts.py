@@ -23,6 +23,7 @@ from typing import Any, Literal, cast
 import msgspec
 
 from artificer.core.canon import Json
+from artificer.core.errors import ArtificerError
 from artificer.core.messages import Message, ToolResult
 from artificer.core.trace import Node
 from artificer.formats.account import Account
@@ -38,6 +39,10 @@ from artificer.formats.xlam import TYPES
 _ROW = frozenset({"conversations", "conversation", "messages", "tools", "system", "id"})
 _TURN = frozenset({"from", "value", "role", "content", "weight"})
 _LIST = re.compile(r"\[\s{0,20}\{\s{0,20}\"name\"")
+_TAGGED = ("hermes", "qwen")
+"""Families whose system prompts list tools between `<tools>` and `</tools>`."""
+UNMARKED = 0.1
+"""How much a row without a call looks like such a family: it could be one of its rows, and nothing says that it is."""
 _EXACT = json.JSONDecoder()
 HOLDS = frozenset(["id", "reasoning", "sampled", "parallel", "beside", "errors", "results", "system", "opening", "tools"])
 
@@ -127,7 +132,9 @@ def fits(convention: Convention, row: Any) -> float:
     if not found or any("tool_calls" in turn for turn in found) or not all(_kind(convention, turn) in known for turn in found):
         return 0.0
     marked = any(_kind(convention, turn) == "assistant" and convention.mark.search(spoken(turn)[1][:LIMIT]) for turn in found)
-    return (0.97 if all(convention.keys in turn for turn in found) else 0.96) if marked else 0.0
+    if not marked:
+        return UNMARKED if convention.name in _TAGGED else 0.0
+    return 0.97 if all(convention.keys in turn for turn in found) else 0.96
 
 
 def _parsed(convention: Convention, text: str) -> Parsed:
@@ -168,9 +175,34 @@ def parse(convention: Convention, row: Any, account: Account) -> Iterable[Item]:
             account.drop(f"a turn of {str(who)[:40]!r}", 1)
     kept = extra(row, _ROW)
     listed = row.get("tools")
-    if listed is None and convention.name == "toolace":
-        listed = _listed(nodes[0].message.text if nodes and nodes[0].message.role == "system" else "", account)
+    if listed is None and nodes and nodes[0].message.role == "system":
+        listed = _told_of(convention, nodes[0].message.text, account)
     yield linear(nodes, tools_of(listed, account), name=row.get("id"), lineage={"extra": kept} if kept else None)
+
+
+def _told_of(convention: Convention, prompt: str, account: Account) -> list[Any]:
+    """The tools that a system prompt lists, where the family lists them there and a row has no column for them. The prompt stays."""
+    if convention.name == "toolace":
+        return _listed(prompt, account)
+    return _between_tags(prompt, account) if convention.name in _TAGGED else []
+
+
+def _between_tags(text: str, account: Account) -> list[Any]:
+    """The tools between the last `<tools>` and `</tools>`: a JSON list (NousResearch), or an object a line (Qwen)."""
+    end = text.rfind("</tools>")
+    begun = text.rfind("<tools>", 0, max(end, 0))
+    inside = text[begun + len("<tools>") : end].strip() if begun >= 0 else ""
+    if not inside:
+        return []
+    try:
+        pieces = [inside] if inside.startswith("[") else inside.splitlines()
+        found = [loads(piece.encode("utf-8", "surrogatepass"), account) for piece in pieces if piece.strip()]
+        records: list[Any] = found[0] if inside.startswith("[") else found
+        tools_of(records, Account())
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, ArtificerError):
+        account.lose("tools in a system prompt that are not JSON: they stay there alone")
+        return []
+    return records
 
 
 def _listed(text: str, account: Account) -> list[Any]:
@@ -247,7 +279,7 @@ def render(convention: Convention, item: Item, account: Account) -> Iterable[Jso
     for one in item.trace.nodes:
         spoken_turns.append(_turn(convention, one, account))
     row: dict[str, Json] = {"id": item.trace.id, "conversations" if convention.keys == "from" else "messages": spoken_turns}
-    if item.tools or convention.name == "toolace":  # there, no column means that the system prompt lists them
+    if item.tools or convention.name in ("toolace", *_TAGGED):  # there, no column means that the system prompt lists them
         row["tools"] = text_of([bare_tool(tool) for tool in item.tools])
     yield row | extras(item.trace.lineage, _ROW)
 

@@ -52,7 +52,7 @@ def _tiles(card: Card) -> list[tuple[str, str]]:
     warned = sum(line.status == "warn" for line in card.lines)
     spoken = next((code for code in card.languages if code != "undecided"), "-")
     return [
-        (_WORDS[card.status][0], f"{failed} thresholds failed, {warned} to look at"),
+        (_WORDS[card.status][0], f"{failed} {'threshold' if failed == 1 else 'thresholds'} failed, {warned} to look at"),
         (f"{card.traces:,}", "conversations"),
         (f"{int(card.lengths['calls'].total):,}", f"calls of {len(card.tools):,} tools, {card.offered:,} offered"),
         (percent(card.figures.get("errors")), "of the conversations with an error"),

@@ -22,7 +22,8 @@ body {
   font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", "DejaVu Sans", sans-serif;
 }
 main { max-width: 60rem; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
-h1 { font-size: clamp(1.7rem, 4.5vw, 2.5rem); line-height: 1.15; letter-spacing: -0.02em; margin: 0 0 .5rem; font-weight: 680; }
+h1 { font-size: clamp(1.7rem, 4.5vw, 2.5rem); line-height: 1.15; letter-spacing: -0.02em; margin: 0 0 .5rem; font-weight: 680;
+  overflow-wrap: anywhere; }
 h2 { font-size: 1.3rem; letter-spacing: -0.01em; margin: 3.2rem 0 .4rem; font-weight: 650; }
 h3 { font-size: 1rem; margin: 1.6rem 0 .5rem; font-weight: 640; }
 p { margin: .4rem 0 .9rem; max-width: 44rem; }

@@ -41,16 +41,16 @@ class Finding(Struct, frozen=True, omit_defaults=True):
 
 
 _ADP = "ADP, schema/trajectory.py, validate_tool_call_links"
-_CM2 = "CM2's rule filter (card 34)"
-_TL = "TL-Training's classes of errors (card 26)"
+_CM2 = "CM2's rule filter"
+_TL = "TL-Training's classes of errors"
 
 RULES: dict[str, Rule] = {
     "tool_schema": Rule("schema", "error", "a tool's parameters are no valid JSON Schema", _CM2),
     "tool_twice": Rule("schema", "error", "two tools of one conversation have the same name", _CM2),
     "tools_missing": Rule("schema", "warning", "calls are made and no tools are given"),
-    "unknown_tool": Rule("schema", "error", "a call of a tool that is not among those given", f"{_TL}; ToolBench's hallucinated names (card 10)"),
+    "unknown_tool": Rule("schema", "error", "a call of a tool that is not among those given", f"{_TL}; ToolBench's hallucinated names"),
     "arguments_unreadable": Rule("schema", "error", "arguments that are not a JSON object", _CM2),
-    "arguments_invalid": Rule("schema", "error", "arguments that break the tool's schema", f"{_TL}; {_CM2}; LoopTool's validator (card 25)"),
+    "arguments_invalid": Rule("schema", "error", "arguments that break the tool's schema", f"{_TL}; {_CM2}; LoopTool's validator"),
     "call_without_id": Rule("links", "error", "a call that is answered and has no id", _ADP),
     "call_id_twice": Rule("links", "error", "two calls with the same id", _ADP),
     "result_before_call": Rule("links", "error", "a result that stands before its call", _ADP),
