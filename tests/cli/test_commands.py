@@ -160,7 +160,7 @@ def test_a_conversion_of_which_nothing_comes_fails_and_leaves_no_file(tmp_path, 
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("", "nothing in it could be read as a row"), ('{"data": []}', "has the fields data"), ("[[1]]\n", "first row is a list")],
+    [("", "there is nothing in it that can be read"), ('{"data": []}', "has the fields data"), ("[[1]]\n", "first row is a list")],
 )
 def test_a_file_of_no_known_format_is_described(tmp_path, capsys, text, said):
     (tmp_path / "odd.jsonl").write_text(text)

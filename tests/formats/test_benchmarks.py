@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import pytest
@@ -23,7 +24,7 @@ from artificer.formats.base import Item, toolset_digest
 from artificer.formats.bfcl import RESULTS, SAID, SAMPLED, STEPS
 from artificer.formats.bfcl_calls import EMPTY
 from artificer.formats.bfcl_schemas import DEEPEST, from_bfcl, to_bfcl
-from artificer.formats.convert import render
+from artificer.formats.convert import render, write
 from artificer.formats.tau2_tasks import SAID as DONE
 
 
@@ -294,10 +295,10 @@ def read_all(path, account):
     return read(path, format_named("tau2"), account)
 
 
-def test_an_empty_document_is_a_document(tmp_path):
-    (tmp_path / "none.jsonl").write_bytes(b"")
-    convert(str(tmp_path / "none.jsonl"), str(tmp_path / "out.json"), to="tau2", given="chat")
-    assert json.loads((tmp_path / "out.json").read_bytes())["simulations"] == []
+def test_an_empty_document_is_a_document():
+    out = io.BytesIO()
+    write([], out, format_named("tau2"), Account())
+    assert json.loads(out.getvalue())["simulations"] == []
 
 
 def test_simulations_in_ticks_are_named():

@@ -3,7 +3,8 @@
 Candidates come from MinHash by one permutation (Li, Owen, Zhang 2012: one hash a triple, the smallest in each of 64 bins, empty bins filled from the
 next one to the right as in Shrivastava 2014) in 16 bands of 4; each candidate is then compared exactly, so that nothing is called a duplicate that is
 none. Of pairs with Jaccard J a share of 1 - (1 - J^4)^16 is looked at: 0.9998 at 0.8, 0.99 at 0.7. Texts with more than 2,048 triples are compared on
-a sample of them that depends on the triples alone. What comes out does not depend on the order of the texts.
+a sample of them that depends on the triples alone. What comes out does not depend on the order of the texts, but where more than 48 texts share a
+bucket: then a text is compared with 48 of them. A language written without spaces is one long word here: near-duplicates in it are mostly missed.
 """
 
 from __future__ import annotations

@@ -98,12 +98,12 @@ def guess(path: str | Path) -> tuple[Format, Mapping[str, float]]:
 
     values: list[Any] = sample(Path(path))
     if not values:
-        raise ArtificerError("there is nothing in it that can be read", where=str(path), remedy="leave it out, or give another file")
+        raise ArtificerError("there is nothing in it that can be read", where=str(path), remedy="leave it out, or give JSON lines, JSON or Parquet")
     marks = {name: sniff(values, format_named(name)) for name in _BUILT_IN}
     best = max(marks, key=lambda name: marks[name])
     if marks[best] < LEAST:
         what = f"this looks like no format known here: {_looks(values)}"
-        raise ArtificerError(what, where=str(path), remedy=f"name it: --from {'|'.join(names())}" if values else "give JSON lines, JSON or Parquet")
+        raise ArtificerError(what, where=str(path), remedy=f"name it: --from {'|'.join(names())}")
     return format_named(_tagged(values, best)), marks
 
 
@@ -122,8 +122,6 @@ def _tagged(values: Sequence[Any], best: str) -> str:
 
 def _looks(values: Sequence[Any]) -> str:
     """What the first row is, in words that help to see why it is of no format."""
-    if not values:
-        return "nothing in it could be read as a row"
     if not isinstance(values[0], dict):
         return f"its first row is a {type(values[0]).__name__}, where an object is expected"
     fields = [str(name)[:30] for name in cast("dict[str, Any]", values[0])]
