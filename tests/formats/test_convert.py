@@ -13,12 +13,13 @@ from artificer.api import convert
 from artificer.cli import main
 from artificer.core.canon import canonical
 from artificer.core.errors import ArtificerError
+from artificer.core.messages import Message, ToolCall
 from artificer.core.tools import ToolSpec
-from artificer.core.trace import Trace
+from artificer.core.trace import Node, Trace
 from artificer.formats import adp, format_named, guess, names
 from artificer.formats.account import Account
-from artificer.formats.base import toolset_digest
-from artificer.formats.convert import parse, read, write
+from artificer.formats.base import Item, toolset_digest
+from artificer.formats.convert import parse, read, render, write
 from artificer.formats.jsontext import TWICE, loads
 from artificer.formats.residue import EDITED
 from artificer.formats.source import of_text
@@ -127,6 +128,16 @@ def test_what_verifiers_adds_when_it_saves_a_trace_costs_nothing(tmp_path):
     assert found.tools == given[0].tools
     assert [node.message for node in found.trace.nodes] == [node.message for node in given[0].trace.nodes]
     assert found.trace.nodes[0].notes == {"extra": {"timestamp": 1.5}}
+
+
+def test_an_empty_message_beside_a_call_is_dropped_by_name_where_the_two_are_joined():
+    call = ToolCall("c", "find_order", {"id": 7})
+    said = [Message("user", "Hi"), Message("assistant", ""), Message("assistant", "", calls=(call,)), Message("assistant", "")]
+    nodes = tuple(Node(at - 1 if at else None, one, sampled=one.role == "assistant") for at, one in enumerate(said))
+    account = Account()
+    assert len(list(render([Item(Trace("a", "a", "", "", nodes), ())], format_named("responses"), account))) == 1
+    assert account.balanced
+    assert account.dropped.total() == 2
 
 
 def test_calls_for_trl_are_objects_and_tools_a_text():

@@ -6,7 +6,7 @@ An assistant's message is what stands together: a thought, a text, calls. Items 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, cast
 
 from artificer.core.canon import Json
@@ -172,12 +172,30 @@ def _result(item: Any) -> ToolResult:
 
 def render(item: Item, account: Account) -> Iterable[Json]:
     """The row of a branch."""
-    row: dict[str, Json] = {"id": item.trace.id, "input": [made for one in item.trace.nodes for made in _record(one)]}
+    nodes = _telling(item.trace.nodes, account)
+    row: dict[str, Json] = {"id": item.trace.id, "input": [made for one in nodes for made in _record(one)]}
     if item.tools:
         row["tools"] = [
             {"type": "function", "name": tool.name, "description": tool.description, "parameters": tool.parameters} for tool in item.tools
         ]
     yield row | extras(item.trace.lineage, _ROW)
+
+
+def _telling(nodes: Sequence[Node], account: Account) -> list[Node]:
+    """Nodes without empty messages of the assistant that stand beside another of the assistant's.
+
+    A reader joins the two, and nothing would be left of them: they are dropped by name.
+    """
+    kept: list[Node] = []
+    for at, one in enumerate(nodes):
+        message = one.message
+        idle = message.role == "assistant" and not (message.text or message.calls or one.notes) and message.reasoning is None
+        beside = (kept[-1].message.role if kept else "", nodes[at + 1].message.role if at + 1 < len(nodes) else "")
+        if idle and "assistant" in beside:
+            account.drop("messages with nothing in them, beside others of the assistant", 1)
+        else:
+            kept.append(one)
+    return kept
 
 
 def _record(one: Node) -> Iterator[dict[str, Json]]:
