@@ -13,8 +13,8 @@ from artificer.agents.users.llm import STOP
 from artificer.checks.blame import Blame
 from artificer.checks.leaks import gold_ids, states
 from artificer.checks.suite import standard
-from artificer.checks.values import fold, freeze, scalars
-from artificer.core.canon import canonical
+from artificer.checks.values import fold, freeze
+from artificer.core.canon import canonical, scalars
 from artificer.core.errors import ArtificerError
 from artificer.core.messages import Message
 from artificer.core.tasks import Task

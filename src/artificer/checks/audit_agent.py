@@ -11,7 +11,8 @@ from artificer.checks.audit_user import told_to
 from artificer.checks.blame import BROKEN, Case, Fault
 from artificer.checks.effects import describe, where
 from artificer.checks.talk import names, refuses
-from artificer.checks.values import clip, fold, freeze, same, scalars
+from artificer.checks.values import clip, fold, freeze, same
+from artificer.core.canon import scalars
 from artificer.core.messages import ToolResult
 from artificer.core.tasks import Effect
 from artificer.core.verdicts import ErrorKind, StopReason

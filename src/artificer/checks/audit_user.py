@@ -10,7 +10,8 @@ from artificer.checks.confirmed import affirms, asks
 from artificer.checks.effects import describe
 from artificer.checks.leaks import gold_ids, states, without_facts
 from artificer.checks.talk import CORRECTS, names, overlap, slots, want_of
-from artificer.checks.values import clip, fold, freeze, scalars, shown
+from artificer.checks.values import clip, fold, freeze, shown
+from artificer.core.canon import scalars
 from artificer.core.verdicts import StopReason
 
 _AS_AGENT = re.compile(

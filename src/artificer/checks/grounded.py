@@ -16,8 +16,8 @@ from msgspec import Struct
 
 from artificer.checks.base import Episode
 from artificer.checks.episodes import LIBRARY, Knowledge, Path, Rule, at_path, leaves, tools_by_name
-from artificer.checks.values import clip, fold, freeze, numbers, occurs, same, scalars, shown, words, written_dates
-from artificer.core.canon import Json
+from artificer.checks.values import clip, fold, freeze, numbers, occurs, same, shown, words, written_dates
+from artificer.core.canon import Json, scalars
 from artificer.core.messages import ToolCall, ToolResult
 from artificer.core.tools import ToolSpec
 from artificer.core.trace import Node, agent_side

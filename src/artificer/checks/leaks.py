@@ -11,8 +11,8 @@ from typing import cast
 
 from artificer.checks.base import Episode
 from artificer.checks.episodes import LIBRARY, references, tools_by_name
-from artificer.checks.values import clip, fold, freeze, numbers, occurs, scalars, shown
-from artificer.core.canon import Json
+from artificer.checks.values import clip, fold, freeze, numbers, occurs, shown
+from artificer.core.canon import Json, scalars
 from artificer.core.messages import ToolResult
 from artificer.core.tasks import Effect, Fact, Task
 from artificer.core.tools import ToolSpec

@@ -10,7 +10,8 @@ from artificer.checks.base import Episode
 from artificer.checks.effects import describe, where
 from artificer.checks.episodes import Made, made
 from artificer.checks.matching import Match, match
-from artificer.checks.values import clip, freeze, scalars
+from artificer.checks.values import clip, freeze
+from artificer.core.canon import scalars
 from artificer.core.tasks import Effect
 from artificer.core.verdicts import CheckResult, ErrorKind
 

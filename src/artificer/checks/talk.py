@@ -19,8 +19,8 @@ from artificer.checks.constraints.session import AUTHOR
 from artificer.checks.episodes import Made, made
 from artificer.checks.grounded import Known
 from artificer.checks.matching import Match, match
-from artificer.checks.values import fold, occurs, scalars, written_dates
-from artificer.core.canon import Json
+from artificer.checks.values import fold, occurs, written_dates
+from artificer.core.canon import Json, scalars
 from artificer.core.tasks import Fact
 
 _READ, _CLAIMED = 200_000, 500

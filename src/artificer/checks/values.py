@@ -83,19 +83,6 @@ def same(left: Json, right: Json) -> bool:
     return left is right or freeze(left) == freeze(right)
 
 
-def scalars(value: Json) -> Iterator[Json]:
-    """Every scalar in a JSON value, at any depth (keys of objects are not values)."""
-    waiting: list[Json] = [value]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, dict):
-            waiting.extend(cast("dict[str, Json]", item).values())
-        elif isinstance(item, (list, tuple)):
-            waiting.extend(cast("list[Json]", item))
-        else:
-            yield item
-
-
 def unified(text: str) -> str:
     """Compatibility forms unified (NFKC), in time linear in the text: runs of more than 30 combining marks, which no
     language writes and whose sorting is quadratic, are cut into pieces that are normalised one by one.

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, cast
 
 import msgspec
 
@@ -46,3 +46,16 @@ def seed_of(*parts: object) -> int:
 def rng(*parts: object) -> random.Random:
     """An independent random stream named by `parts`."""
     return random.Random(seed_of(*parts))
+
+
+def scalars(value: Json) -> Iterator[Json]:
+    """Every scalar in a JSON value, at any depth (keys of objects are not values)."""
+    waiting: list[Json] = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            waiting.extend(cast("dict[str, Json]", item).values())
+        elif isinstance(item, (list, tuple)):
+            waiting.extend(cast("list[Json]", item))
+        else:
+            yield item

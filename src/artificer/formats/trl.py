@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, cast
 
-from artificer.core.canon import Json
+from artificer.core.canon import Json, scalars
 from artificer.core.trace import Node
 from artificer.formats import chat
 from artificer.formats.account import Account
@@ -41,16 +41,7 @@ def message_record(one: Node) -> dict[str, Json]:
 
 def _too_large(value: Json) -> bool:
     """Whether there is a whole number that `datasets` refuses."""
-    waiting: list[Any] = [value]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, dict):
-            waiting.extend(cast("dict[str, Any]", one).values())
-        elif isinstance(one, list):
-            waiting.extend(cast("list[Any]", one))
-        elif isinstance(one, int) and not -WHOLE <= one < WHOLE:
-            return True
-    return False
+    return any(isinstance(one, int) and not -WHOLE <= one < WHOLE for one in scalars(value))
 
 
 def render(item: Item, account: Account) -> Iterable[Json]:

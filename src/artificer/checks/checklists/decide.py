@@ -15,7 +15,8 @@ from artificer.checks.checklists.rewards import Mode, paid
 from artificer.checks.episodes import made
 from artificer.checks.judges.base import Judge, Judgement, Question
 from artificer.checks.rewards.steps import Step, steps
-from artificer.checks.values import fold, occurs, same, scalars
+from artificer.checks.values import fold, occurs, same
+from artificer.core.canon import scalars
 from artificer.core.messages import Message
 from artificer.core.trace import Node
 

@@ -13,8 +13,8 @@ from artificer.checks.episodes import made
 from artificer.checks.rewards.base import Rollout, Term, term
 from artificer.checks.rewards.forms import written
 from artificer.checks.rewards.steps import steps
-from artificer.checks.values import fold, occurs, scalars
-from artificer.core.canon import Json
+from artificer.checks.values import fold, occurs
+from artificer.core.canon import Json, scalars
 from artificer.core.messages import Message
 from artificer.core.trace import Node
 

@@ -18,8 +18,8 @@ from msgspec import Struct
 
 from artificer.checks.episodes import made
 from artificer.checks.rewards.steps import steps
-from artificer.checks.values import occurs, scalars
-from artificer.core.canon import Json
+from artificer.checks.values import occurs
+from artificer.core.canon import Json, scalars
 from artificer.core.trace import Node
 
 Measure = Literal["f1", "recall", "precision", "square"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
-from artificer.core.canon import Json, canonical
+from artificer.core.canon import Json, canonical, scalars
 from artificer.core.messages import ToolCall
 from artificer.core.trace import Trace
 
@@ -49,17 +49,8 @@ def _alike(value: Json, level: int) -> Json:
 
 def values(calls: Sequence[ToolCall]) -> set[str]:
     """The different values in the arguments of calls: what says that two have them in common not by chance."""
-    found: set[str] = set()
-    waiting: list[Any] = [_alike(call.arguments, 0) for call in calls]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, dict):
-            waiting.extend(cast("dict[str, Any]", one).values())
-        elif isinstance(one, list):
-            waiting.extend(cast("list[Any]", one))
-        elif one is not None and not isinstance(one, bool) and one != "":
-            found.add(str(one))
-    return found
+    said = scalars([_alike(call.arguments, 0) for call in calls])
+    return {str(one) for one in said if one is not None and not isinstance(one, bool) and one != ""}
 
 
 def within(wanted: Sequence[str], made: Sequence[str]) -> bool:

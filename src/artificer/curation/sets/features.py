@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
-from artificer.core.canon import Json, canonical
+from artificer.core.canon import Json, canonical, scalars
 from artificer.curation.sets.entries import Entry
 from artificer.formats.base import Item
 
@@ -25,17 +25,8 @@ def entities(entry: Entry) -> list[str]:
     told = task.lineage.get("entities") if task is not None else None
     if isinstance(told, list) and told:
         return sorted({str(one) for one in cast("list[Json]", told)})
-    found: set[str] = set()
-    waiting: list[Any] = [call.arguments for node in entry.item.trace.nodes for call in node.message.calls]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, dict):
-            waiting.extend(cast("dict[str, Any]", one).values())
-        elif isinstance(one, list):
-            waiting.extend(cast("list[Any]", one))
-        elif not isinstance(one, bool) and one is not None and len(str(one)) >= SHORTEST:
-            found.add(str(one))
-    return sorted(found)
+    said = [call.arguments for node in entry.item.trace.nodes for call in node.message.calls]
+    return sorted({str(one) for one in scalars(said) if not isinstance(one, bool) and one is not None and len(str(one)) >= SHORTEST})
 
 
 def world_of(entry: Entry) -> str:

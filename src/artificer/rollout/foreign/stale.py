@@ -14,8 +14,8 @@ from collections.abc import Collection, Iterator, Sequence
 from msgspec import Struct
 
 from artificer.checks.grounded import Known
-from artificer.checks.values import freeze, scalars
-from artificer.core.canon import Json
+from artificer.checks.values import freeze
+from artificer.core.canon import Json, scalars
 from artificer.core.messages import Message, ToolResult
 from artificer.core.trace import Node
 from artificer.rollout.foreign.alike import clipped
