@@ -7,14 +7,12 @@ Source: gorilla/berkeley-function-call-leaderboard, `bfcl_eval/data` (code). Lef
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, cast
 
 import msgspec
 from msgspec import Struct
 
 from artificer.core.canon import Json
-from artificer.core.errors import SourceError
 from artificer.core.messages import ToolCall
 from artificer.core.tools import ToolSpec
 from artificer.curation.suites.rows import Turn, row
@@ -22,7 +20,7 @@ from artificer.formats.base import Item
 from artificer.formats.bfcl_schemas import from_bfcl
 from artificer.worlds.imported.bfcl import INSTALL
 from artificer.worlds.imported.literals import call_of
-from artificer.worlds.imported.rooms import installed, lines_of
+from artificer.worlds.imported.rooms import installed, records_of
 
 _SINGLE = ("simple_python", "simple_java", "simple_javascript", "multiple", "parallel", "parallel_multiple", "irrelevance")
 _LIVE = ("live_simple", "live_multiple", "live_parallel", "live_parallel_multiple", "live_irrelevance", "live_relevance")
@@ -74,13 +72,13 @@ def rows(category: str) -> Iterator[Item]:
     """
     data = installed("bfcl_eval", INSTALL, f"the suite bfcl:{category}") / "data"
     answers = data / "possible_answer" / f"BFCL_v4_{category}.json"
-    gold = {one.id: one.ground_truth for one in _read(answers, _Answer)} if answers.exists() else {}
+    gold = {one.id: one.ground_truth for one in records_of(answers, _Answer, INSTALL)} if answers.exists() else {}
     documents: dict[str, list[_Doc]] = {}
-    for one in _read(data / f"BFCL_v4_{category}.json", _Question):
+    for one in records_of(data / f"BFCL_v4_{category}.json", _Question, INSTALL):
         offered: list[_Doc] = [*one.function] if isinstance(one.function, list) else [one.function]
         for name in one.involved_classes:
             if name in _DOCUMENTS and name not in documents:
-                documents[name] = _read(data / "multi_turn_func_doc" / f"{_DOCUMENTS[name]}.json", _Doc)
+                documents[name] = records_of(data / "multi_turn_func_doc" / f"{_DOCUMENTS[name]}.json", _Doc, INSTALL)
             offered += documents.get(name, [])
         yield _item(category, one, offered, gold.get(one.id, []))
 
@@ -135,14 +133,3 @@ def _inside(value: Any) -> Json:
 def _either(values: Json) -> Json:
     listed = cast("list[Json]", values) if isinstance(values, list) else [values]
     return listed[0] if listed else []
-
-
-def _read(path: Path, of: Any) -> list[Any]:
-    decode = msgspec.json.Decoder(of).decode
-    found: list[Any] = []
-    for number, line in enumerate(lines_of(path), 1):
-        try:
-            found.append(decode(line))
-        except msgspec.MsgspecError as error:
-            raise SourceError(f"line {number} is not as expected: {error}", where=str(path), remedy=f"{INSTALL} --upgrade") from error
-    return found

@@ -19,7 +19,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
-import msgspec
 from msgspec import Struct
 
 from artificer.core.canon import Json
@@ -32,7 +31,7 @@ from artificer.formats.bfcl_schemas import from_bfcl
 from artificer.worlds.base import Played, Problem
 from artificer.worlds.imported.bfcl_turns import EMPTY, RESPONSE, STATE, Kept, check, precision_kept
 from artificer.worlds.imported.literals import call_of
-from artificer.worlds.imported.rooms import Room, installed, lines_of
+from artificer.worlds.imported.rooms import Room, installed, records_of
 from artificer.worlds.imported.schemas import arguments_schema, declared
 from artificer.worlds.imported.session import ImportedWorld, Refused, State
 from artificer.worlds.imported.standins import SortedSet, clock
@@ -116,8 +115,10 @@ class Bfcl:
         modules: dict[str, str] = dict(config.CLASS_FILE_PATH_MAPPING)
         documents: dict[str, str] = dict(config.MULTI_TURN_FUNC_DOC_FILE_MAPPING)
         self._stateless = frozenset(cast("list[str]", config.STATELESS_CLASSES))
-        self.entries: list[_Entry] = _read(self._folder / f"BFCL_v4_{category}.json", _Entry)
-        self.gold: dict[str, _Gold] = {gold.id: gold for gold in _read(self._folder / "possible_answer" / f"BFCL_v4_{category}.json", _Gold)}
+        self.entries: list[_Entry] = records_of(self._folder / f"BFCL_v4_{category}.json", _Entry, INSTALL)
+        self.gold: dict[str, _Gold] = {
+            gold.id: gold for gold in records_of(self._folder / "possible_answer" / f"BFCL_v4_{category}.json", _Gold, INSTALL)
+        }
         used = sorted({name for entry in self.entries for name in entry.involved_classes})
         unknown = [name for name in used if name not in modules or name not in documents]
         if unknown:
@@ -128,7 +129,10 @@ class Bfcl:
         self.problems: list[Problem] = []
         self._kept: dict[str, tuple[Start, tuple[Want, ...], Kept]] = {}
         self.tools: tuple[ToolSpec, ...] = tuple(
-            tool for name in used for doc in _read(self._folder / "multi_turn_func_doc" / documents[name], _Doc) if (tool := self._tool(name, doc))
+            tool
+            for name in used
+            for doc in records_of(self._folder / "multi_turn_func_doc" / documents[name], _Doc, INSTALL)
+            if (tool := self._tool(name, doc))
         )
         self.setup = ToolSpec("load_scenario", "Puts the classes of a task into their initial state.", _SETUP)
 
@@ -307,18 +311,6 @@ def _numbers(value: Any) -> Any:
         return [_numbers(part) for part in cast("list[Any]", value)]
     foreign = hasattr(value, "__float__") and not isinstance(value, int | float)
     return float(value) if foreign else value
-
-
-def _read(path: Path, of: Any) -> list[Any]:
-    """The lines of a data file, checked."""
-    decode = msgspec.json.Decoder(of).decode
-    rows: list[Any] = []
-    for number, line in enumerate(lines_of(path), 1):
-        try:
-            rows.append(decode(line))
-        except msgspec.MsgspecError as error:
-            raise SourceError(f"line {number} is not as expected: {error}", where=str(path), remedy=f"{INSTALL} --upgrade") from error
-    return rows
 
 
 _SETUP: dict[str, Json] = {

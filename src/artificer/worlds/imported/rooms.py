@@ -21,6 +21,8 @@ from threading import RLock
 from types import ModuleType
 from typing import Any
 
+import msgspec
+
 from artificer.core.canon import digest
 from artificer.core.errors import MissingExtra, SourceError
 
@@ -166,6 +168,22 @@ def installed(package: str, remedy: str, needed_for: str) -> Path:
     if not places:
         raise SourceError(f"{needed_for} needs the package {package!r}, which is not installed", remedy=remedy)
     return Path(places[0])
+
+
+def records_of(path: Path, of: Any, install: str) -> list[Any]:
+    """The lines of a data file, each decoded as `of`. `install` is how its package is installed.
+
+    Raises:
+        SourceError: it cannot be read, or a line is something else.
+    """
+    decode = msgspec.json.Decoder(of).decode
+    found: list[Any] = []
+    for number, line in enumerate(lines_of(path), 1):
+        try:
+            found.append(decode(line))
+        except msgspec.MsgspecError as error:
+            raise SourceError(f"line {number} is not as expected: {error}", where=str(path), remedy=f"{install} --upgrade") from error
+    return found
 
 
 def lines_of(path: Path) -> list[bytes]:
