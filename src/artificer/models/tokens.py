@@ -62,8 +62,8 @@ class Tokens:
         """
         import jinja2
 
-        chat = [self._harmless_all(_record(message)) for message in messages]
-        specs = [self._harmless_all(tool_record(tool)) for tool in tools]
+        chat = [self.harmless_all(_record(message)) for message in messages]
+        specs = [self.harmless_all(tool_record(tool)) for tool in tools]
         try:
             text: str = self.tokenizer.apply_chat_template(chat, tools=specs or None, add_generation_prompt=True, tokenize=False)
         except (jinja2.TemplateError, TypeError, KeyError) as error:
@@ -82,13 +82,14 @@ class Tokens:
         pattern = self._control if everything else self._special
         return pattern.sub(lambda found: found[0][0] + " " + found[0][1:], text) if pattern else text
 
-    def _harmless_all(self, value: Json) -> Json:
+    def harmless_all(self, value: Json) -> Json:
+        """A value with all its texts, and keys, made harmless."""
         if isinstance(value, str):
             return self.harmless(value)
         if isinstance(value, list):
-            return [self._harmless_all(entry) for entry in cast("list[Json]", value)]
+            return [self.harmless_all(entry) for entry in cast("list[Json]", value)]
         if isinstance(value, dict):
-            return {self.harmless(key): self._harmless_all(entry) for key, entry in cast("dict[str, Json]", value).items()}
+            return {self.harmless(key): self.harmless_all(entry) for key, entry in cast("dict[str, Json]", value).items()}
         return value
 
     def text(self, ids: Sequence[int], marks: bool = False) -> str:

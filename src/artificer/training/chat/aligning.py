@@ -34,7 +34,7 @@ class Written(Struct, frozen=True):
     Args:
         opening: what opens its turn.
         text: what was written behind that, with whatever the template puts at its end.
-        ids: of `text`, up to the token that ends the turn; size: so many characters of `text` they are.
+        ids: of `text`, up to the token that ends the turn; closed: whether there is one; size: so many characters of `text` they are.
         hidden: what the template does not show of it (`REASONING`, `TEXT`), if anything.
         shown: the whole rendering with the message.
     """
@@ -42,6 +42,7 @@ class Written(Struct, frozen=True):
     opening: str
     text: str
     ids: tuple[int, ...]
+    closed: bool
     size: int
     hidden: tuple[str, ...]
     shown: str
@@ -67,11 +68,11 @@ def written(messages: Sequence[Message], prompt: str, template: Template, tools:
     encoded = template.behind(prompt, rest)
     if encoded is None:
         raise Unaligned(JOINED)
-    ids, ends = ended(encoded, template)
+    ids, closed = ended(encoded, template)
     if not ids:
         raise Unaligned("the template shows nothing of a message")
-    upto = _size(rest, ids, ends, template)
-    return Written(turn[:size], rest, ids, upto, _hidden(messages, rest, shown, template, tools), shown)
+    upto = _size(rest, ids, closed, template)
+    return Written(turn[:size], rest, ids, closed, upto, _hidden(messages, rest, shown, template, tools), shown)
 
 
 def _behind_mark(messages: Sequence[Message], template: Template, tools: Sequence[ToolSpec]) -> tuple[str, str]:

@@ -14,9 +14,9 @@ from collections.abc import Collection, Sequence
 from artificer.core.errors import ArtificerError
 from artificer.core.messages import Message
 from artificer.core.tools import ToolSpec
-from artificer.core.trace import Trace, agent_side
+from artificer.core.trace import Trace
 from artificer.training.chat.aligning import JOINED, REASONING, Unaligned, written
-from artificer.training.chat.rows import CONTEXT, Hidden, Rendered, Row
+from artificer.training.chat.rows import CONTEXT, Hidden, Rendered, Row, paths
 from artificer.training.chat.telling import CALLS, TOOLS
 from artificer.training.chat.template import Template
 
@@ -34,9 +34,7 @@ def merged_of(
     """
     found = Rendered()
     owned: set[int] = set()
-    for leaf in trace.leaves() if leaves is None else leaves:
-        path = trace.path(leaf)
-        path = [path[at] for at in agent_side([trace.nodes[index] for index in path])]
+    for leaf, path in paths(trace, leaves):
         messages = [trace.nodes[index].message for index in path]
         wanted = {at for at, index in enumerate(path) if trace.nodes[index].sampled and messages[at].role == "assistant" and index not in owned}
         if not wanted:

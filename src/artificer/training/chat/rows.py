@@ -26,7 +26,7 @@ from artificer.core.errors import ArtificerError
 from artificer.core.messages import Message
 from artificer.core.tools import ToolSpec
 from artificer.core.trace import Node, Trace, agent_side
-from artificer.training.chat.aligning import REASONING, Unaligned, Written, ended, written
+from artificer.training.chat.aligning import REASONING, Unaligned, Written, written
 from artificer.training.chat.telling import RESULTS
 from artificer.training.chat.template import Template
 
@@ -109,6 +109,13 @@ class _Building:
         return True
 
 
+def paths(trace: Trace, leaves: Sequence[int] | None) -> Iterator[tuple[int, list[int]]]:
+    """The branches that end at leaves (all when None): each leaf, and the indices of the nodes that the agent sees."""
+    for leaf in trace.leaves() if leaves is None else leaves:
+        path = trace.path(leaf)
+        yield leaf, [path[at] for at in agent_side([trace.nodes[index] for index in path])]
+
+
 def render(branch: Sequence[Node], template: Template, tools: Sequence[ToolSpec] = (), *, hidden: Hidden = "refuse") -> Rendered:
     """The rows of one branch, given as its nodes from the root on. `owner` then counts the branch's nodes."""
     nodes = tuple([Node(at - 1 if at else None, node.message, sampled=node.sampled, tokens=node.tokens) for at, node in enumerate(branch)])
@@ -125,9 +132,7 @@ def rows_of(
     """
     found = Rendered()
     owned: set[int] = set()
-    for leaf in trace.leaves() if leaves is None else leaves:
-        path = trace.path(leaf)
-        path = [path[at] for at in agent_side([trace.nodes[index] for index in path])]
+    for leaf, path in paths(trace, leaves):
         building: _Building | None = None
         for piece in _pieces(trace, path, owned, template, tools, found, hidden):
             if building is None or not building.takes(piece):
@@ -190,7 +195,7 @@ def _written(
 def _with_end(found: Written, messages: Sequence[Message], at: int, template: Template, tools: Sequence[ToolSpec]) -> tuple[str, tuple[int, ...]]:
     """A message up to the token that ends its turn, also where that is the token which opens the next."""
     text = found.text[: found.size]
-    if at + 1 == len(messages) or ended(found.ids, template)[1]:
+    if found.closed or at + 1 == len(messages):
         return text, found.ids
     more = template.text(messages[: at + 2], tools, prompt=False)
     following = template.ids(more[len(found.shown) :])[:1] if more.startswith(found.shown) else ()

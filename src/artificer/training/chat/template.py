@@ -11,7 +11,7 @@ not today's but the conversation's own, or a fixed one, so that the same trace g
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, cast
 
@@ -58,7 +58,8 @@ class Template:
         self.special = frozenset(index for index, token in tokenizer.added_tokens_decoder.items() if token.special)
         self.ends = frozenset({tokenizer.eos_token_id, *ends} - {None})
         self._options: dict[str, Any] = {**tokenizer.special_tokens_map, **(options or {})}
-        self.harmless = Tokens(tokenizer).harmless if tokenizer.chat_template else _guarded(tokenizer)
+        guard = Tokens(tokenizer) if tokenizer.chat_template else _guarded(tokenizer)
+        self.harmless, self._all = guard.harmless, guard.harmless_all
         encoding = Encoding(tokenizer)
         self.ids, self.behind, self.said = encoding.ids, encoding.behind, encoding.said
         self._inline = inline
@@ -129,15 +130,6 @@ class Template:
                         del one[name]
         return [*made]
 
-    def _all(self, value: Json) -> Json:
-        if isinstance(value, str):
-            return self.harmless(value)
-        if isinstance(value, list):
-            return [self._all(entry) for entry in cast("list[Json]", value)]
-        if isinstance(value, dict):
-            return {self.harmless(key): self._all(entry) for key, entry in cast("dict[str, Json]", value).items()}
-        return value
-
 
 def _source(own: Any) -> str:
     """A tokenizer's template; the one for tools where there are several.
@@ -152,9 +144,9 @@ def _source(own: Any) -> str:
     return source
 
 
-def _guarded(tokenizer: Any) -> Callable[[str], str]:
-    """`harmless` of a tokenizer without a template of its own, which is left without one."""
+def _guarded(tokenizer: Any) -> Tokens:
+    """What makes text harmless for a tokenizer without a template of its own, which is left without one."""
     try:
-        return Tokens(tokenizer).harmless
+        return Tokens(tokenizer)
     finally:
         tokenizer.chat_template = None
