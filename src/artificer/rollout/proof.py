@@ -146,20 +146,31 @@ def played_rows(run: RunFolder, orphans: list[str] | None = None, bad: Callable[
     """A run's traces with their tasks, in key order, in bounded memory. Ids of traces whose task is not there are
     added to `orphans`; `bad` is told of lines that are no traces, which are an error otherwise.
     """
-    tasks = run.read("tasks", Task, ordered=True)
-    at: tuple[str, Task] | None = next(tasks, None)
-    open_: list[tuple[str, Task]] = []  # tasks whose keys begin the trace's: of `a` come traces before and behind those of `a-1`
+    tasks = TasksInOrder(run)
     for key, trace in run.read("traces", Trace, ordered=True, bad=bad):
-        while at is not None and at[0] <= key:
-            _close(open_, at[0])
-            open_.append(at)
-            at = next(tasks, None)
-        _close(open_, key)
-        task = next((task for name, task in reversed(open_) if _child(key, name)), None)
+        task = tasks.of(key)
         if task is not None:
             yield key, Played(task, trace)
         elif orphans is not None:
             orphans.append(trace.id)
+
+
+class TasksInOrder:
+    """The tasks of a run, asked for by the keys of its traces in their order; in bounded memory."""
+
+    def __init__(self, run: RunFolder) -> None:
+        self._tasks = run.read("tasks", Task, ordered=True)
+        self._next: tuple[str, Task] | None = next(self._tasks, None)
+        self._open: list[tuple[str, Task]] = []  # tasks whose keys begin the trace's: of `a` come traces before and behind those of `a-1`
+
+    def of(self, key: str) -> Task | None:
+        """The task of the trace with this key; None where it is not in the run."""
+        while self._next is not None and self._next[0] <= key:
+            _close(self._open, self._next[0])
+            self._open.append(self._next)
+            self._next = next(self._tasks, None)
+        _close(self._open, key)
+        return next((task for name, task in reversed(self._open) if _child(key, name)), None)
 
 
 def _close(open_: list[tuple[str, Task]], key: str) -> None:

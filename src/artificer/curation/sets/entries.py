@@ -17,7 +17,7 @@ from artificer.core.errors import ArtificerError
 from artificer.core.tasks import Task
 from artificer.formats.account import Account
 from artificer.formats.base import Item, content_id
-from artificer.rollout.proof import played_rows
+from artificer.rollout.proof import TasksInOrder
 from artificer.run import traded
 from artificer.run.store import RunFolder
 
@@ -95,24 +95,9 @@ def _of_file(number: int, source: str | Path, account: Account, given: str | Non
 
 def _of_run(number: int, source: str | Path, account: Account) -> Iterator[Entry]:
     with RunFolder.open(source) as folder:
-        tasks = _Tasks(folder)
+        tasks = TasksInOrder(folder)
         for item in traded.traces_of(folder, account):
             where = account.where
             task = tasks.of(where)
             name = content_id(item)
             yield Entry(number, f"{task.id}/{name}" if task is not None else name, where, item, task, str(source))
-
-
-class _Tasks:
-    """The tasks of a run's traces, in the order of their keys."""
-
-    def __init__(self, folder: RunFolder) -> None:
-        self._played = played_rows(folder, [], lambda _: None)  # the account of the traces tells of bad lines
-        self._next = next(self._played, None)
-
-    def of(self, key: str) -> Task | None:
-        if self._next is None or self._next[0] != key:
-            return None
-        task = self._next[1].task
-        self._next = next(self._played, None)
-        return task

@@ -16,7 +16,6 @@ from artificer.core.errors import ArtificerError
 from artificer.curation.near import Groups, Near
 from artificer.curation.sets.entries import Entry
 from artificer.curation.sets.features import BY, On, text_of
-from artificer.formats.base import content_id
 from artificer.run.traded import SAME
 
 PART = re.compile(r"[\w-]+")
@@ -243,7 +242,7 @@ def dedup(entries: Iterable[Entry], *, near: float | None, on: On) -> Plan:
     seen = Near(near) if near is not None else None
     texts: dict[str, str] = {}
     for entry in entries:
-        place, name = place_of(entry), content_id(entry.item)
+        place, name = place_of(entry), entry.key.rpartition("/")[2]
         text = text_of(entry.item, on)
         same = name if on == "conversation" or not text else digest(text)  # where nothing can be compared, the whole is
         if same in texts:
