@@ -62,6 +62,7 @@ def where_to(out: str) -> list[Path]:
         ArtificerError: one is there already, or the name says no kind.
     """
     from artificer.core.errors import ArtificerError
+    from artificer.run.files import taken
 
     path = Path(out)
     if path.suffix in (".md", ".html"):
@@ -72,7 +73,7 @@ def where_to(out: str) -> list[Path]:
         raise ArtificerError(f"a card is Markdown or HTML, not {path.suffix!r}", where=out, remedy="name a file .md or .html, or a folder")
     for one in chosen:
         if one.exists():
-            raise ArtificerError("this file is there already", where=str(one), remedy="choose another name, or remove it")
+            raise taken(one)
     return chosen
 
 

@@ -69,7 +69,6 @@ def command(
         Write all rows for trainers, with input_ids, labels, owner and weights: JSON lines, or Parquet when the name ends in .parquet.
     """
     from artificer.api import tokenize
-    from artificer.core.errors import ArtificerError
 
     found = tokenize(
         data,
@@ -97,15 +96,11 @@ def command(
     for fact in facts:
         say(fact)
     if html is not None:
+        from artificer.run.files import writing
         from artificer.studio.tokens import page
 
-        try:
-            with Path(html).open("x", encoding="utf-8", errors="replace") as file:
-                file.write(page(found.shown, facts))
-        except FileExistsError as error:
-            raise ArtificerError("this file is there already", where=html, remedy="choose another name, or remove it") from error
-        except OSError as error:
-            raise ArtificerError(f"the page cannot be written: {error.strerror}", where=html, remedy="choose another place") from error
+        with writing(html, "page"), Path(html).open("x", encoding="utf-8", errors="replace") as file:
+            file.write(page(found.shown, facts))
         say(f"page: {html}")
     if out is not None:
         say(f"rows: {out}")

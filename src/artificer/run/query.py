@@ -27,6 +27,7 @@ from artificer.formats.account import Account
 from artificer.formats.base import Item, content_id, toolset_digest
 from artificer.formats.parquet import duckdb_for
 from artificer.run import traded
+from artificer.run.files import taken, writing
 from artificer.run.store import RunFolder
 from artificer.run.tables import OF_TRACES, TABLES, columns, reject_row, rows_of, task_row, tool_row
 
@@ -255,7 +256,7 @@ def save(sources: Sequence[str | Path], sql: str, out: str | Path, *, given: str
     duckdb = duckdb_for("Asking in SQL")
     target = Path(out)
     if target.exists():
-        raise ArtificerError("this file is there already", where=str(out), remedy="choose another name, or remove it")
+        raise taken(out)
     with database(sources, named(sql), given=given) as (path, filled):
         made = path.with_name("answer.parquet")
         with _alone(path, sql, made) as connection:
@@ -276,12 +277,9 @@ def moved(made: Path, target: Path) -> None:
     """
     beside = target.with_name(f".{target.name}.new")
     try:
-        shutil.copyfile(made, beside)
-        os.link(beside, target)
-    except FileExistsError as error:
-        raise ArtificerError("this file is there already", where=str(target), remedy="choose another name, or remove it") from error
-    except OSError as error:
-        raise ArtificerError(f"the file cannot be written: {error.strerror}", where=str(target), remedy="choose another place") from error
+        with writing(target):
+            shutil.copyfile(made, beside)
+            os.link(beside, target)
     finally:
         beside.unlink(missing_ok=True)
 

@@ -13,7 +13,6 @@ from typing import Any
 
 import msgspec
 
-from artificer.core.errors import ArtificerError
 from artificer.core.tools import ToolSpec
 from artificer.core.trace import Trace
 from artificer.formats import format_named, guess, parquet
@@ -22,6 +21,7 @@ from artificer.formats.base import Item, content_id, events, toolset_digest
 from artificer.formats.convert import read as read_file
 from artificer.formats.convert import render, write
 from artificer.formats.holding import with_policy
+from artificer.run.files import writing
 from artificer.run.frames import Note
 from artificer.run.shards import Bad, Line
 from artificer.run.store import RunFolder
@@ -79,7 +79,7 @@ def written(data: Data, out: str | Path, account: Account, read: Account, *, to:
             keep(data.items, target, account, read, source=data.source, form=data.form)
         return
     form = format_named(to)
-    with _writing(out):
+    with writing(out):
         if form.file == "parquet":
             parquet.write(render(data.items, form, account, every=every), Path(out))
             return
@@ -100,22 +100,12 @@ def write_rows(rows: Iterable[bytes], out: str | Path | None) -> None:
         for _ in rows:
             pass
         return
-    with _writing(out):
+    with writing(out):
         if Path(out).suffix == ".parquet":
             parquet.write(rows, Path(out))
             return
         with Path(out).open("xb") as file:
             file.writelines(row + b"\n" for row in rows)
-
-
-@contextmanager
-def _writing(out: str | Path) -> Generator[None]:
-    try:
-        yield
-    except FileExistsError as error:
-        raise ArtificerError("this file is there already", where=str(out), remedy="choose another name, or remove it") from error
-    except OSError as error:
-        raise ArtificerError(f"the file cannot be written: {error.strerror}", where=str(out), remedy="choose another place") from error
 
 
 def traces_of(folder: RunFolder, account: Account) -> Iterator[Item]:

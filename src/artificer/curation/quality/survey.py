@@ -9,7 +9,6 @@ from typing import IO
 
 import msgspec
 
-from artificer.core.errors import ArtificerError
 from artificer.curation.quality import licence
 from artificer.curation.quality.card import Card
 from artificer.curation.quality.counting import Counting
@@ -18,6 +17,7 @@ from artificer.curation.quality.thresholds import judged
 from artificer.curation.quality.thresholds import thresholds as bounds_of
 from artificer.formats.account import Account
 from artificer.run import traded
+from artificer.run.files import writing
 
 _TELL = 2_000
 """Traces after which the caller is told how far it is."""
@@ -64,12 +64,8 @@ def _lines(path: str | Path | None) -> Generator[Callable[[Finding], None]]:
     if path is None:
         yield lambda one: None
         return
-    try:
+    with writing(path):
         file: IO[bytes] = Path(path).open("xb")  # noqa: SIM115
-    except FileExistsError as error:
-        raise ArtificerError("this file is there already", where=str(path), remedy="choose another name, or remove it") from error
-    except OSError as error:
-        raise ArtificerError(f"the file cannot be written: {error.strerror}", where=str(path), remedy="choose another place") from error
     encode = msgspec.json.Encoder().encode
     with file:
         yield lambda one: _write(file, encode(_plain(one)))
