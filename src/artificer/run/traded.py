@@ -29,6 +29,7 @@ from artificer.run.store import RunFolder
 TOGETHER = 256
 """Traces written as one commit."""
 SAME = "the same trace as an earlier one"
+_encode = msgspec.json.encode
 
 
 class _Described(msgspec.Struct, frozen=True):
@@ -150,10 +151,8 @@ def keep(items: Iterable[Item], folder: RunFolder, account: Account, read: Accou
         items: read lazily; `read` is the account of their reading, whose `where` names the row under way.
         source: the file's name; form: its format's.
     """
-    encode, kept, batch = msgspec.json.encode, folder.family("traces").places, set[str]()
-    sets = set(folder.keys("toolsets"))
+    kept, batch, writer = folder.family("traces").places, set[str](), Traces(folder, "import")
     union: dict[str, ToolSpec] = {}
-    lines, keys, number = list[bytes](), list[str](), len(folder.family("traces"))
     for item in items:
         account.rows_in += 1
         found = events(item.trace)
@@ -164,23 +163,58 @@ def keep(items: Iterable[Item], folder: RunFolder, account: Account, read: Accou
             account.drop_row(SAME, found)
             continue
         batch.add(key)
-        keys.append(key)
-        if item.trace.tools not in sets:
-            sets.add(item.trace.tools)
-            folder.commit("toolsets", Note(item.trace.tools, (item.trace.tools,)), encode(Line(item.trace.tools, item.tools)) + b"\n")
+        if writer.tools(item.trace.tools, item.tools):
             union |= {tool.name: tool for tool in item.tools if tool.name not in union}
         lineage = {**item.trace.lineage, "from": {"file": source, "row": read.where.removeprefix(source), "format": form}}
-        trace = msgspec.structs.replace(item.trace, lineage=lineage)
-        lines.append(encode(Line(key, trace)) + b"\n")
         account.rows_out += 1
         account.events_out += found
-        if len(lines) >= TOGETHER:
-            folder.commit("traces", Note(f"import-{number:06d}", tuple(keys)), b"".join(lines))
-            lines, keys, number = [], [], number + 1
+        if writer.add(key, msgspec.structs.replace(item.trace, lineage=lineage)):
             batch.clear()
-    if lines:
-        folder.commit("traces", Note(f"import-{number:06d}", tuple(keys)), b"".join(lines))
+    writer.flush()
+    describe(folder, tuple(union.values()), f"imported from {source}")
+
+
+class Traces:
+    """Traces on their way into a run folder, many to a commit, with each set of tools once.
+
+    Args:
+        name: what the commits are called.
+    """
+
+    def __init__(self, folder: RunFolder, name: str) -> None:
+        self._folder = folder
+        self._name = name
+        self._sets = set(folder.keys("toolsets"))
+        self._number = len(folder.family("traces"))
+        self._lines: list[bytes] = []
+        self._keys: list[str] = []
+
+    def tools(self, toolset: str, tools: tuple[ToolSpec, ...]) -> bool:
+        """Keeps a set of tools under the digest by which traces name it; False when it is there."""
+        if toolset in self._sets:
+            return False
+        self._sets.add(toolset)
+        self._folder.commit("toolsets", Note(toolset, (toolset,)), _encode(Line(toolset, tools)) + b"\n")
+        return True
+
+    def add(self, key: str, trace: Trace) -> bool:
+        """Takes a trace; whether all that were taken are written by now."""
+        self._keys.append(key)
+        self._lines.append(_encode(Line(key, trace)) + b"\n")
+        if len(self._lines) < TOGETHER:
+            return False
+        self.flush()
+        return True
+
+    def flush(self) -> None:
+        """Writes what was taken."""
+        if self._lines:
+            self._folder.commit("traces", Note(f"{self._name}-{self._number:06d}", tuple(self._keys)), b"".join(self._lines))
+            self._lines, self._keys, self._number = [], [], self._number + 1
+
+
+def describe(folder: RunFolder, tools: tuple[ToolSpec, ...], note: str) -> None:
+    """Says of a run folder of no one world which tools there were, where nothing says it yet."""
     if not folder.has("tools.json"):
-        offered = tuple(union.values())
-        about: dict[str, Any] = {"world": "", "toolset": toolset_digest(offered), "forks": "none", "policy": "", "tools": offered}
-        folder.put_json("tools.json", about | {"notes": (f"imported from {source}",)})
+        about: dict[str, Any] = {"world": "", "toolset": toolset_digest(tools), "forks": "none", "policy": "", "tools": tools}
+        folder.put_json("tools.json", about | {"notes": (note,)})

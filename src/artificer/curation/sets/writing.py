@@ -13,15 +13,10 @@ from artificer.core.canon import Json, digest
 from artificer.core.tasks import Task
 from artificer.core.tools import ToolSpec
 from artificer.curation.sets.entries import Entry, Origin
-from artificer.formats.base import toolset_digest
 from artificer.run.frames import Note
 from artificer.run.shards import Line
 from artificer.run.store import Dropped, Rejected, RunFolder
-
-TOGETHER = 256
-"""Traces written as one commit."""
-
-_encode = msgspec.json.encode
+from artificer.run.traded import TOGETHER, Traces, describe
 
 
 class Writing:
@@ -43,13 +38,12 @@ class Writing:
         world = {"world": one_world.world, "options": one_world.options} if one_world is not None else {}
         self._folder = RunFolder.create_or_continue(out, {"recipe": stage, "knobs": {**how, **world, "sources": [one.name for one in origins]}})
         self._files = one_world.files if one_world is not None else {}
-        self._seen = {name: set(self._folder.keys(name)) for name in ("traces", "tasks", "toolsets")}
+        self._traces = Traces(self._folder, "set")
+        self._seen = set(self._folder.keys("traces"))
         self._tasks = {key: digest(task) for key, task in self._folder.read("tasks", Task)}
+        self._written = set(self._tasks)
         self._tools: dict[str, ToolSpec] = {}
-        self._lines: list[bytes] = []
-        self._keys: list[str] = []
         self._dropped: list[Rejected] = []
-        self._commits = len(self._folder.family("traces"))
         self._rejects = len(self._folder.family("rejects"))
         self._known = {row.key for row in self._folder.rejects()}
         self._passed: set[str] = set()
@@ -61,6 +55,7 @@ class Writing:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         try:
             if error is None:
+                self._traces.flush()
                 self._flush()
                 self._finish()
         finally:
@@ -80,16 +75,11 @@ class Writing:
         self.kept += 1
         trace = entry.item.trace
         if entry.task is not None:
-            self._once("tasks", key.rpartition("/")[0], entry.task)
-        self._once("toolsets", trace.tools, entry.item.tools)
+            self._task(key.rpartition("/")[0], entry.task)
+        self._traces.tools(trace.tools, entry.item.tools)
         self._tools |= {tool.name: tool for tool in entry.item.tools if tool.name not in self._tools}
-        if key in self._seen["traces"]:
-            return True
-        self._seen["traces"].add(key)
-        self._lines.append(_encode(Line(key, msgspec.structs.replace(trace, lineage=trace.lineage | lineage))) + b"\n")
-        self._keys.append(key)
-        if len(self._lines) >= TOGETHER:
-            self._flush()
+        if key not in self._seen:
+            self._traces.add(key, msgspec.structs.replace(trace, lineage=trace.lineage | lineage))
         return True
 
     def drop(self, entry: Entry, reason: str, detail: str = "") -> None:
@@ -112,15 +102,13 @@ class Writing:
         self._tasks[head] = what
         return f"{head}/{name}"
 
-    def _once(self, name: str, key: str, item: object) -> None:
-        if key not in self._seen[name]:
-            self._seen[name].add(key)
-            self._folder.commit(name, Note(key, (key,)), _encode(Line(key, item)) + b"\n")
+    def _task(self, key: str, task: Task) -> None:
+        if key not in self._written:
+            self._written.add(key)
+            self._folder.commit("tasks", Note(key, (key,)), msgspec.json.encode(Line(key, task)) + b"\n")
 
     def _flush(self) -> None:
-        if self._lines:
-            self._folder.commit("traces", Note(f"set-{self._commits:06d}", tuple(self._keys)), b"".join(self._lines))
-            self._lines, self._keys, self._commits = [], [], self._commits + 1
+        """Writes what was dropped."""
         if self._dropped:
             self._folder.reject(self._stage, f"set-{self._rejects:06d}", Dropped.of(self._dropped))
             self._dropped, self._rejects = [], self._rejects + 1
@@ -129,12 +117,7 @@ class Writing:
         for name, value in self._files.items():
             if not self._folder.has(name):
                 self._folder.put_json(name, value)
-        if not self._folder.has("tools.json"):
-            tools = tuple(self._tools.values())
-            self._folder.put_json(
-                "tools.json",
-                {"world": "", "toolset": toolset_digest(tools), "forks": "none", "policy": "", "tools": tools, "notes": ["of several sources"]},
-            )
+        describe(self._folder, tuple(self._tools.values()), "of several sources")
 
 
 def _common(origins: Sequence[Origin]) -> Origin | None:

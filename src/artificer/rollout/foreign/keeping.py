@@ -5,20 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from artificer.core.trace import Trace
 from artificer.formats.base import Item, content_id
 from artificer.rollout.foreign.findings import Again
 from artificer.rollout.foreign.repair import Repair
-from artificer.run.frames import Note
-from artificer.run.shards import Line
 from artificer.run.store import Dropped, Rejected, RunFolder
-from artificer.run.traded import SAME, TOGETHER, Data
+from artificer.run.traded import SAME, Data, Traces
 from artificer.worlds.base import World
 
 RECIPE = "repair"
-_encode = msgspec.json.encode
 
 
 class Keeper:
@@ -34,9 +29,7 @@ class Keeper:
         self._world = world
         self._tools = tuple(world.tools)
         self._seen = set[str]()
-        self._lines: list[bytes] = []
-        self._keys: list[str] = []
-        self._number = 0
+        self._traces = Traces(self._folder, RECIPE)
 
     def add(self, row: str, again: Again, repair: Repair, given: Trace | None) -> str:
         """Takes one trace; where there is no copy, the trace as it was `given` and the reason. Why it is rejected; "" when
@@ -50,26 +43,18 @@ class Keeper:
             self._reject(row, again, "same", SAME, None)
             return "same"
         self._seen.add(key)
-        self._keys.append(key)
-        self._lines.append(_encode(Line(key, trace)) + b"\n")
-        if len(self._lines) >= TOGETHER:
-            self._flush()
+        self._traces.add(key, trace)
         return ""
 
     def _reject(self, row: str, again: Again, reason: str, detail: str, given: Trace | None) -> None:
         where = f"{again.where}: " if again.where else ""
         self._folder.reject("traces", row, Dropped.of([Rejected(row, RECIPE, reason, f"{where}{again.trace_id}: {detail}", given)]))
 
-    def _flush(self) -> None:
-        if self._lines:
-            self._folder.commit("traces", Note(f"repair-{self._number:06d}", tuple(self._keys)), b"".join(self._lines))
-            self._lines, self._keys, self._number = [], [], self._number + 1
-
     def close(self) -> None:
         """Writes what is left, and what the world is."""
         world = self._world
         try:
-            self._flush()
+            self._traces.flush()
             about: dict[str, Any] = {"world": world.name, "toolset": world.toolset(), "forks": world.forks, "policy": world.policy}
             self._folder.put_json("tools.json", about | {"tools": self._tools, "user_tools": tuple(world.user_tools)})
         finally:
