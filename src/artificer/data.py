@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,9 +16,10 @@ from msgspec import Struct, field
 from artificer.core.canon import Json
 from artificer.core.errors import ArtificerError
 from artificer.curation.contamination.index import KINDS, Bounds, Kind
-from artificer.curation.sets import doing
-from artificer.curation.sets.doing import Made
-from artificer.curation.sets.features import On
+from artificer.curation.sets.doing import dedup as dedup
+from artificer.curation.sets.doing import merge as merge
+from artificer.curation.sets.doing import sample as sample
+from artificer.curation.sets.doing import split as split
 from artificer.formats import format_named
 from artificer.formats.account import Account
 from artificer.formats.base import Item
@@ -180,109 +181,6 @@ def _tokenizer_folder(model: str) -> Path:
     if not folder.is_dir():  # else transformers would ask a hub for a model of that name
         raise ArtificerError("there is no such folder", where=str(folder), remedy="give a folder with tokenizer.json: hf:FOLDER")
     return folder
-
-
-def merge(
-    sources: Sequence[str | Path],
-    *,
-    out: str | Path,
-    weights: dict[str, float] | None = None,
-    seed: int = 0,
-    given: str | None = None,
-    tell: Callable[[str], None] | None = None,
-) -> Made:
-    """All traces of runs and files in one run folder, the same trace once.
-
-    Args:
-        weights: how often traces of a source (by its name as given) go in: 0.5 draws half of them by their keys, 3 takes each three times.
-
-    Raises:
-        ArtificerError: a source cannot be read, a weight is of none, or the folder holds something else.
-    """
-    named = {str(source): number for number, source in enumerate(sources)}
-    unknown = next((name for name in weights or {} if name not in named), None)
-    if unknown is not None:
-        what = f"there is a weight for {unknown!r}, which is none of the sources"
-        raise ArtificerError(what, remedy="write --weights SOURCE=0.5 with a source as given")
-    numbered = {named[name]: weight for name, weight in (weights or {}).items()}
-    return doing.merge(sources, Path(out), weights=numbered, seed=seed, given=given, tell=tell)
-
-
-def split(
-    sources: Sequence[str | Path],
-    *,
-    out: str | Path,
-    parts: Mapping[str, float] | None = None,
-    by: str = "task",
-    seed: int = 0,
-    near: float = 0.8,
-    given: str | None = None,
-    tell: Callable[[str], None] | None = None,
-) -> Made:
-    """A run folder for each part inside `out`, so that traces of one group never come into different parts.
-
-    Args:
-        parts: the share of each part; 0.9 for train and 0.1 for test by default.
-        by: trace, task, world, source, tool, entity, tag, length, or near (near-duplicates stay together). By tool, traces that call tools of
-            two parts go nowhere.
-        near: the least Jaccard of near-duplicates.
-
-    Raises:
-        ArtificerError: shares that do not add up, an unknown group, or a source or folder that cannot be used.
-    """
-    _check_near(near)
-    return doing.split(sources, Path(out), parts=parts or {"train": 0.9, "test": 0.1}, by=by, seed=seed, near=near, given=given, tell=tell)
-
-
-def _check_near(near: float) -> None:
-    if not 0 < near <= 1:
-        raise ArtificerError(f"{near:g} is no Jaccard index", remedy="give one over 0 and at most 1, e.g. --near 0.8")
-
-
-def sample(
-    sources: Sequence[str | Path],
-    *,
-    out: str | Path,
-    n: int | None = None,
-    share: float | None = None,
-    by: str | None = None,
-    equal: bool = False,
-    seed: int = 0,
-    given: str | None = None,
-    tell: Callable[[str], None] | None = None,
-) -> Made:
-    """So many traces, or such a share of them, in a run folder: drawn by their keys, so that the order of the sources does not matter.
-
-    Args:
-        by: strata (as of `split`); each gives in proportion, or with `equal` as many as the others.
-
-    Raises:
-        ArtificerError: neither or both of `n` and `share`, an unknown stratum, or a source or folder that cannot be used.
-    """
-    return doing.sample(sources, Path(out), n=n, share=share, by=by, equal=equal, seed=seed, given=given, tell=tell)
-
-
-def dedup(
-    sources: Sequence[str | Path],
-    *,
-    out: str | Path,
-    near: float | None = None,
-    on: On = "conversation",
-    given: str | None = None,
-    tell: Callable[[str], None] | None = None,
-) -> Made:
-    """Traces without duplicates in a run folder.
-
-    Args:
-        near: also of near-duplicates one: the least Jaccard of word triples that makes two such, e.g. 0.8.
-        on: what is compared: conversation, calls, or first-user (the first message of the user).
-
-    Raises:
-        ArtificerError: a source or folder cannot be used.
-    """
-    if near is not None:
-        _check_near(near)
-    return doing.dedup(sources, Path(out), near=near, on=on, given=given, tell=tell)
 
 
 def verify_data(

@@ -131,48 +131,79 @@ def _lineage(entry: Entry, stage: str, how: dict[str, Any], part: str, names: Se
     return {"sets": [*(earlier if isinstance(earlier, list) else []), step]}
 
 
-def merge(sources: Sources, out: Path, *, weights: Mapping[int, float], seed: int = 0, given: str | None = None, tell: Tell | None = None) -> Made:
-    """All traces of sources in one run folder, the same trace once.
+def merge(
+    sources: Sources,
+    *,
+    out: str | Path,
+    weights: Mapping[str, float] | None = None,
+    seed: int = 0,
+    given: str | None = None,
+    tell: Tell | None = None,
+) -> Made:
+    """All traces of runs and files in one run folder, the same trace once.
 
     Args:
-        weights: how often traces of a source go in: 0.5 draws half of them by their keys, 3 takes each three times.
+        weights: how often traces of a source (by its name as given) go in: 0.5 draws half of them by their keys, 3 takes each three times.
 
     Raises:
-        ArtificerError: a weight above 1 is no whole number.
+        ArtificerError: a source cannot be read, a weight is of none, or the folder holds something else.
     """
-    odd = next((weight for weight in weights.values() if not 0 < weight <= MOST or (weight > 1 and weight != int(weight))), None)
+    named = {str(source): number for number, source in enumerate(sources)}
+    unknown = next((name for name in weights or {} if name not in named), None)
+    if unknown is not None:
+        what = f"there is a weight for {unknown!r}, which is none of the sources"
+        raise ArtificerError(what, remedy="write --weights SOURCE=0.5 with a source as given")
+    numbered = {named[name]: weight for name, weight in (weights or {}).items()}
+    odd = next((weight for weight in numbered.values() if not 0 < weight <= MOST or (weight > 1 and weight != int(weight))), None)
     if odd is not None:
         raise ArtificerError(f"the weight {odd:g} is neither a share nor a number of times", remedy=f"use 0.5, or 1, 2, 3... at most {MOST}")
-    shares = {number: weight for number, weight in weights.items() if weight < 1}
-    copies = {number: int(weight) - 1 for number, weight in weights.items() if weight >= 1}
-    how: dict[str, Any] = {"seed": seed, "weights": {str(number): weight for number, weight in sorted(weights.items())}}
-    return made(sources, {"": out}, "merge", how, lambda rows: plans.merge(rows, shares, seed), given=given, copies=copies, tell=tell)
+    shares = {number: weight for number, weight in numbered.items() if weight < 1}
+    copies = {number: int(weight) - 1 for number, weight in numbered.items() if weight >= 1}
+    how: dict[str, Any] = {"seed": seed, "weights": {str(number): weight for number, weight in sorted(numbered.items())}}
+    return made(sources, {"": Path(out)}, "merge", how, lambda rows: plans.merge(rows, shares, seed), given=given, copies=copies, tell=tell)
 
 
 def split(
     sources: Sources,
-    out: Path,
     *,
-    parts: Mapping[str, float],
+    out: str | Path,
+    parts: Mapping[str, float] | None = None,
     by: str = "task",
     seed: int = 0,
     near: float = 0.8,
     given: str | None = None,
     tell: Tell | None = None,
 ) -> Made:
-    """A run folder for each part inside `out`; see `plans.split`."""
-    how: dict[str, Any] = {"by": by, "parts": dict(parts), "seed": seed} | ({"near": near} if by == "near" else {})
+    """A run folder for each part inside `out`, so that traces of one group never come into different parts.
+
+    Args:
+        parts: the share of each part; 0.9 for train and 0.1 for test by default.
+        by: trace, task, world, source, tool, entity, tag, length, or near (near-duplicates stay together). By tool, traces that call tools of
+            two parts go nowhere.
+        near: the least Jaccard of near-duplicates.
+
+    Raises:
+        ArtificerError: shares that do not add up, an unknown group, or a source or folder that cannot be used.
+    """
+    _check_near(near)
+    shares = parts or {"train": 0.9, "test": 0.1}
+    how: dict[str, Any] = {"by": by, "parts": dict(shares), "seed": seed} | ({"near": near} if by == "near" else {})
 
     def decide(rows: Iterable[Entry]) -> Plan:
-        return plans.split(rows, parts, by, seed, near)
+        return plans.split(rows, shares, by, seed, near)
 
-    return made(sources, {part: out / part for part in parts}, "split", how, decide, given=given, tell=tell)
+    return made(sources, {part: Path(out) / part for part in shares}, "split", how, decide, given=given, tell=tell)
+
+
+def _check_near(near: float) -> None:
+    if not 0 < near <= 1:
+        raise ArtificerError(f"{near:g} is no Jaccard index", remedy="give one over 0 and at most 1, e.g. --near 0.8")
 
 
 def sample(
     sources: Sources,
-    out: Path,
     *,
+    out: str | Path,
     n: int | None = None,
     share: float | None = None,
     by: str | None = None,
@@ -181,17 +212,42 @@ def sample(
     given: str | None = None,
     tell: Tell | None = None,
 ) -> Made:
-    """So many traces, or such a share, in a run folder; see `plans.sample`."""
+    """So many traces, or such a share of them, in a run folder: drawn by their keys, so that the order of the sources does not matter.
+
+    Args:
+        by: strata (as of `split`); each gives in proportion, or with `equal` as many as the others.
+
+    Raises:
+        ArtificerError: neither or both of `n` and `share`, an unknown stratum, or a source or folder that cannot be used.
+    """
     asked = {"n": n, "share": share, "by": by, "equal": equal, "seed": seed}
     how: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
-    return made(
-        sources, {"": out}, "sample", how, lambda rows: plans.sample(rows, n=n, share=share, by=by, equal=equal, seed=seed), given=given, tell=tell
-    )
+
+    def decide(rows: Iterable[Entry]) -> Plan:
+        return plans.sample(rows, n=n, share=share, by=by, equal=equal, seed=seed)
+
+    return made(sources, {"": Path(out)}, "sample", how, decide, given=given, tell=tell)
 
 
 def dedup(
-    sources: Sources, out: Path, *, near: float | None = None, on: On = "conversation", given: str | None = None, tell: Tell | None = None
+    sources: Sources,
+    *,
+    out: str | Path,
+    near: float | None = None,
+    on: On = "conversation",
+    given: str | None = None,
+    tell: Tell | None = None,
 ) -> Made:
-    """Traces without duplicates in a run folder; see `plans.dedup`."""
+    """Traces without duplicates in a run folder.
+
+    Args:
+        near: also of near-duplicates one: the least Jaccard of word triples that makes two such, e.g. 0.8.
+        on: what is compared: conversation, calls, or first-user (the first message of the user).
+
+    Raises:
+        ArtificerError: a source or folder cannot be used.
+    """
+    if near is not None:
+        _check_near(near)
     how: dict[str, Any] = {"on": on} | ({"near": near} if near is not None else {})
-    return made(sources, {"": out}, "dedup", how, lambda rows: plans.dedup(rows, near=near, on=on), given=given, tell=tell)
+    return made(sources, {"": Path(out)}, "dedup", how, lambda rows: plans.dedup(rows, near=near, on=on), given=given, tell=tell)
