@@ -33,10 +33,12 @@ from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 
-from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import PreTrainedTokenizerFast
 from transformers.utils import chat_template_utils
 from upstream.place import install
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from tests.training.small import tokenizer_for
 
 from artificer.core.errors import ArtificerError
 from artificer.core.messages import Message, ToolCall, ToolResult
@@ -56,7 +58,6 @@ MARKS = re.compile(
     r"<[|｜][^|｜\s<>'\"]{1,40}[|｜]?>|<[a-z_]{1,30}\|>|</?s>|<(?:start|end)_of_turn>|\[gMASK\]|<sop>"
     r"|\[/?(?:INST|AVAILABLE_TOOLS|TOOL_RESULTS|SYSTEM_PROMPT|TOOL_CALLS|TOOL_CONTENT|ARGS|CALL_ID|THINK)\]"
 )
-WORDS = r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 ENDS = re.compile(
     r"<\|(?:im_end|eot|eot_id|eom_id|end|return|call|END_OF_TURN_TOKEN|user|observation)\|>|<turn\|>|<end_of_turn>|<｜end▁of▁sentence｜>"
 )
@@ -65,15 +66,8 @@ ENDS = re.compile(
 
 def tokenizer_of(source):
     """A byte-level tokenizer with a template's control tokens."""
-    made = Tokenizer(models.BPE())
-    made.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(WORDS), "isolated"), pre_tokenizers.ByteLevel(False, use_regex=False)])
-    made.decoder = decoders.ByteLevel()
-    text = ["the order is open, look at the order\n\n", '{"name": "find_order", "arguments": {"id": 7}}\n\n\n', " assistant user tool\n"]
-    made.train_from_iterator(text * 4, trainers.BpeTrainer(vocab_size=400, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False))
     special = sorted({*MARKS.findall(source), "<s>", "</s>"})
-    wrapped = PreTrainedTokenizerFast(tokenizer_object=made, bos_token="<s>", eos_token="</s>", additional_special_tokens=special)
-    wrapped.add_tokens(["<think>", "</think>", "<tool_call>", "</tool_call>"])
-    wrapped.chat_template = source
+    wrapped = tokenizer_for(source, special)
     return wrapped, [wrapped.convert_tokens_to_ids(mark) for mark in special if ENDS.fullmatch(mark)]
 
 

@@ -9,18 +9,9 @@ OpenAI's chat format has it, with the task's id under `task_id`. What the calls 
 import json
 import pickle
 import sys
-import types
 from pathlib import Path
 
-
-def bare(name, path):
-    sys.modules[name] = types.ModuleType(name)
-    sys.modules[name].__path__ = [str(path)]
-
-
-def blank(name, **names):
-    sys.modules[name] = types.ModuleType(name)
-    vars(sys.modules[name]).update(names)
+from blanks import bare, blank
 
 
 def call(at, name, arguments, role="assistant"):

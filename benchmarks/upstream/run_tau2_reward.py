@@ -18,20 +18,11 @@ import os
 import pickle
 import sys
 import time
-import types
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
 
-
-def bare(name, path):
-    sys.modules[name] = types.ModuleType(name)
-    sys.modules[name].__path__ = [str(path)]
-
-
-def blank(name, **names):
-    sys.modules[name] = types.ModuleType(name)
-    vars(sys.modules[name]).update(names)
+from blanks import bare, blank
 
 
 class Said:

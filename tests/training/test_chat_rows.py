@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from tests.formats.strategies import items
-from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from tests.training.small import tokenizer_for
+from tokenizers import Tokenizer, models
 from transformers import PreTrainedTokenizerFast
 
 from artificer.core.errors import ArtificerError
@@ -25,8 +26,6 @@ from artificer.training.chat.template import Template
 TEMPLATES = Path(__file__).parent / "templates"
 FAMILIES = sorted(path.stem for path in TEMPLATES.glob("*.jinja"))
 MARKS = re.compile(r"<\|[^|\s]+\|>|<(?:start|end)_of_turn>|\[/?(?:INST|AVAILABLE_TOOLS|TOOL_RESULTS|SYSTEM_PROMPT)\]|\[TOOL_CALLS\]|\[gMASK\]|<sop>")
-WORDS = r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-"""Where words end, about as Llama 3 and Qwen have it: line breaks stay together."""
 BOTH = {"glm45": ["<|user|>", "<|observation|>"], "harmony": ["<|return|>", "<|call|>"], "gemma3": ["<end_of_turn>"], "phi4_mini": ["<|end|>"]}
 """Tokens that end a turn besides `</s>`, as these families' generation configs say."""
 
@@ -35,16 +34,7 @@ BOTH = {"glm45": ["<|user|>", "<|observation|>"], "harmony": ["<|return|>", "<|c
 def tokenizer_of(family: str) -> PreTrainedTokenizerFast:
     """A byte-level tokenizer with the family's control tokens."""
     source = (TEMPLATES / f"{family}.jinja").read_text("utf-8")
-    made = Tokenizer(models.BPE())
-    made.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(WORDS), "isolated"), pre_tokenizers.ByteLevel(False, use_regex=False)])
-    made.decoder = decoders.ByteLevel()
-    text = ["the order is open, look at the order\n\n", '{"name": "find_order", "arguments": {"id": 7}}\n\n\n', " assistant user tool\n"]
-    made.train_from_iterator(text * 4, trainers.BpeTrainer(vocab_size=400, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False))
-    special = sorted({*MARKS.findall(source), "<s>", "</s>"})
-    wrapped = PreTrainedTokenizerFast(tokenizer_object=made, bos_token="<s>", eos_token="</s>", additional_special_tokens=special)
-    wrapped.add_tokens(["<think>", "</think>", "<tool_call>", "</tool_call>"])
-    wrapped.chat_template = source
-    return wrapped
+    return tokenizer_for(source, MARKS.findall(source))
 
 
 def template_of(family: str, **options) -> Template:
