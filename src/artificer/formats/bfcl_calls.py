@@ -64,16 +64,17 @@ def truth_messages(truth: Any, tools: Sequence[ToolSpec], account: Account) -> l
     return [Message("assistant", calls=tuple(calls))]
 
 
-def _first_of(allowed: dict[str, Any], known: dict[str, Json] | None = None) -> dict[str, Json]:
+def _first_of(allowed: dict[str, Any], known: dict[str, Json] | None = None, *, inside: bool = False) -> dict[str, Json]:
     """Arguments of the first values that are allowed. Those that may only be left out are, and those that may be and are
-    not `known` (some references name parameters that the function does not have).
+    not `known` (some references name parameters that the function does not have). What stands `inside` an allowed
+    object is a plain value.
     """
     chosen: dict[str, Json] = {}
     for name, values in allowed.items():
         good = [value for value in listed(values) if value != ""]
         strange = known is not None and name not in known
         if good and not (strange and len(good) < len(values)):
-            chosen[name] = _inner(good[0])
+            chosen[name] = good[0] if inside else _inner(good[0])
     return chosen
 
 
@@ -81,7 +82,7 @@ def _inner(value: Any) -> Json:
     """An allowed object, or list of objects, has allowed values in its turn; only on this level."""
     if isinstance(value, dict):
         inner = cast("dict[str, Any]", value)
-        return _first_of(inner) if all(isinstance(one, list) for one in inner.values()) else inner
+        return _first_of(inner, inside=True) if all(isinstance(one, list) for one in inner.values()) else inner
     return [_inner(one) for one in cast("list[Any]", value)] if _objects(value) else value
 
 
