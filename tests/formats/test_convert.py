@@ -45,6 +45,55 @@ def test_a_file_becomes_a_run_in_which_the_same_trace_is_one(tmp_path):
     assert json.loads((tmp_path / "b.jsonl").read_bytes())["tools"][0]["name"] == TOOLS[0].name
 
 
+def test_each_file_of_a_folder_is_of_its_own_format_and_has_its_own_account(tmp_path):
+    folder = tmp_path / "data"
+    (folder / "more").mkdir(parents=True)
+    for name, form, ids in (("a.jsonl", "chat", "ab"), ("more/b.jsonl", "anthropic", "cde"), ("more/c.jsonl", "adp", "f")):
+        with (folder / name).open("wb") as out:
+            write([conversation(one) for one in ids], out, format_named(form), Account())
+    (folder / "README.md").write_text("# What this is\n\nThree conversations.\n")
+    (folder / ".hidden").write_text("{}")
+    done = convert(folder, tmp_path / "run", to="artificer")
+    assert done.source == "chat, anthropic, adp"
+    assert done.read.balanced
+    found = {file.path.removeprefix(f"{folder}/"): file for file in done.read.files}
+    assert {name: (file.form, file.rows_in, file.rows_out) for name, file in found.items()} == {
+        "README.md": ("no format", 1, 0),
+        "a.jsonl": ("chat", 2, 2),
+        "more/b.jsonl": ("anthropic", 3, 3),
+        "more/c.jsonl": ("adp", 1, 1),
+    }
+    assert all(file.events_in == file.events_out + file.dropped > 0 for name, file in found.items() if name != "README.md")
+    assert sum(file.events_in for file in found.values()) == done.read.events_in
+    assert done.read.places["a file of no known format"] == [str(folder / "README.md")]
+    assert any(line.startswith(f"{folder}/more/b.jsonl (anthropic): rows 3 -> 3, events in ") for line in done.read.lines())
+    with RunFolder.open(tmp_path / "run") as run:
+        assert {trace.lineage["from"]["format"] for _, trace in run.read("traces", Trace)} <= {"chat", "anthropic", "adp"}
+    assert {file.form for file in convert(folder, tmp_path / "x.jsonl", to="chat", given="chat").read.files} == {"chat"}
+
+
+def test_a_part_without_calls_is_of_the_format_of_the_parts_beside_it(tmp_path):
+    plain = {"conversations": [{"from": "human", "value": "hi"}, {"from": "gpt", "value": "hello"}]}
+    called = {
+        "conversations": [{"from": "human", "value": "hi"}, {"from": "gpt", "value": '<tool_call>\n{"name": "f", "arguments": {}}\n</tool_call>'}]
+    }
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "0.jsonl").write_text(json.dumps(called) + "\n")
+    (tmp_path / "set" / "1.jsonl").write_text("".join(json.dumps(row) + "\n" for row in [plain] * 20 + [called]))
+    assert guess(tmp_path / "set" / "1.jsonl")[0].name == "sharegpt"
+    done = convert(tmp_path / "set", tmp_path / "out.jsonl", to="chat")
+    assert done.source == "hermes"
+
+
+def test_a_folder_without_a_file_of_a_format_is_told_so(tmp_path):
+    (tmp_path / "set").mkdir()
+    with pytest.raises(ArtificerError, match="there is no file in it"):
+        convert(tmp_path / "set", tmp_path / "out.jsonl")
+    (tmp_path / "set" / "notes.txt").write_text("nothing")
+    with pytest.raises(ArtificerError, match="nothing in it that can be read"):
+        convert(tmp_path / "set", tmp_path / "out.jsonl")
+
+
 def test_parquet_is_told_by_its_first_bytes(tmp_path):
     path, target = tmp_path / "a.jsonl", tmp_path / "a.data"
     with path.open("wb") as out:

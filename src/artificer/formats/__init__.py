@@ -64,6 +64,10 @@ LEAST = 0.3
 """A guess needs this much; see `guess`."""
 
 
+class NoFormat(ArtificerError):
+    """A file is of no format that is known."""
+
+
 def names() -> list[str]:
     """The names of all formats."""
     return [*_BUILT_IN, *sorted({point.name for point in entry_points(group="artificer.formats")} - set(_BUILT_IN))]
@@ -88,28 +92,32 @@ def format_named(name: str) -> Format:
     raise ArtificerError(f"there is no format {name!r}", remedy=f"use one of: {', '.join(names())}")
 
 
-def guess(path: str | Path) -> tuple[Format, Mapping[str, float]]:
+def guess(path: str | Path, beside: Sequence[str] = ()) -> tuple[Format, Mapping[str, float]]:
     """The format that a file's first rows look like most, and how much they look like each.
 
+    Args:
+        beside: the formats of the files beside it, which decide where its rows do not: the parts of a data set are of one format.
+
     Raises:
-        ArtificerError: it looks like none, or cannot be read.
+        NoFormat: it looks like none, or holds nothing that can be read.
+        ArtificerError: it cannot be read.
     """
     from artificer.formats.convert import sample, sniff
 
     values: list[Any] = sample(Path(path))
     if not values:
-        raise ArtificerError("there is nothing in it that can be read", where=str(path), remedy="leave it out, or give JSON lines, JSON or Parquet")
+        raise NoFormat("there is nothing in it that can be read", where=str(path), remedy="leave it out, or give JSON lines, JSON or Parquet")
     marks = {name: sniff(values, format_named(name)) for name in _BUILT_IN}
-    best = max(marks, key=lambda name: marks[name])
+    best = max(marks, key=lambda name: (marks[name], name in beside))
     if marks[best] < LEAST:
         what = f"this looks like no format known here: {_looks(values)}"
-        raise ArtificerError(what, where=str(path), remedy=f"name it: --from {'|'.join(names())}")
-    return format_named(_tagged(values, best)), marks
+        raise NoFormat(what, where=str(path), remedy=f"name it: --from {'|'.join(names())}")
+    return format_named(_tagged(values, best, beside)), marks
 
 
-def _tagged(values: Sequence[Any], best: str) -> str:
-    """The family whose calls stand between tags in the text, where some of the rows have such calls and the others none at all:
-    then the form without tags is likelier row by row, and would leave the calls in the text.
+def _tagged(values: Sequence[Any], best: str, beside: Sequence[str]) -> str:
+    """The family whose calls stand between tags in the text, where some of the rows (or files `beside`) have such calls and the others
+    none at all: then the form without tags is likelier row by row, and would leave the calls in the text.
     """
     from artificer.formats.convert import sniff
 
@@ -117,7 +125,7 @@ def _tagged(values: Sequence[Any], best: str) -> str:
     if family is None:
         return best
     marks = [sniff([value], format_named(family)) for value in values]
-    return family if min(marks) > 0 and max(marks) > LEAST else best
+    return family if min(marks) > 0 and (max(marks) > LEAST or family in beside) else best
 
 
 def _looks(values: Sequence[Any]) -> str:

@@ -9,11 +9,32 @@ balance means that something was lost in silence: a bug, and reported as one.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Generator
+from contextlib import contextmanager
 
 from msgspec import Struct, field
 
 SHOWN = 3
 """Places named for each reason."""
+FILES = 40
+"""Files of a folder that are shown one by one."""
+
+
+class File(Struct):
+    """What became of one file of a folder; `dropped` counts events. The counts are those of its `Account`."""
+
+    path: str
+    form: str
+    rows_in: int = 0
+    rows_out: int = 0
+    events_in: int = 0
+    events_out: int = 0
+    dropped: int = 0
+
+    def line(self) -> str:
+        """The file for people."""
+        rows = f"rows {self.rows_in:,} -> {self.rows_out:,}"
+        return f"{self.path} ({self.form}): {rows}, events in {self.events_in:,} = out {self.events_out:,} + dropped {self.dropped:,}"
 
 
 class Account(Struct):
@@ -26,6 +47,7 @@ class Account(Struct):
         shared: events written more than once, since several branches go through them.
         dropped: events that were dropped, by reason. `places`: the first places of each reason, and of each loss.
         lost: what the traces (or rows) no longer have although no event is missing, e.g. a verdict; how many times.
+        files: of a folder, each file that was read.
     """
 
     rows_in: int = 0
@@ -37,6 +59,7 @@ class Account(Struct):
     dropped: Counter[str] = field(default_factory=Counter[str])
     lost: Counter[str] = field(default_factory=Counter[str])
     places: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    files: list[File] = []
     where: str = ""
 
     def drop(self, reason: str, events: int) -> None:
@@ -61,6 +84,18 @@ class Account(Struct):
         if len(known) < SHOWN and self.where and self.where not in known:
             known.append(self.where)
 
+    @contextmanager
+    def file(self, path: str, form: str) -> Generator[File]:
+        """A file of a folder is read: what is counted meanwhile is its own."""
+        began = File(path, form, self.rows_in, self.rows_out, self.events_in, self.events_out, self.dropped.total())
+        self.files.append(one := File(path, form))
+        try:
+            yield one
+        finally:
+            one.rows_in, one.rows_out = self.rows_in - began.rows_in, self.rows_out - began.rows_out
+            one.events_in, one.events_out = self.events_in - began.events_in, self.events_out - began.events_out
+            one.dropped = self.dropped.total() - began.dropped
+
     @property
     def balanced(self) -> bool:
         """Whether every event is accounted for."""
@@ -79,4 +114,7 @@ class Account(Struct):
             for reason, times in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])):
                 places = self.places.get(reason, [])
                 shown.append(f"{name}: {reason} ({times:,})" + (f", e.g. {', '.join(places)}" if places else ""))
+        shown += [file.line() for file in self.files[:FILES]]
+        if len(self.files) > FILES:
+            shown.append(f"and {len(self.files) - FILES:,} more files")
         return shown

@@ -49,18 +49,18 @@ class Row(Struct, frozen=True):
     wrong: str = ""
 
 
+def files(path: Path) -> list[Path]:
+    """The files of a folder, and of the folders in it, in order; those that are hidden are not."""
+    return [inner for inner in sorted(path.rglob("*")) if inner.is_file() and not inner.name.startswith(".")]
+
+
 def rows(path: Path) -> Iterator[Row]:
-    """The rows of a file or of all files in a folder, in order.
+    """The rows of a file in order.
 
     Raises:
         ArtificerError: it cannot be read.
         MissingExtra: it is Parquet and DuckDB is not installed.
     """
-    if path.is_dir():
-        for inner in sorted(path.rglob("*")):
-            if inner.is_file() and not inner.name.startswith("."):
-                yield from rows(inner)
-        return
     try:
         with path.open("rb") as file:
             head = file.read(8)
