@@ -119,6 +119,13 @@ def test_no_text_crashes_a_reader_and_whatever_it_reads_can_be_kept(family, text
         assert [(call.name, canonical(call.arguments)) for call in again.calls] == [(call.name, canonical(call.arguments)) for call in read.calls]
 
 
+def test_a_mark_in_a_value_of_the_own_form_decides_nothing():
+    named = ToolCall("c0", "<tool_call>", {"a": "[TOOL_CALLS]"})
+    read = dialect("auto").parse(dialect("auto").write(Message("assistant", calls=(named,))))
+    assert [(call.name, call.arguments) for call in read.calls] == [("<tool_call>", {"a": "[TOOL_CALLS]"})]
+    assert read.repairs == ()
+
+
 @pytest.mark.parametrize("family", DIALECTS)
 @settings(max_examples=40)
 @given(calls, st.integers(1, 60))

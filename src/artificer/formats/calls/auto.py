@@ -49,6 +49,10 @@ def guess(text: str) -> str:
 def parse(text: str, prefix: str = "c", tools: Sequence[ToolSpec] = ()) -> Parsed:
     """Reads what a model wrote, in the family it seems to be of."""
     family = guess(text)
+    if family != "json" and text.startswith('{"'):  # a mark may stand within a value of our own form
+        own = lines.parse(text, prefix, tools)
+        if own.calls and not own.repairs and own.error is None:
+            return own
     if family == "json":
         return lines.parse(text, prefix, tools)
     found = _FAMILIES[family](text, prefix, tools)
