@@ -297,3 +297,14 @@ def test_a_file_of_which_few_rows_have_calls_between_tags_is_read_with_them(tmp_
     for rows, name in (([*[plain] * 9, called], "hermes"), ([plain] * 9, "sharegpt"), ([plain, called, apart], "sharegpt")):
         (tmp_path / "x.jsonl").write_text("\n".join(map(json.dumps, rows)))
         assert guess(tmp_path / "x.jsonl")[0].name == name
+
+
+def test_the_label_of_an_unpaired_preference_is_a_verdict(tmp_path):
+    said = {"prompt": [{"role": "user", "content": "q"}], "completion": [{"role": "assistant", "content": "a"}]}
+    for good in (True, False):
+        ((item,), account) = of("chat", said | {"label": good})
+        assert [(leaf, verdict.passed) for leaf, verdict in item.trace.verdicts.items()] == [(1, good)]
+        assert account.balanced
+    ((item,), _) = of("chat", {"messages": [{"role": "user", "content": "q"}], "label": False})
+    assert item.trace.verdicts == {}
+    assert item.trace.lineage["extra"] == {"label": False}

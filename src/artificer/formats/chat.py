@@ -23,6 +23,7 @@ from artificer.formats.parts import (
     call_of,
     extra,
     extras,
+    labelled,
     linear,
     node,
     openai_parts,
@@ -89,8 +90,12 @@ def parse(row: Any, account: Account) -> Iterable[Item]:
     """The conversation of a row."""
     tools = tools_of(row.get("tools", row.get("functions")), account)
     nodes = messages_of(given(row), account)
-    kept = extra(row, _ROW if "messages" in row or "conversation" in row else _ROW | _PAIR)
-    yield linear(nodes, tools, name=row.get("id"), lineage={"extra": kept} if kept else None)
+    split = "messages" not in row and "conversation" not in row
+    kept = extra(row, _ROW | _PAIR if split else _ROW)
+    item = linear(nodes, tools, name=row.get("id"), lineage={"extra": kept} if kept else None)
+    if split and isinstance(row.get("label"), bool):  # TRL's unpaired preferences
+        item = Item(labelled(item.trace, "label", row["label"]), item.tools)
+    yield item
 
 
 def messages_of(messages: Sequence[Any], account: Account) -> list[Node]:

@@ -23,11 +23,10 @@ import msgspec
 from artificer.core.canon import Json
 from artificer.core.messages import Image, Message, Part, Text, ToolResult
 from artificer.core.trace import Node
-from artificer.core.verdicts import CheckResult, Verdict
 from artificer.formats import chat, sharegpt
 from artificer.formats.account import Account
 from artificer.formats.base import Format, Item
-from artificer.formats.parts import bare_tool, content_named, extras, image, listed, result_text, text_of
+from artificer.formats.parts import bare_tool, content_named, extras, image, labelled, listed, result_text, text_of
 
 JOIN = "\n</tool_response>\n<tool_response>\n"
 """What stands between the results of parallel calls, as LLaMA-Factory itself puts it (`OpenAIDatasetConverter`)."""
@@ -145,10 +144,8 @@ def parse(row: Any, account: Account) -> Iterable[Item]:
     images: list[Any] = listed(row.get("images"))
     if images:
         trace = msgspec.structs.replace(trace, nodes=_shown(trace.nodes, images, account))
-    if isinstance(row.get("kto_tag"), bool) and trace.nodes:
-        good = row["kto_tag"]
-        part = CheckResult("kto_tag", float(good), good, () if good else ("the source says that the answer is not wanted",))
-        trace = msgspec.structs.replace(trace, verdicts={len(trace.nodes) - 1: Verdict.of((part,))})
+    if isinstance(row.get("kto_tag"), bool):
+        trace = labelled(trace, "kto_tag", row["kto_tag"])
     yield content_named(Item(trace, item.tools), row.get("id"))
 
 

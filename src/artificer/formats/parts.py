@@ -306,6 +306,14 @@ def judged(rewards: dict[str, tuple[float, float]]) -> Verdict | None:
     return Verdict(min(1.0, score), total > 0 and all(score >= 1 for score, weight in rewards.values() if weight), parts)
 
 
+def labelled(trace: Trace, name: str, good: bool) -> Trace:
+    """A trace whose source says (in a field called `name`) whether the answer is wanted, as the rows of KTO do."""
+    if not trace.nodes:
+        return trace
+    part = CheckResult(name, float(good), good, () if good else ("the source says that the answer is not wanted",))
+    return msgspec.structs.replace(trace, verdicts={len(trace.nodes) - 1: Verdict.of((part,))})
+
+
 def fields(value: Any) -> dict[str, Any]:
     """An object's fields; none where there is no object.
 
