@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from artificer.core.errors import ArtificerError
 from artificer.formats.parquet import duckdb_for
+from artificer.run.files import whole_folder
 from artificer.run.query import Filled, config, database, first_line
 from artificer.run.tables import SCHEMA, TABLES
 
@@ -24,30 +22,9 @@ def export_tables(source: str | Path, out: str | Path, *, given: str | None = No
     Raises:
         ArtificerError: the source cannot be read, or the folder is there already or cannot be written. MissingExtra: DuckDB is not installed.
     """
-    target = Path(out)
-    if target.exists():
-        raise ArtificerError("this folder is there already", where=str(out), remedy="choose another name, or remove it")
-    with database([source], frozenset(TABLES), given=given) as (path, filled):
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            made = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-        except OSError as error:
-            raise ArtificerError(f"the folder cannot be written: {error.strerror}", where=str(out), remedy="choose another place") from error
-        try:
-            _write(path, made)
-            made.chmod(0o777 & ~_mask())
-            os.rename(made, target)
-        except OSError as error:
-            raise ArtificerError(f"the folder cannot be written: {error.strerror}", where=str(out), remedy="choose another place") from error
-        finally:
-            shutil.rmtree(made, ignore_errors=True)
+    with whole_folder(out) as made, database([source], frozenset(TABLES), given=given) as (path, filled):
+        _write(path, made)
         return filled
-
-
-def _mask() -> int:
-    mask = os.umask(0o22)
-    os.umask(mask)
-    return mask
 
 
 def _write(path: Path, folder: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 import artificer
 from artificer.core.errors import ArtificerError
 from artificer.core.trace import Trace
+from artificer.rollout.foreign.keeping import Keeper
 from artificer.run.store import RunFolder
 
 DESK = f"python:{Path(__file__).parent / 'desk.py'}"
@@ -244,6 +245,23 @@ def test_repaired_with_other_names_and_at_another_seed(tmp_path):
     assert traces["t0"].nodes[1].message.calls[0].name == "count_stock"
     assert traces["t0"].lineage["start"] == {"seed": 5}
     assert artificer.verify_data(tmp_path / "out", like=["ticket_id"]).holds  # at its own start, without the names
+
+
+def test_a_repair_that_fails_half_way_leaves_nothing(tmp_path, monkeypatch):
+    kept = []
+
+    def fails(self, row, again, repair, given):
+        kept.append(row)
+        if len(kept) == 2:
+            raise OSError(28, "No space left on device")
+        return add(self, row, again, repair, given)
+
+    add = Keeper.add
+    monkeypatch.setattr(Keeper, "add", fails)
+    with pytest.raises(ArtificerError, match="No space left on device"):
+        verified(tmp_path, good(), changed(0, said("And now?", "user")), repair=tmp_path / "out")
+    assert len(kept) == 2
+    assert [path.name for path in tmp_path.iterdir() if "out" in path.name] == []
 
 
 def test_a_world_that_is_never_the_same_twice_repairs_nothing(tmp_path):
