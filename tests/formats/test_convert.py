@@ -16,10 +16,11 @@ from artificer.core.errors import ArtificerError
 from artificer.core.messages import Message, ToolCall
 from artificer.core.tools import ToolSpec
 from artificer.core.trace import Node, Trace
+from artificer.core.verdicts import CheckResult, Verdict
 from artificer.formats import adp, format_named, guess, names
 from artificer.formats.account import Account
 from artificer.formats.base import Item, toolset_digest
-from artificer.formats.convert import parse, read, render, write
+from artificer.formats.convert import NOWHERE, parse, read, render, write
 from artificer.formats.jsontext import TWICE, loads
 from artificer.formats.residue import EDITED
 from artificer.formats.source import of_text
@@ -92,6 +93,19 @@ def test_a_folder_without_a_file_of_a_format_is_told_so(tmp_path):
     (tmp_path / "set" / "notes.txt").write_text("nothing")
     with pytest.raises(ArtificerError, match="nothing in it that can be read"):
         convert(tmp_path / "set", tmp_path / "out.jsonl")
+
+
+def test_a_verdict_of_no_message_passes_nothing(tmp_path):
+    passed, item = Verdict.of((CheckResult("x", 1.0, True),)), conversation("a")
+    claimed = Item(msgspec.structs.replace(item.trace, verdicts={0: passed, 99: passed}), item.tools)
+    with (tmp_path / "a.jsonl").open("wb") as out:
+        write([claimed], out, format_named("adp"), Account(), every=True)
+    done = convert(tmp_path / "a.jsonl", tmp_path / "run", to="artificer")
+    assert done.read.lost[NOWHERE] == 1
+    assert done.read.balanced
+    with RunFolder.open(tmp_path / "run") as folder:
+        ((_, trace),) = folder.read("traces", Trace)
+    assert list(trace.verdicts) == [0]
 
 
 def test_parquet_is_told_by_its_first_bytes(tmp_path):

@@ -24,6 +24,7 @@ SAMPLE = 12
 """Rows that are looked at to guess a format."""
 NOT_OF_IT = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, OverflowError, msgspec.MsgspecError, ArtificerError)
 """What formats raise on rows that are not theirs."""
+NOWHERE = "verdicts of messages that do not exist"
 
 
 _encode = msgspec.json.Encoder().encode
@@ -123,6 +124,15 @@ def parse(given: Iterable[Row], form: Format, account: Account) -> Iterator[Item
             account.drop_row(f"not of the format {form.name}")
 
 
+def _grounded(item: Item, account: Account) -> Item:
+    """A trace without verdicts of messages that it does not have, which would let it pass for nothing."""
+    known = {at: verdict for at, verdict in item.trace.verdicts.items() if 0 <= at < len(item.trace.nodes)}
+    if len(known) == len(item.trace.verdicts):
+        return item
+    account.lose(NOWHERE, len(item.trace.verdicts) - len(known))
+    return Item(msgspec.structs.replace(item.trace, verdicts=known), item.tools)
+
+
 def _row(value: Any, form: Format, sound: _Sound, account: Account) -> list[Item]:
     """The traces of one row; none, by name, when it is not of the format. A row is read whole before anything of it is given."""
     account.rows_in += 1
@@ -135,7 +145,7 @@ def _row(value: Any, form: Format, sound: _Sound, account: Account) -> list[Item
     account.events_in += found
     dropped, lost_before = dict(account.dropped), dict(account.lost)
     try:
-        items = sound.items(form.parse(value, account))
+        items = [_grounded(item, account) if item.trace.verdicts else item for item in sound.items(form.parse(value, account))]
         out = sum([events(item.trace) for item in items])
     except NOT_OF_IT as error:
         account.dropped, account.lost = Counter(dropped), Counter(lost_before)
