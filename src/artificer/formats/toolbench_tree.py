@@ -33,9 +33,21 @@ CODES = {
     12: ErrorKind.transport,
 }
 """The source's status codes as kinds of errors. 0 is a success, 3 an answer, 4 giving up."""
-_CODE_OF = {kind: code for code, kind in reversed(CODES.items())}
-_OTHER = 11
-"""The code of kinds that the source does not tell apart: what the tool answered holds an error."""
+STATUS: dict[ErrorKind, int] = {
+    ErrorKind.unknown_tool: 1,
+    ErrorKind.unparsable_call: 2,
+    ErrorKind.missing_argument: 2,
+    ErrorKind.extra_argument: 2,
+    ErrorKind.mistyped_argument: 2,
+    ErrorKind.invalid_argument: 2,
+    ErrorKind.constraint: 2,
+    ErrorKind.timeout: 5,
+    ErrorKind.not_found: 6,
+    ErrorKind.forbidden: 7,
+    ErrorKind.bad_output: 11,
+}
+FAILED = 12
+"""The code of an error, and that of the kinds which the source does not tell apart: the request failed."""
 NODE = frozenset({"children", "node_type", "description", "observation", "io_state", "messages"})
 DEPTH = 400
 """Nodes behind each other in a file: readers of JSON follow some thousand levels, and a node is two."""
@@ -225,7 +237,7 @@ def _code(result: ToolResult, one: dict[str, Any]) -> int | None:
     own = one.get("observation_code")
     if isinstance(own, int) and CODES.get(own) is result.error:
         return own
-    return _CODE_OF.get(result.error, _OTHER) if result.error is not None else 0
+    return STATUS.get(result.error, FAILED) if result.error is not None else 0
 
 
 def _messages(opening: list[dict[str, Any]], chain: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

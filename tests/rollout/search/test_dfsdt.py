@@ -10,11 +10,11 @@ from artificer.core.messages import Message, ToolCall
 from artificer.core.trace import Trace
 from artificer.core.verdicts import ErrorKind, StopReason
 from artificer.formats.openai import conversations
+from artificer.formats.toolbench_tree import CODES, FAILED, STATUS
 from artificer.models.base import Reply
 from artificer.rollout.replay import judged, replay
 from artificer.rollout.search.dfsdt import DFSDT, INVENTED
 from artificer.rollout.search.scores import Compared, pairwise
-from artificer.rollout.search.steps import KINDS, STATUS
 from artificer.worlds.base import World
 
 LETTERS = "abc"
@@ -190,10 +190,9 @@ async def test_a_model_that_is_gone_is_a_dead_end():
 
 
 def test_status_codes():
-    assert {KINDS[code] for code in range(1, 13) if code in KINDS} <= set(ErrorKind)
     kinds = (ErrorKind.unknown_tool, ErrorKind.mistyped_argument, ErrorKind.timeout, ErrorKind.not_found)
-    assert [STATUS.get(kind, 12) for kind in kinds] == [1, 2, 5, 6]
-    assert all(STATUS.get(KINDS[code], 12) == code for code in (1, 2, 5, 6, 7, 11, 12))
+    assert [STATUS.get(kind, FAILED) for kind in kinds] == [1, 2, 5, 6]
+    assert all(STATUS.get(CODES[code], FAILED) == code for code in (1, 2, 5, 6, 7, 11, 12))
 
 
 # with filter

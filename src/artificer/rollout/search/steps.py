@@ -15,6 +15,7 @@ from msgspec import Struct
 from artificer.core.messages import Message, ToolCall, ToolResult
 from artificer.core.tools import ToolSpec
 from artificer.core.verdicts import ErrorKind, StopReason
+from artificer.formats.toolbench_tree import FAILED, STATUS
 from artificer.models.base import Counts, Reply
 from artificer.rollout.line import Line
 from artificer.rollout.tree import SEARCH, OwnTool, Tree
@@ -23,34 +24,8 @@ T = TypeVar("T")
 
 FINISH = "Finish"
 ANSWER, GIVE_UP = "give_answer", "give_up_and_restart"
-STATUS: dict[ErrorKind, int] = {
-    ErrorKind.unknown_tool: 1,
-    ErrorKind.unparsable_call: 2,
-    ErrorKind.missing_argument: 2,
-    ErrorKind.extra_argument: 2,
-    ErrorKind.mistyped_argument: 2,
-    ErrorKind.invalid_argument: 2,
-    ErrorKind.constraint: 2,
-    ErrorKind.timeout: 5,
-    ErrorKind.not_found: 6,
-    ErrorKind.forbidden: 7,
-    ErrorKind.bad_output: 11,
-}
-"""ToolBench's status code of an error; every other one is 12 (the request failed). 0 is fine, 3 a final answer, 4 given up."""
-KINDS: dict[int, ErrorKind] = {
-    1: ErrorKind.unknown_tool,
-    2: ErrorKind.invalid_argument,
-    5: ErrorKind.timeout,
-    6: ErrorKind.not_found,
-    7: ErrorKind.forbidden,
-    8: ErrorKind.forbidden,
-    9: ErrorKind.constraint,
-    10: ErrorKind.transport,
-    11: ErrorKind.bad_output,
-    12: ErrorKind.internal,
-}
-"""The error that one of ToolBench's status codes means."""
-OK, FINAL, GIVEN_UP, FAILED = 0, 3, 4, 12
+OK, FINAL, GIVEN_UP = 0, 3, 4
+"""ToolBench's status codes of what is no error."""
 
 
 def finish_tool(line: Line) -> OwnTool:
