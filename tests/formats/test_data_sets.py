@@ -24,7 +24,7 @@ from artificer.formats.account import Account
 from artificer.formats.base import HOLDS, Item, toolset_digest
 from artificer.formats.convert import parse, read, write
 from artificer.formats.holding import held
-from artificer.formats.prompts import LATER, turns
+from artificer.formats.prompts import CALLED, LATER, turns
 from artificer.formats.source import Row, blocks, split
 
 
@@ -480,7 +480,7 @@ def test_prompts_for_reinforcement_learning(tmp_path):
 
 
 def test_each_question_is_a_prompt_with_what_the_model_did_about_it(tmp_path):
-    call = {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{\"x\": 1}"}}
+    call = {"id": "a", "type": "function", "function": {"name": "f", "arguments": '{"x": 1}'}}
     messages = [
         {"role": "user", "content": "Capital of France?"},
         {"role": "assistant", "content": "Paris."},
@@ -499,8 +499,16 @@ def test_each_question_is_a_prompt_with_what_the_model_did_about_it(tmp_path):
     ]
     assert done.written.balanced
     assert (done.written.shared, done.written.dropped) == (1, {LATER: 4})
-    convert(tmp_path / "chat.jsonl", tmp_path / "verl.parquet", to="verl")
+    assert rows[1]["prompt"][1] == {"role": "assistant", "content": "Paris."}
+    messages += [{"role": "assistant", "content": "Welcome."}]
+    (tmp_path / "chat.jsonl").write_text(json.dumps({"id": "t", "messages": messages}) + "\n")
+    done = convert(tmp_path / "chat.jsonl", tmp_path / "three.jsonl", to="grpo")
+    last = json.loads((tmp_path / "three.jsonl").read_text().splitlines()[-1])["prompt"]
+    assert (last[3]["content"], last[3]["tool_calls"][0]["function"]["arguments"]) == ("", {"x": 1})
+    done = convert(tmp_path / "chat.jsonl", tmp_path / "verl.parquet", to="verl")
     assert [row["reward_model"]["ground_truth"] for row in parquet.read(tmp_path / "verl.parquet")] == ["Paris.", "Mild."]
+    assert done.written.lost[CALLED] == 1
+    assert done.written.balanced
 
 
 @given(items(rich=False))

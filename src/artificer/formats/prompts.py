@@ -29,8 +29,10 @@ from artificer.formats.account import Account
 from artificer.formats.base import Format, Item, message_events
 from artificer.formats.holding import MOST
 from artificer.formats.parts import extra, extras, fields, linear, openai_tool, text_of, tools_of
+from artificer.formats.trl import message_record
 
 LATER = "what came after the prompt"
+CALLED = "prompts in which calls were made before: Parquet gives the arguments of all rows the same fields, and a text is encoded twice by templates"
 _GRPO = frozenset({"reference", "prompt", "id", "task_id", "world", "tools", "answer", "calls"})
 _VERL = frozenset({"prompt", "data_source", "ability", "reward_model", "extra_info"})
 _INFO = frozenset({"index", "task_id", "world", "tools", "calls"})
@@ -114,8 +116,11 @@ class Turn(msgspec.Struct, frozen=True):
     done: int
 
 
-def turns(nodes: Sequence[Node], account: Account) -> list[Turn]:
+def turns(nodes: Sequence[Node], account: Account, *, called: bool = True) -> list[Turn]:
     """A branch as prompts: one for each time that the model was asked; all of it where the model said nothing.
+
+    Args:
+        called: also those in which the model has called something before.
 
     Raises:
         ValueError: nobody asked before the model spoke, or the prompts together have too many messages.
@@ -136,6 +141,12 @@ def turns(nodes: Sequence[Node], account: Account) -> list[Turn]:
         if not user:
             raise ValueError("nobody asked")
         found.append(Turn(len(nodes), len(nodes)))
+    if not called:
+        before = next((at for at, one in enumerate(nodes) if one.sampled and one.message.calls), len(nodes))
+        first = [turn for turn in found if turn.asked <= before]
+        if len(first) < len(found):
+            account.lose(CALLED, len(found) - len(first))
+        found = first
     if sum(turn.asked for turn in found) > MOST:
         raise ValueError(f"prompts of more than {MOST:,} messages in all: each holds those before it")
     sizes = list(accumulate([message_events(one.message) for one in nodes], initial=0))
@@ -145,8 +156,14 @@ def turns(nodes: Sequence[Node], account: Account) -> list[Turn]:
 
 
 def _prompt(nodes: Sequence[Node]) -> list[Json]:
-    """Messages without weights: nothing of a prompt is learnt."""
-    return [{name: value for name, value in chat.message_record(one).items() if name != "weight"} for one in nodes]
+    """Messages as templates take them, which look for a text in all; without weights: nothing of a prompt is learnt."""
+    made: list[Json] = []
+    for one in nodes:
+        record = message_record(one)
+        record.pop("weight", None)
+        record["content"] = record.get("content") or ""
+        made.append(record)
+    return made
 
 
 def reference(trace: Trace, turn: Turn) -> tuple[Json, Json]:
@@ -184,7 +201,7 @@ def grpo(item: Item, account: Account) -> Iterable[Json]:
 def verl(item: Item, account: Account) -> Iterable[Json]:
     """The rows of a branch."""
     trace = item.trace
-    for number, turn in enumerate(turns(trace.nodes, account)):
+    for number, turn in enumerate(turns(trace.nodes, account, called=False)):
         answer, calls = reference(trace, turn)
         info: dict[str, Json] = {
             "index": _name(trace, number),
@@ -204,7 +221,8 @@ def verl(item: Item, account: Account) -> Iterable[Json]:
 
 
 _LOSSES = ("all but the prompts, and of each the last word and the calls",)
+_CALLED = (*_LOSSES, "prompts in which calls were made before")
 FORMATS = {
     "grpo": Format("grpo", "prompts with references for TRL's GRPOTrainer", fits_grpo, count, parse_grpo, grpo, HOLDS, _LOSSES),
-    "verl": Format("verl", "prompts with references for verl, as Parquet", fits_verl, count, parse_verl, verl, HOLDS, _LOSSES, file="parquet"),
+    "verl": Format("verl", "prompts with references for verl, as Parquet", fits_verl, count, parse_verl, verl, HOLDS, _CALLED, file="parquet"),
 }
