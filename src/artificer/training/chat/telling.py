@@ -17,7 +17,7 @@ from msgspec import Struct
 from artificer.core.canon import Json, stable_id
 from artificer.core.messages import Message, ToolCall, ToolResult
 from artificer.core.tools import ToolSpec
-from artificer.models.prompt import result_text
+from artificer.formats.parts import result_text
 
 Ways = frozenset[str]
 TOOLS, CALLS, RESULTS = (f"the template does not show {what}" for what in ("the tools", "the calls of earlier messages", "the results of tools"))
@@ -45,7 +45,7 @@ class Telling(Struct, frozen=True):
 
 
 def records(messages: Sequence[Message], ways: Ways) -> list[dict[str, Json]]:
-    """Messages as templates take them, told in some ways: arguments as records, results as text with the name of their tool."""
+    """Messages as templates take them, told in some ways: arguments as records, results as in trainers' rows, with their tool's name."""
     names: dict[str, str] = {}
     ids: dict[str, str] = {}
     made: list[dict[str, Json]] = []
