@@ -7,8 +7,10 @@ from tests.training.test_chat_rows import TOOL, branch, template_of, tokenizer_o
 
 from artificer.core.errors import ArtificerError
 from artificer.core.messages import Message, ToolCall, ToolResult
-from artificer.training.chat.rows import render
-from artificer.training.chat.telling import CALLS, RESULTS, TOOLS
+from artificer.core.trace import Node, Tokens, Trace
+from artificer.training.chat.merged import merged_of
+from artificer.training.chat.rows import CONTEXT, render
+from artificer.training.chat.telling import BROKEN, CALLS, RESULTS, TOOLS, UNREADABLE
 from artificer.training.chat.template import Template
 
 WAYS = {
@@ -89,3 +91,35 @@ def test_text_that_is_not_shown_is_refused():
 def test_hostile_templates_are_one_message(hostile):
     with pytest.raises(ArtificerError, match="the chat template refuses the conversation"):
         Template(tokenizer_of("qwen25"), hostile).text([Message("user", "Hi")], (), prompt=False)
+
+
+BROKEN_CALLS = [
+    (ToolCall("c1", "find_order", {"$text": "not json"}), BROKEN),
+    (ToolCall("c1", "find_order", {"$text": [7]}), BROKEN),
+    (ToolCall("c1", "unreadable_call", {"text": "find_order(", "problem": "the arguments are no JSON object"}), UNREADABLE),
+]
+
+
+@pytest.mark.parametrize("family", ["qwen25", "deepseek_v3"])
+@pytest.mark.parametrize(("call", "reason"), BROKEN_CALLS)
+def test_a_call_that_could_not_be_read_is_not_learnt_in_words_that_nobody_wrote(family, call, reason):
+    template, nodes = template_of(family), branch()
+    nodes[1] = Node(0, Message("assistant", calls=(call,)), sampled=True)
+    for found in (render(nodes, template, (TOOL,), hidden="drop"), merged_of(Trace("t", "t", "", "", tuple(nodes)), template, (TOOL,))):
+        assert found.missing == {reason: 1}
+        assert [sorted({*row.owner} - {CONTEXT}) for row in found.rows] == [[3, 5, 7]]
+        assert "$text" not in template.said(found.rows[0].ids)
+
+
+def test_what_was_written_for_arguments_stands_in_the_context():
+    messages = [Message("user", "Hi"), Message("assistant", calls=(BROKEN_CALLS[0][0],))]
+    assert "find_order<|tool_sep|>not json<|tool_call_end|>" in template_of("deepseek_v3").text(messages, (TOOL,), prompt=False)
+
+
+def test_a_call_that_could_not_be_read_is_learnt_from_its_own_tokens():
+    template, nodes = template_of("qwen25"), branch()
+    written = template.ids("<tool_call>\nfind_order(\n</tool_call><|im_end|>")
+    nodes[1] = Node(0, Message("assistant", calls=(BROKEN_CALLS[2][0],)), sampled=True, tokens=Tokens(written))
+    found = render(nodes, template, (TOOL,))
+    assert not found.missing
+    assert tuple([token for token, owner in zip(found.rows[0].ids, found.rows[0].owner, strict=True) if owner == 1]) == written

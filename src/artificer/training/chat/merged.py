@@ -17,7 +17,7 @@ from artificer.core.tools import ToolSpec
 from artificer.core.trace import Trace
 from artificer.training.chat.aligning import JOINED, REASONING, Unaligned, written
 from artificer.training.chat.rows import CONTEXT, Hidden, Rendered, Row, paths
-from artificer.training.chat.telling import CALLS, TOOLS
+from artificer.training.chat.telling import CALLS, TOOLS, unwritten
 from artificer.training.chat.template import Template
 
 _THOUGHT = re.compile(r"<(\w+)>.*?</\1>\s*", re.DOTALL)
@@ -65,9 +65,9 @@ def _spans(
     for at, message in enumerate(messages):
         if message.role != "assistant":
             continue
-        reason = "a message stands otherwise in the finished conversation"
+        reason = unwritten(message) or "a message stands otherwise in the finished conversation"
         try:
-            place = _place(text, behind, messages, at, template, tools)
+            place = _place(text, behind, messages, at, template, tools) if unwritten(message) is None else None
         except (ArtificerError, Unaligned) as error:
             place, reason = None, error.what if isinstance(error, ArtificerError) else str(error)
         if place is None:

@@ -27,7 +27,7 @@ from artificer.core.messages import Message
 from artificer.core.tools import ToolSpec
 from artificer.core.trace import Node, Trace, agent_side
 from artificer.training.chat.aligning import REASONING, Unaligned, Written, written
-from artificer.training.chat.telling import RESULTS
+from artificer.training.chat.telling import RESULTS, unwritten
 from artificer.training.chat.template import Template
 
 CONTEXT = -1
@@ -154,6 +154,10 @@ def _pieces(
         if not node.sampled or node.message.role != "assistant" or index in owned:
             continue
         owned.add(index)
+        reason = unwritten(node.message) if node.tokens is None or not node.tokens.ids else None
+        if reason is not None:
+            found.missing[reason] += 1
+            continue
         try:
             prompt = template.text(messages[:at], tools, prompt=True)
             if node.tokens is not None and node.tokens.ids:

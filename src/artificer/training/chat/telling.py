@@ -21,6 +21,7 @@ from artificer.formats.parts import result_text
 
 Ways = frozenset[str]
 TOOLS, CALLS, RESULTS = (f"the template does not show {what}" for what in ("the tools", "the calls of earlier messages", "the results of tools"))
+BROKEN, UNREADABLE = "a call whose arguments are no JSON", "a call that could not be read"
 _WORDS = ("", "named", "short", "none", "text", "none text", "short text", "parts", "parts text", "parts short")
 _ALL = tuple(frozenset(ways.split()) for ways in _WORDS)
 """named: `functions.NAME:COUNT` as ids; short: nine letters and digits; none: no text beside calls is None; text: arguments as
@@ -82,7 +83,22 @@ def content(text: str, ways: Ways) -> Json:
 
 
 def _arguments(call: ToolCall, ways: Ways) -> Json:
-    return json.dumps(call.arguments, ensure_ascii=False) if "text" in ways else call.arguments
+    given: Json = call.arguments["$text"] if _is_broken(call) else call.arguments
+    return json.dumps(given, ensure_ascii=False) if "text" in ways and not isinstance(given, str) else given
+
+
+def _is_broken(call: ToolCall) -> bool:
+    """Whether its arguments stand as they were given, since they are none: see `formats.parts.broken_call`."""
+    return len(call.arguments) == 1 and "$text" in call.arguments
+
+
+def unwritten(message: Message) -> str | None:
+    """Why a message cannot be told in the words in which the model wrote it, if it cannot."""
+    if any(_is_broken(call) for call in message.calls):
+        return BROKEN
+    if any(call.name == "unreadable_call" and call.arguments.keys() <= {"text", "problem"} for call in message.calls):  # `agents.asking.UNREADABLE`
+        return UNREADABLE
+    return None
 
 
 # the little conversation
