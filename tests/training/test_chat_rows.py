@@ -20,7 +20,7 @@ from artificer.core.trace import Node, Tokens, Trace, agent_side
 from artificer.training.chat.aligning import REASONING, TEXT
 from artificer.training.chat.merged import merged_of
 from artificer.training.chat.rows import CONTEXT, render, rows_of
-from artificer.training.chat.telling import CALLS, TOOLS
+from artificer.training.chat.telling import CALLS, IDS, TOOLS
 from artificer.training.chat.template import Template
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -92,8 +92,10 @@ UNSEEN = {
     "deepseek_r1_distill": {TOOLS: 3},
     "phi4_mini": {TOOLS: 4},  # shown in a system message only
     "vision": {TOOLS: 2, CALLS: 2},
+    "mistral": {IDS: 2},
+    "kimi_k2": {IDS: 2},
 }
-"""What of a conversation these families do not show."""
+"""What of a conversation these families do not show as it is."""
 THINKING = {
     "qwen3": ([[1, 3, 5], [7]], 0),  # shown until the next user turn
     "glm45": ([[1, 3, 5], [7]], 0),

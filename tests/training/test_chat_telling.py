@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 from tests.training.test_chat_rows import TOOL, branch, template_of, tokenizer_of
 
+from artificer.core.canon import stable_id
 from artificer.core.errors import ArtificerError
 from artificer.core.messages import Message, ToolCall, ToolResult
 from artificer.core.trace import Node, Tokens, Trace
 from artificer.training.chat.merged import merged_of
 from artificer.training.chat.rows import CONTEXT, render
-from artificer.training.chat.telling import BROKEN, CALLS, RESULTS, TOOLS, UNREADABLE
+from artificer.training.chat.telling import BROKEN, CALLS, IDS, RESULTS, TOOLS, UNREADABLE
 from artificer.training.chat.template import Template
 
 WAYS = {
@@ -34,6 +35,45 @@ def test_calls_are_known_by_names_that_are_counted():
     text = template_of("kimi_k2").text([node.message for node in branch()], (TOOL,), prompt=False)
     assert "<|tool_call_begin|>functions.find_order:0<|tool_call_argument_begin|>" in text
     assert "## Return of functions.find_order:1\n" in text
+
+
+def with_ids(*ids: str) -> list[Node]:
+    """The little branch with other ids of calls."""
+    nodes = branch()
+    for at, one in zip((1, 3), ids, strict=True):
+        nodes[at] = Node(at - 1, Message("assistant", calls=(ToolCall(one, "find_order", {"id": 7}),)), sampled=True)
+        nodes[at + 1] = Node(at, Message("tool", result=ToolResult(one, "open")))
+    return nodes
+
+
+NINE = stable_id("call", "call_1")[-9:]
+"""What `call_1` is told as where nine letters and digits are wanted."""
+
+
+@pytest.mark.parametrize(
+    ("family", "ids", "told", "others"),
+    [
+        ("mistral", ("callAAAA4", "000000000"), ("callAAAA4", "000000000"), 0),
+        ("mistral", ("callAAAA4", "call_1"), ("callAAAA4", NINE), 1),
+        ("mistral", (NINE, "call_1"), (NINE, stable_id("call", "call_1", 1)[-9:]), 1),
+        ("mistral", ("call_1", NINE), (NINE, stable_id("call", NINE)[-9:]), 2),
+        ("mistral", ("c\u00e4ll12345", "call-1234"), None, 2),
+        ("kimi_k2", ("functions.find_order:3", "functions.find_order:7"), ("functions.find_order:3", "functions.find_order:7"), 0),
+        ("kimi_k2", ("functions.find_order:1", "call_1"), ("functions.find_order:1", "functions.find_order:2"), 1),
+        ("qwen25", ("a b", "c"), ("a b", "c"), 0),
+    ],
+)
+def test_ids_that_a_template_takes_stay_what_they_are(family, ids, told, others):
+    template, nodes = template_of(family), with_ids(*ids)
+    records = template.records([node.message for node in nodes])
+    shown = tuple(records[at]["tool_calls"][0]["id"] for at in (1, 3))
+    assert shown == tuple(records[at]["tool_call_id"] for at in (2, 4))
+    assert len({*shown}) == 2
+    assert shown == told or told is None
+    assert template.records([node.message for node in nodes[:3]]) == records[:3]
+    for found in (render(nodes, template, (TOOL,)), merged_of(Trace("t", "t", "", "", tuple(nodes)), template, (TOOL,))):
+        assert found.shortened == ({IDS: others} if others else {})
+        assert not found.missing
 
 
 def test_a_list_where_a_template_takes_no_none():

@@ -17,7 +17,7 @@ from artificer.core.tools import ToolSpec
 from artificer.core.trace import Trace
 from artificer.training.chat.aligning import JOINED, REASONING, Unaligned, written
 from artificer.training.chat.rows import CONTEXT, Hidden, Rendered, Row, paths
-from artificer.training.chat.telling import CALLS, TOOLS, unwritten
+from artificer.training.chat.telling import CALLS, TOOLS, renamed, unwritten
 from artificer.training.chat.template import Template
 
 _THOUGHT = re.compile(r"<(\w+)>.*?</\1>\s*", re.DOTALL)
@@ -80,6 +80,7 @@ def _spans(
             found.missing[refused[0]] += 1
         elif at in wanted:
             found.shortened.update(place[2])
+            found.shortened.update(renamed(messages[: at + 1], template.telling.ways))
             spans.append((at, place[0], place[1]))
     return spans
 

@@ -27,7 +27,7 @@ from artificer.core.messages import Message
 from artificer.core.tools import ToolSpec
 from artificer.core.trace import Node, Trace, agent_side
 from artificer.training.chat.aligning import REASONING, Unaligned, Written, written
-from artificer.training.chat.telling import RESULTS, unwritten
+from artificer.training.chat.telling import RESULTS, renamed, unwritten
 from artificer.training.chat.template import Template
 
 CONTEXT = -1
@@ -66,7 +66,8 @@ class Row(Struct, frozen=True):
 
 class Rendered(Struct):
     """The rows of a trace. `missing`: sampled messages that are in none, by reason; `shortened`: messages that are in one without something that the
-    template does not show: of theirs with `hidden="drop"`, of the tools and calls before them in any case.
+    template does not show: of theirs with `hidden="drop"`, of the tools and calls before them in any case; of ids of calls (`telling.IDS`) it
+    counts each that was replaced.
     """
 
     rows: list[Row] = field(default_factory=list[Row])
@@ -169,6 +170,7 @@ def _pieces(
             found.missing[error.what if isinstance(error, ArtificerError) else str(error)] += 1
             continue
         found.shortened.update([*gone, *made.hidden])
+        found.shortened.update(renamed(messages[: at + 1], template.telling.ways))
         yield _Piece(index, prompt, text, ids)
 
 
