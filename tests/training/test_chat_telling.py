@@ -9,9 +9,10 @@ from artificer.core.canon import stable_id
 from artificer.core.errors import ArtificerError
 from artificer.core.messages import Message, ToolCall, ToolResult
 from artificer.core.trace import Node, Tokens, Trace
+from artificer.training.chat.aligning import REASONING, REWRITTEN, TEXT, THOUGHT
 from artificer.training.chat.merged import merged_of
 from artificer.training.chat.rows import CONTEXT, render
-from artificer.training.chat.telling import BROKEN, CALLS, IDS, RESULTS, TOOLS, UNREADABLE
+from artificer.training.chat.telling import BROKEN, CALLS, IDS, RESULTS, SPACED, TOOLS, UNREADABLE
 from artificer.training.chat.template import Template
 
 WAYS = {
@@ -112,6 +113,56 @@ def test_text_that_is_not_shown_is_refused():
     source = SILENT.replace("m.content", "(m.content if m.role == 'user' else '')")
     found = render(branch(tools=False), Template(tokenizer_of("qwen25"), source))
     assert found.missing == {"the template does not show the text of a message": 2}
+
+
+def said(*messages: Message) -> list[Node]:
+    return [Node(at - 1 if at else None, one, sampled=one.role == "assistant") for at, one in enumerate((Message("user", "Hi"), *messages))]
+
+
+@pytest.mark.parametrize(
+    ("text", "thought", "name", "arguments"),
+    [
+        ("I look.", "I must find_order.", "find_order", {"id": 7}),
+        ("I find_order.", "Look.", "find_order", {"id": 7}),
+        ("find_order", "find_order", "find_order", {"of": "find_order"}),
+        ("name", "a", "f", {"name": "f"}),
+    ],
+)
+def test_what_is_not_shown_is_told_from_what_reads_the_same(text, thought, name, arguments):
+    nodes = said(Message("assistant", text, thought, (ToolCall("c1", name, arguments),)))
+    for family, reasons in {"qwen3": (), "qwen25": (REASONING,), "llama31": (REASONING, TEXT)}.items():
+        template = template_of(family)
+        found = render(nodes, template, (TOOL,))
+        assert found.missing == dict.fromkeys(reasons[:1], 1), family
+        assert render(nodes, template, (TOOL,), hidden="drop").shortened == dict.fromkeys(reasons, 1)
+    assert render(nodes, template_of("gemma3"), (TOOL,), hidden="drop").missing == {"the template does not show all calls of a message": 1}
+
+
+TAKES = """{% for m in messages %}{% set parts = m.content.split('</think>') -%}
+{% set thought = m.reasoning_content or (parts[0].split('<think>')[-1].strip() if parts | length > 1 else '') -%}
+{{ '<|im_start|>' + m.role + '\\n' + ('<think>\\n' + thought + '\\n</think>\\n\\n' if thought else '') + parts[-1] + '<|im_end|>\\n' }}{% endfor -%}
+{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"""
+
+
+@pytest.mark.parametrize("text", ["<think>foo</think>Hello", "<think>\nfoo\n</think>\nHello"])
+def test_a_thought_that_a_template_takes_out_of_the_text_is_named(text, tokens):
+    template = Template(tokens.tokenizer, TAKES)
+    assert render(said(Message("assistant", text)), template, hidden="drop").missing == {THOUGHT: 1}
+    (row,) = render(said(Message("assistant", "Hello", "foo")), template).rows
+    assert template.said(row.ids).endswith("assistant\n<think>\nfoo\n</think>\n\nHello<|im_end|>")
+
+
+def test_a_text_that_a_template_changes_is_named():
+    template = Template(tokenizer_of("qwen25"), SILENT.replace("m.content", "m.content.replace('  ', ' ')"))
+    assert render(said(Message("assistant", "Two  spaces")), template).missing == {REWRITTEN: 1}
+
+
+def test_marks_that_a_space_breaks_are_said():
+    nodes = said(Message("assistant", "<think>foo</think>Hello"), Message("user", "<think>"), Message("assistant", "Bye."))
+    template = template_of("qwen25")
+    for found in (render(nodes, template), merged_of(Trace("t", "t", "", "", tuple(nodes)), template)):
+        assert "< think>foo< /think>Hello" in template.said(found.rows[0].ids)
+        assert (found.missing, found.shortened) == ({}, {SPACED: 1})
 
 
 @pytest.mark.parametrize(

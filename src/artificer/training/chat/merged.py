@@ -16,8 +16,8 @@ from artificer.core.messages import Message
 from artificer.core.tools import ToolSpec
 from artificer.core.trace import Trace
 from artificer.training.chat.aligning import JOINED, REASONING, Unaligned, written
-from artificer.training.chat.rows import CONTEXT, Hidden, Rendered, Row, paths
-from artificer.training.chat.telling import CALLS, TOOLS, renamed, unwritten
+from artificer.training.chat.rows import CONTEXT, Hidden, Rendered, Row, otherwise, paths
+from artificer.training.chat.telling import CALLS, TOOLS, unwritten
 from artificer.training.chat.template import Template
 
 EMPTY = "the empty thought in front of a message: the finished conversation does not show it"
@@ -84,7 +84,7 @@ def _spans(
             found.missing[refused[0]] += 1
         elif at in wanted:
             found.shortened.update(place[2])
-            found.shortened.update(renamed(messages[: at + 1], template.telling.ways))
+            found.shortened.update(otherwise(messages[: at + 1], template))
             spans.append((at, place[0], place[1]))
     return spans
 

@@ -27,7 +27,7 @@ from artificer.core.messages import Message
 from artificer.core.tools import ToolSpec
 from artificer.core.trace import Node, Trace, agent_side
 from artificer.training.chat.aligning import REASONING, Unaligned, Written, written
-from artificer.training.chat.telling import RESULTS, renamed, unwritten
+from artificer.training.chat.telling import RESULTS, SPACED, renamed, unwritten
 from artificer.training.chat.template import Template
 
 CONTEXT = -1
@@ -170,8 +170,15 @@ def _pieces(
             found.missing[error.what if isinstance(error, ArtificerError) else str(error)] += 1
             continue
         found.shortened.update([*gone, *made.hidden])
-        found.shortened.update(renamed(messages[: at + 1], template.telling.ways))
+        found.shortened.update(otherwise(messages[: at + 1], template))
         yield _Piece(index, prompt, text, ids)
+
+
+def otherwise(messages: Sequence[Message], template: Template) -> Counter[str]:
+    """What of the last message is told otherwise than it stands: ids of its calls, control tokens in its words."""
+    last = messages[-1]
+    said = f"{last.text}\n{last.reasoning or ''}"
+    return renamed(messages, template.telling.ways) + Counter({SPACED: int(template.harmless(said) != said)})
 
 
 def _written(

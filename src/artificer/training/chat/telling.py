@@ -25,6 +25,7 @@ Ways = frozenset[str]
 TOOLS, CALLS, RESULTS = (f"the template does not show {what}" for what in ("the tools", "the calls of earlier messages", "the results of tools"))
 BROKEN, UNREADABLE = "a call whose arguments are no JSON", "a call that could not be read"
 IDS = "the ids of calls, in place of which the template takes others"
+SPACED = "control tokens in the words of a message: a space breaks each"
 _WORDS = ("", "named", "short", "none", "text", "none text", "short text", "parts", "parts text", "parts short")
 _ALL = tuple(frozenset(ways.split()) for ways in _WORDS)
 """named: `functions.NAME:COUNT` as ids; short: nine letters and digits; none: no text beside calls is None; text: arguments as
