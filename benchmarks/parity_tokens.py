@@ -4,7 +4,8 @@
 
 The templates are those that three packages carry (TRL, axolotl, and llama.cpp in the source of llama-cpp-python; they are
 downloaded into a temporary folder, and none of their code is run), and the embedded model's. For each, conversations
-with and without tools, thoughts, parallel calls, a system message and hostile text are rendered:
+with and without tools, thoughts, parallel calls, results of all kinds, a system message and hostile text are rendered. What stands in a
+tool's message is what `convert --to trl` writes there:
 
 - text: our rendering is transformers' to the letter, for each message, with and without a prompt; what one refuses, so does the other;
 - ids: encoding by pieces gives what encoding the whole gives;
@@ -44,11 +45,14 @@ from artificer.core.errors import ArtificerError
 from artificer.core.messages import Message, ToolCall, ToolResult
 from artificer.core.tools import ToolSpec
 from artificer.core.trace import Node, Trace
+from artificer.core.verdicts import ErrorKind
+from artificer.formats import chat
 from artificer.formats.openai import tool_record
 from artificer.models.embedded import embedded_folder
 from artificer.training.chat.files import opened as opened_folder
 from artificer.training.chat.merged import merged_of
 from artificer.training.chat.rows import CONTEXT, render
+from artificer.training.chat.telling import content
 from artificer.training.chat.template import DAY, Template
 
 PACKAGES = {"trl": "trl==1.16.0", "axolotl": "axolotl==0.19.0"}
@@ -134,6 +138,16 @@ def conversations():
             Message("assistant", "It is open."),
         ],
     )
+    results = [ToolResult("", text) for text in ('total 2\n-rw a.txt\tsays "hi"', "1e3", "7", "", "[cut", BAD)]
+    results += [ToolResult("", value) for value in (7, 2.50, None, True, [], {}, ["a"])]
+    results += [ToolResult("", error=ErrorKind.not_found, detail="no such order 7"), ToolResult("", error=ErrorKind.timeout)]
+    recorded = [Message("user", "Cancel 7.")]
+    for at, one in enumerate(results, 10):
+        recorded += [
+            Message("assistant", "", calls=(call("find_order", at, id=at),)),
+            Message("tool", result=ToolResult(f"call_{at}", one.content, error=one.error, detail=one.detail)),
+        ]
+    yield "results", TOOLS, [*recorded, Message("assistant", "It is open.")]
 
 
 # the original
@@ -151,8 +165,13 @@ chat_template_utils.datetime = Day
 
 
 def theirs(template, tokenizer, messages, tools, prompt, marks=False):
-    """What transformers renders of a conversation, told as we tell it; with the places of `{% generation %}`. None when it is refused."""
+    """What transformers renders of a conversation, told as we tell it, with results as trainers' rows have them; with the places of
+    `{% generation %}`. None when it is refused.
+    """
     told = template.records(messages)
+    for one, message in zip(told, messages, strict=True):
+        if message.role == "tool":
+            one["content"] = content(template.harmless(chat.message_record(Node(None, message))["content"]), template.telling.ways)
     try:
         (text,), places = chat_template_utils.render_jinja_template(
             [told],

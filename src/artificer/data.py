@@ -6,6 +6,7 @@ As `artificer.api`, which the names are also to be had from, and loaded only whe
 from __future__ import annotations
 
 import os
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -159,7 +160,8 @@ def tokenize(
     with traded.opened(source, found.read, given=given, policy=policy) as data:
         traded.write_rows(lines(data.items), out)
     if only is not None and not found.traces:
-        raise ArtificerError(f"there is no trace {only!r}", where=str(source), remedy="leave --trace out to see which there are")
+        ids = f'artificer query {shlex.quote(str(source))} "select id from traces"'
+        raise ArtificerError(f"there is no trace {only!r}", where=str(source), remedy=f"see which there are: {ids}")
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import duckdb
@@ -99,6 +100,31 @@ def test_one_trace_and_mistakes(rows, tmp_path):
         artificer.tokenize(rows, template=tmp_path / "none.jinja")
     with pytest.raises(ArtificerError, match="not a tokenizer"):
         artificer.tokenize(rows, model=f"hf:{tmp_path}")
+
+
+def test_what_helps_against_an_unknown_trace_lists_them(rows, capsys):
+    assert main(["tokens", str(rows), "--template", str(TEMPLATE), "--trace", "x"]) == 1
+    advice = capsys.readouterr().err.partition("see which there are: ")[2].splitlines()[0]
+    words = shlex.split(advice)
+    assert words[0] == "artificer"
+    assert main(words[1:]) == 0
+    assert "other" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("reply", "hint"),
+    [
+        ({"content": "Four.", "reasoning_content": "2 + 2"}, "--hidden drop"),
+        ({"content": None, "tool_calls": [CALL | {"function": {"name": "find", "arguments": "not json"}}]}, ""),
+    ],
+)
+def test_hints_name_what_helps(reply, hint, tmp_path, capsys):
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps({"messages": [{"role": "user", "content": "2 + 2?"}, {"role": "assistant"} | reply]}))
+    assert main(["tokens", str(path), "--template", str(TEMPLATE), "-n", "0"]) == 1
+    told = capsys.readouterr().err
+    assert hint in told
+    assert ("--hidden" in told) == ("--template" in told) == bool(hint)
 
 
 def test_a_page_that_is_there_is_never_overwritten(rows, tmp_path, capsys):

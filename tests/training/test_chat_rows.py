@@ -18,9 +18,9 @@ from artificer.core.messages import Message, ToolCall, ToolResult
 from artificer.core.tools import ToolSpec
 from artificer.core.trace import Node, Tokens, Trace, agent_side
 from artificer.training.chat.aligning import REASONING, TEXT
-from artificer.training.chat.merged import merged_of
+from artificer.training.chat.merged import ELSEWHERE, EMPTY, merged_of
 from artificer.training.chat.rows import CONTEXT, render, rows_of
-from artificer.training.chat.telling import CALLS, TOOLS
+from artificer.training.chat.telling import CALLS, IDS, TOOLS
 from artificer.training.chat.template import Template
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -92,8 +92,10 @@ UNSEEN = {
     "deepseek_r1_distill": {TOOLS: 3},
     "phi4_mini": {TOOLS: 4},  # shown in a system message only
     "vision": {TOOLS: 2, CALLS: 2},
+    "mistral": {IDS: 2},
+    "kimi_k2": {IDS: 2},
 }
-"""What of a conversation these families do not show."""
+"""What of a conversation these families do not show as it is."""
 THINKING = {
     "qwen3": ([[1, 3, 5], [7]], 0),  # shown until the next user turn
     "glm45": ([[1, 3, 5], [7]], 0),
@@ -287,5 +289,38 @@ def test_one_row_holds_what_stands_in_the_finished_conversation(family):
 def test_one_row_says_whose_reasoning_is_gone():
     trace = Trace("t", "t", "", "", tuple(branch(thoughts=True)))
     found = merged_of(trace, template_of("qwen3"), (TOOL,), hidden="drop")
-    assert found.shortened == {REASONING: 3}
+    assert found.shortened == {REASONING: 3, ELSEWHERE: 2}
     assert "Find it." not in template_of("qwen3").said(found.rows[0].ids)
+
+
+def by_message(found, template) -> dict[int, tuple[str, str]]:
+    """What stands before each owned message, and what is owned of it."""
+    seen: dict[int, tuple[str, str]] = {}
+    for row in found.rows:
+        for at in {*row.owner} - {CONTEXT}:
+            start = row.owner.index(at)
+            seen[at] = (template.said(row.ids[:start]), template.said(row.ids[start : start + row.owner.count(at)]))
+    return seen
+
+
+@pytest.mark.parametrize("thoughts", [False, True])
+@pytest.mark.parametrize("family", sorted(set(FAMILIES) - {"gemma3"}))
+def test_one_row_says_what_stands_otherwise_than_it_was_written(family, thoughts):
+    template, nodes = template_of(family), branch(thoughts=thoughts)
+    nodes[5] = Node(4, Message("assistant", "  It is open.\n", nodes[5].message.reasoning), sampled=True)
+    found = merged_of(Trace("t", "t", "", "", tuple(nodes)), template, (TOOL,), hidden="drop")
+    exact, merged = by_message(render(nodes, template, (TOOL,), hidden="drop"), template), by_message(found, template)
+    both = exact.keys() & merged.keys()
+    moved = [at for at in both if exact[at][0] != merged[at][0]]
+    assert len(moved) <= found.shortened[ELSEWHERE] <= len(moved) + len(merged) - len(both)
+    assert sum(exact[at][1] != merged[at][1] for at in both) <= found.shortened[EMPTY] + found.shortened[REASONING]
+    assert found.shortened[EMPTY] == (3 if family == "qwen3" and not thoughts else 0)
+
+
+def test_one_row_finds_a_message_whose_words_begin_with_spaces():
+    said = [Message("user", "Hi"), Message("assistant", "  131.25 NOK.\n", "Done."), Message("user", "Thanks"), Message("assistant", "Bye.")]
+    nodes = [Node(at - 1 if at else None, one, sampled=one.role == "assistant") for at, one in enumerate(said)]
+    template = template_of("qwen3")
+    found = merged_of(Trace("t", "t", "", "", tuple(nodes)), template, hidden="drop")
+    assert by_message(found, template)[1][1] == "  131.25 NOK.\n<|im_end|>"
+    assert (found.missing, found.shortened) == ({}, {REASONING: 1})

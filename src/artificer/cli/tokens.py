@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -104,11 +105,26 @@ def command(
         say(f"page: {html}")
     if out is not None:
         say(f"rows: {out}")
-    if found.missing:
-        note("another template may show what this one does not: --template FILE.jinja; or --hidden drop (inline) for reasoning and text beside calls")
+    for hint in _hints(found.missing):
+        note(hint)
     if not found.rows:
         note("nothing is trained")
     return 0 if found.rows else 1
+
+
+def _hints(missing: Collection[str]) -> Iterator[str]:
+    """What helps against the reasons for which messages are not trained."""
+    from artificer.training.chat.aligning import REASONING, TEXT, THOUGHT
+    from artificer.training.chat.telling import BROKEN, RESULTS, UNREADABLE
+
+    if REASONING in missing:
+        yield "--hidden drop trains messages without reasoning that the template does not show; --hidden inline puts it in front of their text"
+    if not {TEXT, RESULTS}.isdisjoint(missing):
+        yield "--hidden drop trains messages without text beside calls, and behind results, that the template does not show"
+    if THOUGHT in missing:
+        yield "a thought is trained where it stands apart from the text: as reasoning_content"
+    if not {BROKEN, UNREADABLE, THOUGHT}.issuperset(missing):
+        yield "another template may show what this one does not: --template FILE.jinja"
 
 
 def _value(text: str) -> str | bool:

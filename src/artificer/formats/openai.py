@@ -18,10 +18,10 @@ from msgspec import Struct
 
 from artificer.core.canon import Json
 from artificer.core.errors import ArtificerError
-from artificer.core.messages import File, Image, Message, Part, Role, Text, ToolCall, ToolResult
+from artificer.core.messages import File, Image, Message, Part, Role, Text, ToolCall
 from artificer.core.tools import ToolSpec
 from artificer.core.trace import Trace, agent_side
-from artificer.core.verdicts import ErrorKind
+from artificer.formats.parts import result_of, result_text
 
 LOSSES = (
     "branches: each passed branch becomes a conversation of its own",
@@ -33,7 +33,6 @@ LOSSES = (
 )
 """What the format cannot hold."""
 
-_ERROR = re.compile(r"error: ([a-z_]{1,40})(?:: (.*))?", re.DOTALL)
 _ROLES = ("system", "user", "assistant", "tool")
 
 
@@ -106,7 +105,7 @@ def message_record(message: Message) -> dict[str, Json]:
     """A message as the format has it."""
     if message.role == "tool":
         result = message.result
-        record: dict[str, Json] = {"role": "tool", "content": message.text if result is None else result_content(result)}
+        record: dict[str, Json] = {"role": "tool", "content": message.text if result is None else result_text(result)}
         return record | ({"tool_call_id": result.call_id} if result is not None else {}) | _author(message)
     record = {"role": message.role, "content": _content(message)}
     if message.calls:
@@ -136,13 +135,6 @@ def _content(message: Message) -> Json:
     return shown
 
 
-def result_content(result: ToolResult) -> str:
-    """A result as text: its JSON, or `error: KIND: detail`."""
-    if result.error is not None:
-        return f"error: {result.error.value}" + (f": {result.detail}" if result.detail is not None else "")
-    return msgspec.json.encode(result.content).decode()
-
-
 def from_record(record: Any) -> tuple[Message, str]:
     """A message of the format, and what could not be read of its calls ("" when all could).
 
@@ -155,7 +147,7 @@ def from_record(record: Any) -> tuple[Message, str]:
         raise ValueError(f"unknown role {role!r}")
     author = record.get("name")
     if role == "tool":
-        return Message("tool", result=_result(record.get("tool_call_id", ""), _plain(record.get("content"))), author=author), ""
+        return Message("tool", result=result_of(record.get("tool_call_id", ""), _plain(record.get("content"))), author=author), ""
     calls: list[ToolCall] = []
     problem = ""
     for index, entry in enumerate(record.get("tool_calls") or (), 1):
@@ -181,17 +173,6 @@ def _call(entry: Any, index: int) -> ToolCall | None:
     if not isinstance(arguments, dict):
         return None
     return ToolCall(str(entry.get("id") or f"c{index}"), str(function["name"]), cast("dict[str, Json]", arguments))
-
-
-def _result(call_id: str, text: str) -> ToolResult:
-    """A result from its text: JSON where it is JSON, an error where it says so, else the text itself."""
-    found = _ERROR.fullmatch(text)
-    if found and found[1] in ErrorKind.__members__:
-        return ToolResult(call_id, error=ErrorKind(found[1]), detail=found[2])
-    try:
-        return ToolResult(call_id, msgspec.json.decode(text))
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        return ToolResult(call_id, text)
 
 
 def _plain(content: Json) -> str:

@@ -19,7 +19,7 @@ from artificer.core.canon import Json, digest
 from artificer.core.messages import Image, Message, Text, ToolCall
 from artificer.core.tools import ToolSpec
 from artificer.core.verdicts import ErrorKind, Notes
-from artificer.formats.openai import result_content
+from artificer.formats.parts import result_text
 from artificer.models.base import Counts, Reply, Request
 from artificer.models.endpoints.client import Dialect, Endpoint
 from artificer.models.endpoints.kept import Kept, KeptList
@@ -132,7 +132,7 @@ def _blocks(message: Message) -> Blocks:
     """A message as blocks; none when it is empty."""
     if message.role == "tool" and message.result is not None:
         result = message.result
-        block: dict[str, Json] = {"type": "tool_result", "tool_use_id": result.call_id, "content": result_content(result)}
+        block: dict[str, Json] = {"type": "tool_result", "tool_use_id": result.call_id, "content": result_text(result)}
         return [block | ({"is_error": True} if result.error is not None else {})]
     if message.role == "user" and not isinstance(message.content, str):
         blocks = [_part(part) for part in message.content if isinstance(part, Image) or (isinstance(part, Text) and part.text.strip())]

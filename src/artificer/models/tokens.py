@@ -15,8 +15,9 @@ from artificer.core.errors import MissingExtra
 from artificer.core.messages import Message
 from artificer.core.tools import ToolSpec
 from artificer.formats.openai import tool_record
+from artificer.formats.parts import result_text
 from artificer.models.dialect import OURS, Dialect
-from artificer.models.prompt import Turn, result_text
+from artificer.models.prompt import Turn
 
 _TEMPLATE = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"

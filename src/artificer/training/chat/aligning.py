@@ -13,15 +13,20 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from artificer.core.messages import Message, ToolResult
+from artificer.core.errors import ArtificerError
+from artificer.core.messages import Message, ToolCall, ToolResult
 from artificer.core.tools import ToolSpec
 from artificer.training.chat.template import Template
 
 REASONING, TEXT = "the template does not show the reasoning of a message", "the template does not show the text beside calls"
+THOUGHT = "the template takes a thought out of the text of a message"
+REWRITTEN = "the template writes the text of a message otherwise than it stands"
 JOINED = "the tokenizer joins what is written to what stands before it"
 _CLOSED = re.compile(r"<(\w+)>\s*</\1>|<\|(\w+)>\w*\s*<\2\|>")
 """A thought that was closed before anything was thought, as Qwen3 and Gemma 4 write it."""
 _MARK = "Qx7vJ2mark"
+_CLEAR = 6
+"""Characters from which on a name or a text is taken for itself where it stands, when nothing else has it."""
 
 
 class Unaligned(Exception):
@@ -115,27 +120,39 @@ def _shared(opened: str, turn: str) -> int:
 
 
 def _hidden(messages: Sequence[Message], rest: str, shown: str, template: Template, tools: Sequence[ToolSpec]) -> tuple[str, ...]:
-    """What a template does not show of the last message.
+    """What a template does not show of the last message. Where looking for it does not tell, it is changed and rendered once more.
 
     Raises:
         Unaligned: it does not show its text where it is all that it says, or not all its calls.
     """
     message = messages[-1]
+
+    def changed(other: Message) -> str:
+        try:
+            return template.text([*messages[:-1], other], tools, prompt=False)
+        except ArtificerError:
+            return shown
+
     said = template.harmless(message.text.strip()) if message.text.strip() else ""
-    beside = f"{said}\n{template.harmless(message.reasoning or '')}"
-    for name, times in Counter(template.harmless(call.name) for call in message.calls).items():
-        if rest.count(name) < times + (beside.count(name) if beside in rest or said in rest else 0):
+    thought = template.harmless(message.reasoning or "")
+    given = " ".join([str(call.arguments) for call in message.calls])
+    names = Counter([template.harmless(call.name) for call in message.calls])
+    if any(len(name) < _CLEAR or rest.count(name) != times or name in said + thought + given for name, times in names.items()):
+        calls = [ToolCall(call.id, f"{call.name}{_MARK}{at}z", call.arguments) for at, call in enumerate(message.calls)]
+        other = changed(Message(message.role, message.content, message.reasoning, tuple(calls)))
+        if any(template.harmless(call.name) not in other for call in calls):
             raise Unaligned("the template does not show all calls of a message")
-    if said and said not in rest and not message.calls:
-        raise Unaligned("the template does not show the text of a message")
     hidden: list[str] = []
-    if message.reasoning:
-        other = Message(message.role, message.content, f"{message.reasoning}\n{_MARK}", message.calls)
-        if template.text([*messages[:-1], other], tools, prompt=False) == shown:
-            hidden.append(REASONING)
-    if message.calls and said and said not in rest:
-        hidden.append(TEXT)
-    return tuple(hidden)
+    if message.reasoning and changed(Message(message.role, message.content, f"{message.reasoning}\n{_MARK}", message.calls)) == shown:
+        hidden.append(REASONING)
+    if not said or (said in rest and (not message.calls or (len(said) > _CLEAR and said not in thought + given))):
+        return tuple(hidden)
+    stands = _MARK in changed(Message(message.role, f"{message.text.rstrip()}{_MARK}", message.reasoning, message.calls))
+    if stands and said not in rest:
+        raise Unaligned(THOUGHT if "</think>" in message.text else REWRITTEN)
+    if not stands and not message.calls:
+        raise Unaligned("the template does not show the text of a message")
+    return tuple(hidden) if stands else (*hidden, TEXT)
 
 
 def ended(ids: tuple[int, ...], template: Template) -> tuple[tuple[int, ...], bool]:

@@ -1,7 +1,7 @@
 """One row a branch: the template's rendering of the finished conversation, with the sampled messages found in it.
 
 This is what most trainers make. It is shorter than `rows`, and where a template changes earlier turns it is not what the
-model saw: a message is learnt behind a context that it was not written in, or stands there without its reasoning. What of
+model saw: a message is learnt behind a context that it was not written in, or stands there without its thought. What of
 a branch is learnt and what is not is said. A message is looked for by what opens its turn and what it is, behind the one
 before; what a conversation says cannot form the control tokens that open a turn.
 """
@@ -16,11 +16,15 @@ from artificer.core.messages import Message
 from artificer.core.tools import ToolSpec
 from artificer.core.trace import Trace
 from artificer.training.chat.aligning import JOINED, REASONING, Unaligned, written
-from artificer.training.chat.rows import CONTEXT, Hidden, Rendered, Row, paths
-from artificer.training.chat.telling import CALLS, TOOLS
+from artificer.training.chat.rows import CONTEXT, Hidden, Rendered, Row, otherwise, paths
+from artificer.training.chat.telling import CALLS, TOOLS, unwritten
 from artificer.training.chat.template import Template
 
-_THOUGHT = re.compile(r"<(\w+)>.*?</\1>\s*", re.DOTALL)
+EMPTY = "the empty thought in front of a message: the finished conversation does not show it"
+ELSEWHERE = "the context in which a message was written: the finished conversation shows it otherwise"
+_NOTED = frozenset({TOOLS, CALLS, EMPTY, ELSEWHERE})
+"""What is said of a message that is learnt all the same."""
+_THOUGHT = re.compile(r"<(\w+)>(.*?)</\1>", re.DOTALL)
 
 
 def merged_of(
@@ -65,9 +69,9 @@ def _spans(
     for at, message in enumerate(messages):
         if message.role != "assistant":
             continue
-        reason = "a message stands otherwise in the finished conversation"
+        reason = unwritten(message) or "a message stands otherwise in the finished conversation"
         try:
-            place = _place(text, behind, messages, at, template, tools)
+            place = _place(text, behind, messages, at, template, tools) if unwritten(message) is None else None
         except (ArtificerError, Unaligned) as error:
             place, reason = None, error.what if isinstance(error, ArtificerError) else str(error)
         if place is None:
@@ -75,11 +79,12 @@ def _spans(
                 found.missing[reason] += 1
             continue
         behind = place[1]
-        refused = [one for one in place[2] if one not in (TOOLS, CALLS)]
+        refused = [one for one in place[2] if one not in _NOTED]
         if at in wanted and refused and hidden == "refuse":
             found.missing[refused[0]] += 1
         elif at in wanted:
             found.shortened.update(place[2])
+            found.shortened.update(otherwise(messages[: at + 1], template))
             spans.append((at, place[0], place[1]))
     return spans
 
@@ -94,14 +99,32 @@ def _place(
     for one in (message,) if message.reasoning is None else (message, bare):
         made = written([*messages[:at], one], prompt, template, tools)
         said = made.text[: made.size]
-        for part in (said, _THOUGHT.sub("", said, count=1) if _THOUGHT.match(said) else said):  # a thought that is not there when it is history
+        for part in _forms(said, message):
             start = text.find(made.opening + part, behind)
             if part and start >= 0:
                 begins = start + len(made.opening)
                 gone = [] if not message.reasoning or message.reasoning.strip() in part else [REASONING]
                 gone += [one for one in made.hidden if one != REASONING]
-                return begins, begins + len(part), [*gone, *template.telling.gone(messages[:at], tools)]
+                gone += [EMPTY] if part != said and not message.reasoning else []
+                gone += [ELSEWHERE] if text[:begins] != prompt else []
+                end = begins + len(part)
+                return begins, end if made.closed else _ended(text, end, template), [*gone, *template.telling.gone(messages[:at], tools)]
     return None
+
+
+def _ended(text: str, end: int, template: Template) -> int:
+    """Where a message ends with the token that ends its turn, where that is the one which opens the next."""
+    following = template.ids(text[end:])[:1]
+    return end + len(template.said(following)) if following and following[0] in template.ends else end
+
+
+def _forms(said: str, message: Message) -> list[str]:
+    """A message as it was written, and as it may stand when it is history: without its thought, and the white space behind that."""
+    thought = _THOUGHT.match(said)
+    if thought is None or (message.reasoning is None and thought[2].strip()):
+        return [said]
+    rest = said[thought.end() :]
+    return [said, rest, rest.lstrip("\r\n"), rest.lstrip()]
 
 
 def _row(trace: Trace, leaf: int, spans: Sequence[tuple[int, int, int]], text: str, template: Template) -> Row:

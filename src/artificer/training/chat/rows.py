@@ -27,7 +27,7 @@ from artificer.core.messages import Message
 from artificer.core.tools import ToolSpec
 from artificer.core.trace import Node, Trace, agent_side
 from artificer.training.chat.aligning import REASONING, Unaligned, Written, written
-from artificer.training.chat.telling import RESULTS
+from artificer.training.chat.telling import RESULTS, SPACED, renamed, unwritten
 from artificer.training.chat.template import Template
 
 CONTEXT = -1
@@ -66,7 +66,8 @@ class Row(Struct, frozen=True):
 
 class Rendered(Struct):
     """The rows of a trace. `missing`: sampled messages that are in none, by reason; `shortened`: messages that are in one without something that the
-    template does not show: of theirs with `hidden="drop"`, of the tools and calls before them in any case.
+    template does not show: of theirs with `hidden="drop"`, of the tools and calls before them in any case; of ids of calls (`telling.IDS`) it
+    counts each that was replaced.
     """
 
     rows: list[Row] = field(default_factory=list[Row])
@@ -154,6 +155,10 @@ def _pieces(
         if not node.sampled or node.message.role != "assistant" or index in owned:
             continue
         owned.add(index)
+        reason = unwritten(node.message) if node.tokens is None or not node.tokens.ids else None
+        if reason is not None:
+            found.missing[reason] += 1
+            continue
         try:
             prompt = template.text(messages[:at], tools, prompt=True)
             if node.tokens is not None and node.tokens.ids:
@@ -165,7 +170,15 @@ def _pieces(
             found.missing[error.what if isinstance(error, ArtificerError) else str(error)] += 1
             continue
         found.shortened.update([*gone, *made.hidden])
+        found.shortened.update(otherwise(messages[: at + 1], template))
         yield _Piece(index, prompt, text, ids)
+
+
+def otherwise(messages: Sequence[Message], template: Template) -> Counter[str]:
+    """What of the last message is told otherwise than it stands: ids of its calls, control tokens in its words."""
+    last = messages[-1]
+    said = f"{last.text}\n{last.reasoning or ''}"
+    return renamed(messages, template.telling.ways) + Counter({SPACED: int(template.harmless(said) != said)})
 
 
 def _written(

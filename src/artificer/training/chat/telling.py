@@ -9,18 +9,23 @@ for in each way, and the first way that shows most marks is taken: for the templ
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
 from artificer.core.canon import Json, stable_id
 from artificer.core.messages import Message, ToolCall, ToolResult
 from artificer.core.tools import ToolSpec
-from artificer.models.prompt import result_text
+from artificer.formats.parts import result_text
 
 Ways = frozenset[str]
 TOOLS, CALLS, RESULTS = (f"the template does not show {what}" for what in ("the tools", "the calls of earlier messages", "the results of tools"))
+BROKEN, UNREADABLE = "a call whose arguments are no JSON", "a call that could not be read"
+IDS = "the ids of calls, in place of which the template takes others"
+SPACED = "control tokens in the words of a message: a space breaks each"
 _WORDS = ("", "named", "short", "none", "text", "none text", "short text", "parts", "parts text", "parts short")
 _ALL = tuple(frozenset(ways.split()) for ways in _WORDS)
 """named: `functions.NAME:COUNT` as ids; short: nine letters and digits; none: no text beside calls is None; text: arguments as
@@ -45,18 +50,52 @@ class Telling(Struct, frozen=True):
 
 
 def records(messages: Sequence[Message], ways: Ways) -> list[dict[str, Json]]:
-    """Messages as templates take them, told in some ways: arguments as records, results as text with the name of their tool."""
+    """Messages as templates take them, told in some ways: arguments as records, results as in trainers' rows, with their tool's name."""
     names: dict[str, str] = {}
     ids: dict[str, str] = {}
     made: list[dict[str, Json]] = []
-    count = 0
-    for message in messages:
-        for call in message.calls:
-            names[call.id] = call.name
-            ids[call.id] = f"functions.{call.name}:{count}" if "named" in ways else stable_id("call", call.id)[-9:] if "short" in ways else call.id
-            count += 1
+    for message, own in zip(messages, _ids(messages, ways), strict=True):
+        names |= {call.id: call.name for call in message.calls}
+        ids |= own
         made.append(_record(message, names, ids, ways))
     return made
+
+
+def renamed(messages: Sequence[Message], ways: Ways) -> Counter[str]:
+    """How many calls of the last message are told by other ids than their own."""
+    if not ways & {"named", "short"}:
+        return Counter()
+    *_, last = _ids(messages, ways)
+    return Counter({IDS: others}) if (others := sum(last[call.id] != call.id for call in messages[-1].calls)) else Counter()
+
+
+def _ids(messages: Sequence[Message], ways: Ways) -> Iterator[dict[str, str]]:
+    """For each message, what its calls' ids are told as. An id that the template takes is told as it is, no two ids as one, and none
+    otherwise because of what follows."""
+    taken: dict[str, str] = {}
+    number = 0
+    for message in messages:
+        own: dict[str, str] = {}
+        for call in message.calls:
+            told = next(one for one in _candidates(call, number, ways) if taken.get(one, call.id) == call.id)
+            taken[told] = call.id
+            own[call.id] = told
+            number += 1
+        yield own
+
+
+def _candidates(call: ToolCall, number: int, ways: Ways) -> Iterator[str]:
+    """Ids that a template takes for a call, the best first."""
+    if "named" in ways:
+        if call.id.startswith(f"functions.{call.name}:") and call.id.rpartition(":")[2].isdecimal():
+            yield call.id
+        yield from (f"functions.{call.name}:{at}" for at in itertools.count(number))
+    elif "short" in ways:
+        if len(call.id) == 9 and call.id.isascii() and call.id.isalnum():
+            yield call.id
+        yield from (stable_id("call", call.id, *range(1, at))[-9:] for at in itertools.count(1))
+    else:
+        yield call.id
 
 
 def _record(message: Message, names: Mapping[str, str], ids: Mapping[str, str], ways: Ways) -> dict[str, Json]:
@@ -82,7 +121,22 @@ def content(text: str, ways: Ways) -> Json:
 
 
 def _arguments(call: ToolCall, ways: Ways) -> Json:
-    return json.dumps(call.arguments, ensure_ascii=False) if "text" in ways else call.arguments
+    given: Json = call.arguments["$text"] if _is_broken(call) else call.arguments
+    return json.dumps(given, ensure_ascii=False) if "text" in ways and not isinstance(given, str) else given
+
+
+def _is_broken(call: ToolCall) -> bool:
+    """Whether its arguments stand as they were given, since they are none: see `formats.parts.broken_call`."""
+    return len(call.arguments) == 1 and "$text" in call.arguments
+
+
+def unwritten(message: Message) -> str | None:
+    """Why a message cannot be told in the words in which the model wrote it, if it cannot."""
+    if any(_is_broken(call) for call in message.calls):
+        return BROKEN
+    if any(call.name == "unreadable_call" and call.arguments.keys() <= {"text", "problem"} for call in message.calls):  # `agents.asking.UNREADABLE`
+        return UNREADABLE
+    return None
 
 
 # the little conversation
