@@ -16,6 +16,7 @@ from artificer.curation.quality import numbers
 from artificer.curation.quality.counting import Counting
 from artificer.curation.quality.private import Mask, private
 from artificer.curation.quality.secrets import entropy, secrets
+from artificer.formats.account import Account
 
 B = "ghp_" + "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0dF2gH4"
 KEYS = [
@@ -147,7 +148,7 @@ def test_evidence_shows_none_of_it():
             says(text),
         )
         found += counting.add(item(*said))
-    card = counting.card("x", "chat", len(texts), {}, {})
+    card = counting.card("x", "chat", Account(rows_in=len(texts)), {})
     written = msgspec.json.encode([found, card]).decode()
     for text in texts:
         for _, words, *_ in (*secrets(text), *private(text)):

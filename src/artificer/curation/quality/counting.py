@@ -21,6 +21,7 @@ from artificer.curation.quality.secrets import secrets
 from artificer.curation.quality.sources import Grounds
 from artificer.curation.quality.thoughts import Adp, Thoughts
 from artificer.curation.quality.walk import everything, paths
+from artificer.formats.account import Account
 from artificer.formats.base import Item, content_id
 
 EXAMPLES = 3
@@ -258,12 +259,12 @@ class Counting:
             "adp_roles": float(check.roles_pass) if traces else None,
         }
 
-    def card(self, source: str, form: str, rows: int, dropped: dict[str, int], beside: dict[str, str]) -> Card:
-        """The card without its lines."""
+    def card(self, source: str, form: str, read: Account, beside: dict[str, str]) -> Card:
+        """The card without its lines; `read` is the account of the reading."""
         counts, sums, traces = self._counts, self._sums, self._sums["traces"]
         figures = self.figures()
         figures["licence"] = (1.0 if beside else _share(counts["licences"].total(), traces)) if traces else None
-        figures["rows_dropped"] = _share(sum(dropped.values()), rows)
+        figures["rows_dropped"] = _unread(read)
         tallies = {name: one for name in RULES if (one := self._found.get(name)) is not None}
         if traces and not beside and counts["licences"].total() < traces:
             tallies["licence_missing"] = whole = _Found()
@@ -283,8 +284,8 @@ class Counting:
             form=form,
             traces=traces,
             branches=sums["branches"],
-            rows=rows,
-            dropped=dropped,
+            rows=read.rows_in,
+            dropped=_ranked(read.dropped | read.rows_by),
             found={name: Tally(one.findings, one.traces, one.excused, tuple(one.examples)) for name, one in tallies.items()},
             figures=figures,
             adp=self._adp.found(),
@@ -335,6 +336,13 @@ def _origin(trace: Trace) -> str:
                 if isinstance(value, str) and value:
                     return value[:80]
     return trace.world[:80] or "not said"
+
+
+def _unread(read: Account) -> float | None:
+    """The share of rows of which nothing came out, or that of events that did not, whichever is larger: a row that cannot be read has no events."""
+    if not read.rows_in:
+        return None
+    return max(min(1.0, read.rows_dropped / read.rows_in), _share(read.dropped.total(), read.events_in) or 0.0)
 
 
 def _share(part: float, whole: float) -> float | None:
