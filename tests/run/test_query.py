@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from pathlib import Path
@@ -17,7 +18,7 @@ from artificer.core.tasks import Goal, Start, Task, Want
 from artificer.core.tools import ToolSpec
 from artificer.core.trace import Node, Trace, Usage
 from artificer.core.verdicts import CheckResult, ErrorKind, StopReason, Verdict
-from artificer.data import convert, export, merge, query
+from artificer.data import convert, dedup, export, merge, query, sample, split
 from artificer.run.frames import Note
 from artificer.run.query import ask, save
 from artificer.run.store import Dropped, Rejected, RunFolder
@@ -246,3 +247,32 @@ def test_passed_is_what_the_verdict_of_the_answer_says(searched):
             trace = msgspec.structs.replace(tree(), verdicts=verdicts, lineage={"chosen": chosen} if searched else {})
             assert trace.passed == (trace.answer is not None and trace.verdicts[trace.answer].passed)
             assert trace.passed == (chosen in passing if searched else bool(passing))
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """A folder with a file of two formats, one of them in a folder of its own and compressed."""
+    (tmp_path / "data" / "inner").mkdir(parents=True)
+    chat = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]}
+    turns = {"conversations": [{"from": "human", "value": "Where?"}, {"from": "gpt", "value": "Here."}]}
+    (tmp_path / "data" / "inner" / "a.jsonl.gz").write_bytes(gzip.compress(b"\n" + json.dumps(chat).encode() + b"\n"))
+    (tmp_path / "data" / "b.jsonl").write_text(json.dumps(turns) + "\n")
+    return tmp_path / "data"
+
+
+def test_every_trace_says_which_file_row_and_format_it_is_from(folder, tmp_path):
+    a, b = folder / "inner" / "a.jsonl.gz", folder / "b.jsonl"
+    came = {(str(a), ":2", "chat"), (str(b), ":1", "sharegpt")}
+    convert(folder, tmp_path / "imported", to="artificer")
+    for number, sources in enumerate(([folder], [a, b])):
+        merge(sources, out=tmp_path / f"merged{number}")
+        sample(sources, out=tmp_path / f"sampled{number}", n=2)
+        dedup(sources, out=tmp_path / f"single{number}")
+        split(sources, out=tmp_path / f"split{number}", parts={"all": 1.0})
+    made = [path for path in tmp_path.iterdir() if path != folder]
+    assert len(made) == 9
+    for source in (folder, [a, b], *(path / "all" if path.name.startswith("split") else path for path in made)):
+        rows = query(source, "SELECT source_file, source_row, source_format FROM traces")
+        assert {tuple(row.values()) for row in rows} == came, source
+    merge([tmp_path / "merged0"], out=tmp_path / "again")
+    assert {tuple(row.values()) for row in query(tmp_path / "again", "SELECT source_file, source_row, source_format FROM traces")} == came

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from artificer.core.canon import Json
 from artificer.core.errors import ArtificerError
 from artificer.core.tools import ToolSpec
 from artificer.core.trace import Trace
@@ -184,6 +185,13 @@ def policy_of(folder: RunFolder) -> str:
     return folder.get_json("tools.json", _Described).policy if folder.has("tools.json") else ""
 
 
+def origin(read: Account, source: str, form: str) -> dict[str, Json]:
+    """Where the row under way comes from: the file (of a folder the one under way), the place in it, and its format."""
+    if read.files:
+        source, form = read.files[-1].path, read.files[-1].form
+    return {"file": source, "row": read.where.removeprefix(source), "format": form}
+
+
 def keep(items: Iterable[Item], folder: RunFolder, account: Account, read: Account, *, source: str, form: str) -> None:
     """Writes imported traces into a run folder.
 
@@ -205,8 +213,7 @@ def keep(items: Iterable[Item], folder: RunFolder, account: Account, read: Accou
         batch.add(key)
         if writer.tools(item.trace.tools, item.tools):
             union |= {tool.name: tool for tool in item.tools if tool.name not in union}
-        own = read.files[-1].form if read.files else form
-        lineage = {**item.trace.lineage, "from": {"file": source, "row": read.where.removeprefix(source), "format": own}}
+        lineage = {**item.trace.lineage, "from": origin(read, source, form)}
         account.rows_out += 1
         account.events_out += found
         if writer.add(key, msgspec.structs.replace(item.trace, lineage=lineage)):
