@@ -9,7 +9,7 @@ balance means that something was lost in silence: a bug, and reported as one.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from msgspec import Struct, field
@@ -49,6 +49,7 @@ class Account(Struct):
         rows_by: rows of which nothing came out, by reason.
         lost: what the traces (or rows) no longer have although no event is missing, e.g. a verdict; how many times.
         files: of a folder, each file that was read.
+        on_drop: hears the reason of each row of which nothing comes out, while `where` names it.
     """
 
     rows_in: int = 0
@@ -63,6 +64,7 @@ class Account(Struct):
     places: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     files: list[File] = []
     where: str = ""
+    on_drop: Callable[[str], None] | None = None
 
     def drop(self, reason: str, events: int) -> None:
         """Names events that do not come out."""
@@ -81,6 +83,8 @@ class Account(Struct):
         self.rows_by[reason] += 1
         self.dropped[reason] += events
         self.place(reason)
+        if self.on_drop is not None:
+            self.on_drop(reason)
 
     def place(self, reason: str) -> None:
         known = self.places.setdefault(reason, [])

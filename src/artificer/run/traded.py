@@ -26,8 +26,9 @@ from artificer.formats.holding import with_policy
 from artificer.formats.source import files
 from artificer.run.files import writing
 from artificer.run.frames import Note
+from artificer.run.rejects import Rejects
 from artificer.run.shards import Bad, Line
-from artificer.run.store import RunFolder
+from artificer.run.store import Rejected, RunFolder
 
 TOGETHER = 256
 """Traces written as one commit."""
@@ -193,15 +194,20 @@ def origin(read: Account, source: str, form: str) -> dict[str, Json]:
 
 
 def keep(items: Iterable[Item], folder: RunFolder, account: Account, read: Account, *, source: str, form: str) -> None:
-    """Writes imported traces into a run folder.
+    """Writes imported traces into a run folder; each row that gives none, and each trace that is there already, stands in its rejects.
 
     Args:
         items: read lazily; `read` is the account of their reading, whose `where` names the row under way.
         source: the file's name; form: its format's.
     """
     kept, batch, writer = folder.family("traces").places, set[str](), Traces(folder, "import")
+    earlier = set(kept)  # what an earlier call imported is no duplicate of itself
+    rejects = Rejects(folder, "import")
+    rejects.hear(read)
     union: dict[str, ToolSpec] = {}
+    place, nth = "", 0
     for item in items:
+        place, nth = read.where, nth + 1 if read.where == place else 1
         account.rows_in += 1
         found = events(item.trace)
         account.events_in += found
@@ -209,6 +215,10 @@ def keep(items: Iterable[Item], folder: RunFolder, account: Account, read: Accou
         key = content_id(item)
         if key in batch or key in kept:
             account.drop_row(SAME, found)
+            if key in earlier:
+                earlier.discard(key)
+            else:
+                rejects.add(Rejected(place if nth == 1 else f"{place} ({nth})", "import", SAME, key, {"key": key, "trace": item.trace.id}))
             continue
         batch.add(key)
         if writer.tools(item.trace.tools, item.tools):
@@ -219,6 +229,8 @@ def keep(items: Iterable[Item], folder: RunFolder, account: Account, read: Accou
         if writer.add(key, msgspec.structs.replace(item.trace, lineage=lineage)):
             batch.clear()
     writer.flush()
+    rejects.flush()
+    read.on_drop = None
     describe(folder, tuple(union.values()), f"imported from {source}")
 
 
