@@ -96,3 +96,22 @@ def test_what_a_stranger_wrote_is_no_formula_in_csv(file, capsys):
     assert head == ["'=x", "n"]
     assert [row[0] for row in rows] == [*(f"'{cell}" for cell in cells[:6]), *cells[6:]]
     assert [row[1] for row in rows] == [str(-n) for n in range(len(cells))]
+
+
+def test_the_ending_of_a_file_says_what_is_written(file, tmp_path, capsys):
+    asked = "SELECT role, content FROM messages ORDER BY ALL LIMIT 3"
+    for ending, flag in ((".csv", "--csv"), (".jsonl", "--json")):
+        assert main(["query", file, asked, flag]) == 0
+        shown = capsys.readouterr().out
+        out = tmp_path / f"o{ending}"
+        assert main(["query", file, asked, "--out", str(out)]) == 0
+        assert f"3 rows: {out}" in capsys.readouterr().out.replace("\n", " ")
+        assert out.read_bytes().decode() == shown
+        assert main(["query", file, asked, "--out", str(out)]) == 1
+        assert "already" in capsys.readouterr().err
+    for name in ("o.txt", "o", "o.csv.gz"):
+        assert main(["query", file, asked, "--out", str(tmp_path / name)]) == 1
+        assert "name a file .parquet, .csv or .jsonl" in capsys.readouterr().err.replace("\n", " ")
+        assert not (tmp_path / name).exists()
+    assert main(["query", file, "SELECT nothing FROM messages", "--out", str(tmp_path / "n.csv")]) == 1
+    assert not (tmp_path / "n.csv").exists()

@@ -134,8 +134,16 @@ def test_samples_are_drawn_by_key(runs, tmp_path):
     assert (sum(one.kept.values()), one.dropped["not drawn"]) == (10, 14)
     assert set(traces(tmp_path / "one")) == set(traces(tmp_path / "two"))
     assert set(traces(tmp_path / "one")) < set(traces(tmp_path / "more"))
-    with pytest.raises(ArtificerError, match="how many"):
-        artificer.sample([runs / "a"], out=tmp_path / "x")
+    for size, what in (
+        ({}, "it is not said how many"),
+        ({"n": 5, "share": 0.1}, "it is said twice how many to draw: 5, and a share of 0.1"),
+        ({"n": -5}, "-5 traces cannot be drawn"),
+        ({"n": 0}, "0 traces cannot be drawn"),
+        ({"share": 1.5}, "1.5 is no share"),
+        ({"share": 0.0}, "0 is no share"),
+    ):
+        with pytest.raises(ArtificerError, match=what):
+            artificer.sample([runs / "a"], out=tmp_path / "x", **size)
     with pytest.raises(ArtificerError, match="cannot be put together"):
         artificer.sample([runs / "a"], out=tmp_path / "x", n=3, by="colour")
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from math import inf
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from artificer.api import compare as compare_runs
-from artificer.api import rollout, synth
+from artificer.api import merge, rollout, standing, synth
 from artificer.cli import main
 from artificer.core.errors import ArtificerError
+from artificer.core.trace import Trace, Usage
 from artificer.core.verdicts import ErrorKind
 from artificer.evaluation.comparison import compare
 from artificer.evaluation.metrics import difference, mean
@@ -117,3 +119,22 @@ def test_tasks_of_other_knobs_have_other_ids(tmp_path) -> None:
             ids[name] = set(outcomes_of(run))
     assert ids["a"] == ids["c"]
     assert not ids["a"] & ids["b"]
+
+
+def test_what_nobody_judged_is_no_failure(tmp_path, capsys) -> None:
+    synth("cove", world="domain:retail", n=4, seed=3, out=tmp_path / "made")
+    with RunFolder.open(tmp_path / "made") as run:
+        for _, trace in run.read("traces", Trace):
+            counted = msgspec.structs.replace(trace, usage=Usage()).took
+            assert (counted.calls, counted.errors) == (trace.usage.calls, trace.usage.errors)
+            assert trace.took == trace.usage
+    (tmp_path / "theirs.jsonl").write_text('{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]}\n')
+    merge([tmp_path / "made", tmp_path / "theirs.jsonl"], out=tmp_path / "both")
+    side = standing(tmp_path / "both")
+    assert (side.tries, side.rate.mean, side.unjudged) == (4, 1.0, 1)
+    assert main(["stats", str(tmp_path / "both")]) == 0
+    assert "4 passed, 1 not judged" in (out := capsys.readouterr().out)
+    assert "not judged, and in none of these figures: 1 traces" in out
+    merge([tmp_path / "theirs.jsonl"], out=tmp_path / "none")
+    assert main(["stats", str(tmp_path / "none")]) == 0
+    assert "0 passed, 1 not judged" in capsys.readouterr().out

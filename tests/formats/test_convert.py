@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import duckdb
 import msgspec
@@ -53,24 +54,27 @@ def test_each_file_of_a_folder_is_of_its_own_format_and_has_its_own_account(tmp_
         with (folder / name).open("wb") as out:
             write([conversation(one) for one in ids], out, format_named(form), Account())
     (folder / "README.md").write_text("# What this is\n\nThree conversations.\n")
+    (folder / "notes.txt").write_text("nothing")
     (folder / ".hidden").write_text("{}")
     done = convert(folder, tmp_path / "run", to="artificer")
     assert done.source == "chat, anthropic, adp"
     assert done.read.balanced
     found = {file.path.removeprefix(f"{folder}/"): file for file in done.read.files}
     assert {name: (file.form, file.rows_in, file.rows_out) for name, file in found.items()} == {
-        "README.md": ("no format", 1, 0),
+        "README.md": ("beside the data", 0, 0),
+        "notes.txt": ("no format", 1, 0),
         "a.jsonl": ("chat", 2, 2),
         "more/b.jsonl": ("anthropic", 3, 3),
         "more/c.jsonl": ("adp", 1, 1),
     }
-    assert all(file.events_in == file.events_out + file.dropped > 0 for name, file in found.items() if name != "README.md")
+    assert all(file.events_in == file.events_out + file.dropped > 0 for name, file in found.items() if name.endswith("l"))
     assert sum(file.events_in for file in found.values()) == done.read.events_in
-    assert done.read.places["a file of no known format"] == [str(folder / "README.md")]
+    assert done.read.places["a file of no known format"] == [str(folder / "notes.txt")]
     assert any(line.startswith(f"{folder}/more/b.jsonl (anthropic): rows 3 -> 3, events in ") for line in done.read.lines())
     with RunFolder.open(tmp_path / "run") as run:
         assert {trace.lineage["from"]["format"] for _, trace in run.read("traces", Trace)} <= {"chat", "anthropic", "adp"}
-    assert {file.form for file in convert(folder, tmp_path / "x.jsonl", to="chat", given="chat").read.files} == {"chat"}
+    forms = {Path(file.path).name: file.form for file in convert(folder, tmp_path / "x.jsonl", to="chat", given="chat").read.files}
+    assert (forms.pop("README.md"), set(forms.values())) == ("beside the data", {"chat"})
 
 
 def test_a_part_without_calls_is_of_the_format_of_the_parts_beside_it(tmp_path):

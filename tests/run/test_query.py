@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from pathlib import Path
@@ -10,13 +11,14 @@ import duckdb
 import msgspec
 import pytest
 
+from artificer.api import stats
 from artificer.core.errors import ArtificerError
 from artificer.core.messages import Message, ToolCall, ToolResult
 from artificer.core.tasks import Goal, Start, Task, Want
 from artificer.core.tools import ToolSpec
 from artificer.core.trace import Node, Trace, Usage
 from artificer.core.verdicts import CheckResult, ErrorKind, StopReason, Verdict
-from artificer.data import convert, export, query
+from artificer.data import convert, dedup, export, merge, query, sample, split
 from artificer.run.frames import Note
 from artificer.run.query import ask, save
 from artificer.run.store import Dropped, Rejected, RunFolder
@@ -201,3 +203,76 @@ def test_a_number_that_does_not_fit_is_null_and_hinders_no_other_row(run):
     for table in ("verdicts", "checks"):
         assert query(run, f"SELECT leaf FROM {table} WHERE key = 'k/9'") == [{"leaf": None}]
         assert len(query(run, f"SELECT leaf FROM {table} WHERE key = 'k/0'")) > 0
+
+
+def test_what_others_did_is_counted_on_their_traces(tmp_path):
+    call = {"id": "c", "type": "function", "function": {"name": "find", "arguments": "{}"}}
+    said = [
+        {"role": "user", "content": "Where?"},
+        {"role": "assistant", "content": None, "tool_calls": [call, {**call, "id": "d"}]},
+        {"role": "tool", "tool_call_id": "c", "content": "here"},
+        {"role": "tool", "tool_call_id": "d", "content": "there"},
+        {"role": "assistant", "content": "Here."},
+    ]
+    (tmp_path / "d.jsonl").write_text(json.dumps({"messages": said}) + "\n")
+    convert(tmp_path / "d.jsonl", tmp_path / "imported", to="artificer")
+    merge([tmp_path / "d.jsonl"], out=tmp_path / "merged")
+    for source in ("d.jsonl", "imported", "merged"):
+        assert query(tmp_path / source, "SELECT turns, calls, errors, passed, score FROM traces") == [
+            {"turns": 2, "calls": 2, "errors": 0, "passed": None, "score": None}
+        ]
+        assert query(tmp_path / source, "SELECT count(*) AS n FROM calls") == [{"n": 2}]
+    failed = msgspec.structs.replace(tree(), usage=Usage())
+    assert (failed.took.turns, failed.took.calls, failed.took.errors, tree().took) == (3, 3, 1, tree().usage)
+    found = stats(tmp_path / "merged")
+    assert (found.averages["calls"], found.averages["turns"], found.passed, found.unjudged) == (2, 2, 0, 1)
+
+
+def test_of_a_pair_the_better_one_is_the_answer(tmp_path):
+    one, two = ([{"role": "assistant", "content": text}] for text in ("Yes.", "No."))
+    row = {"prompt": [{"role": "user", "content": "Is it?"}], "chosen": one, "rejected": two}
+    (tmp_path / "d.jsonl").write_text(json.dumps(row) + "\n")
+    assert query(tmp_path / "d.jsonl", "SELECT passed, score FROM traces") == [{"passed": True, "score": 1.0}]
+    assert [tuple(one.values()) for one in query(tmp_path / "d.jsonl", "SELECT answer, passed FROM verdicts ORDER BY leaf")] == [
+        (True, True),
+        (False, False),
+    ]
+
+
+@pytest.mark.parametrize("searched", [False, True])
+def test_passed_is_what_the_verdict_of_the_answer_says(searched):
+    for passing in ((), (4,), (5,), (4, 5)):
+        for chosen in (4, 5, None) if searched else (None,):
+            verdicts = {leaf: Verdict(float(leaf in passing), leaf in passing) for leaf in (4, 5)}
+            trace = msgspec.structs.replace(tree(), verdicts=verdicts, lineage={"chosen": chosen} if searched else {})
+            assert trace.passed == (trace.answer is not None and trace.verdicts[trace.answer].passed)
+            assert trace.passed == (chosen in passing if searched else bool(passing))
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """A folder with a file of two formats, one of them in a folder of its own and compressed."""
+    (tmp_path / "data" / "inner").mkdir(parents=True)
+    chat = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]}
+    turns = {"conversations": [{"from": "human", "value": "Where?"}, {"from": "gpt", "value": "Here."}]}
+    (tmp_path / "data" / "inner" / "a.jsonl.gz").write_bytes(gzip.compress(b"\n" + json.dumps(chat).encode() + b"\n"))
+    (tmp_path / "data" / "b.jsonl").write_text(json.dumps(turns) + "\n")
+    return tmp_path / "data"
+
+
+def test_every_trace_says_which_file_row_and_format_it_is_from(folder, tmp_path):
+    a, b = folder / "inner" / "a.jsonl.gz", folder / "b.jsonl"
+    came = {(str(a), ":2", "chat"), (str(b), ":1", "sharegpt")}
+    convert(folder, tmp_path / "imported", to="artificer")
+    for number, sources in enumerate(([folder], [a, b])):
+        merge(sources, out=tmp_path / f"merged{number}")
+        sample(sources, out=tmp_path / f"sampled{number}", n=2)
+        dedup(sources, out=tmp_path / f"single{number}")
+        split(sources, out=tmp_path / f"split{number}", parts={"all": 1.0})
+    made = [path for path in tmp_path.iterdir() if path != folder]
+    assert len(made) == 9
+    for source in (folder, [a, b], *(path / "all" if path.name.startswith("split") else path for path in made)):
+        rows = query(source, "SELECT source_file, source_row, source_format FROM traces")
+        assert {tuple(row.values()) for row in rows} == came, source
+    merge([tmp_path / "merged0"], out=tmp_path / "again")
+    assert {tuple(row.values()) for row in query(tmp_path / "again", "SELECT source_file, source_row, source_format FROM traces")} == came

@@ -75,6 +75,8 @@ def show(found: Comparison, before: str, after: str) -> None:
         say()
         say(table(_gains(found.axes), ("axis", "n", "points", "95% interval", "p", "verdict")))
     for name, side in ((before, found.before), (after, found.after)):
+        if side.unjudged:
+            say(f"  not judged, {name}: {side.unjudged} traces")
         if side.kinds:
             say(f"  what went wrong, {name}: {counts(side.kinds)}")
     if found.only_before or found.only_after:

@@ -9,7 +9,8 @@ import shutil
 import sys
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import msgspec
 from cyclopts import Parameter
@@ -17,7 +18,7 @@ from cyclopts import Parameter
 from artificer.cli.show import note, plain, say, shortened, table
 
 if TYPE_CHECKING:
-    from artificer.run.query import Answer
+    from artificer.run.query import Answer, Filled
 
 _CELL = 60
 _FORMULA = re.compile(r"[\s\x00-\x1f]*[=+\-@\uff1d\uff0b\uff0d\uff20]")
@@ -44,23 +45,23 @@ def command(
     json
         Print a JSON object a line, all rows.
     csv
-        Print CSV, all rows. In front of a text that a spreadsheet would take for a formula stands a '; --json and --out give it as it is.
+        Print CSV, all rows. In front of a text that a spreadsheet would take for a formula stands a '; JSON and Parquet give it as it is.
     out
-        Write the answer to this Parquet file instead.
+        Write the answer to this file instead: .parquet, .csv or .jsonl.
     rows
         How many rows the table on the terminal has at most.
     given
         The format of what is not a run; guessed otherwise.
     """
     from artificer.core.errors import ArtificerError
-    from artificer.run.query import ask, save
+    from artificer.run.query import ask
 
     *sources, sql = data_and_sql or ("",)
     if not sources or json + csv + (out is not None) > 1:
         what = "more than one of --json, --csv and --out" if sources else "no data or no question"
         raise ArtificerError(f"there is {what}", remedy='write e.g. artificer query runs/shop "SELECT count(*) FROM traces"')
     if out is not None:
-        count, filled = save(sources, sql, out, given=given)
+        count, filled = _saved(sources, sql, out, given)
         say(f"{count:,} rows: {out}")
     else:
         with ask(sources, sql, given=given) as (answer, filled):
@@ -70,16 +71,53 @@ def command(
     return 0
 
 
+def _saved(sources: list[str], sql: str, out: Path, given: str | None) -> tuple[int, Filled]:
+    """Answers into a file of the kind that its ending says, whole or not at all; how many rows."""
+    from artificer.core.errors import ArtificerError
+    from artificer.run.files import taken
+    from artificer.run.query import ask, moved, save
+
+    write = {".csv": _write_csv, ".jsonl": _write_json}.get(out.suffix)
+    if write is None:
+        if out.suffix != ".parquet":
+            what = f"an answer is not written as {out.suffix!r}" if out.suffix else "the name of the file does not say what to write"
+            raise ArtificerError(what, where=str(out), remedy="name a file .parquet, .csv or .jsonl")
+        return save(sources, sql, out, given=given)
+    if out.exists():
+        raise taken(out)
+    with ask(sources, sql, given=given) as (answer, filled), TemporaryDirectory(prefix="artificer-query-") as folder:
+        made = Path(folder) / "answer"
+        with made.open("w", encoding="utf-8", newline="") as file:
+            count = write(answer, file)
+        moved(made, out)
+    return count, filled
+
+
 def _print(answer: Answer, most: int, *, json: bool, comma: bool) -> None:
     if json:
-        for row in answer.rows:
-            sys.stdout.write(_as_json(dict(zip(answer.columns, row, strict=False))) + "\n")
+        _write_json(answer, sys.stdout)
     elif comma:
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow([_no_formula(name) for name in answer.columns])
-        writer.writerows([_no_formula(value) if isinstance(value, str) else _cell(value) for value in row] for row in answer.rows)
+        _write_csv(answer, sys.stdout)
     else:
         _print_table(answer, most)
+
+
+def _write_json(answer: Answer, file: TextIO) -> int:
+    count = 0
+    for row in answer.rows:
+        file.write(_as_json(dict(zip(answer.columns, row, strict=False))) + "\n")
+        count += 1
+    return count
+
+
+def _write_csv(answer: Answer, file: TextIO) -> int:
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow([_no_formula(name) for name in answer.columns])
+    count = 0
+    for row in answer.rows:
+        writer.writerow([_no_formula(value) if isinstance(value, str) else _cell(value) for value in row])
+        count += 1
+    return count
 
 
 def _print_table(answer: Answer, most: int) -> None:

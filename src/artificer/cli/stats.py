@@ -166,7 +166,8 @@ def _standing(run: str, axes: str | None) -> Side | None:
 
 def show(found: RunStats, run: str) -> None:
     """Prints all counts."""
-    say(f"{run}: {found.tasks} tasks, {found.traces} traces, {found.passed} passed; {found.rejected} rows rejected")
+    unjudged = f", {found.unjudged} not judged" if found.unjudged else ""
+    say(f"{run}: {found.tasks} tasks, {found.traces} traces, {found.passed} passed{unjudged}; {found.rejected} rows rejected")
     for stage, reasons in found.rejects.items():
         say(f"  {stage}: {counts(reasons)}")
     say("\na trace on average")
@@ -224,6 +225,8 @@ def stand(side: Side) -> None:
 
     say("\nsuccess, of rows kept and dropped")
     say(sides({"": side}))
+    if side.unjudged:
+        say(f"not judged, and in none of these figures: {side.unjudged} traces")
     if max(side.pass_at) > 1:
         say()
         say(reliability(side))

@@ -128,12 +128,29 @@ class Trace(Struct, frozen=True, omit_defaults=True):
 
     @property
     def answer(self) -> int | None:
-        """The leaf that is the answer: the one that a search chose (None when it found none), else the last."""
-        return self.lineage["chosen"] if "chosen" in self.lineage else len(self.nodes) - 1 if self.nodes else None
+        """The leaf that is the answer: the one that a search chose (None when it found none), else the first that passed, else the last."""
+        if "chosen" in self.lineage:
+            return self.lineage["chosen"]
+        passed = [leaf for leaf, verdict in self.verdicts.items() if verdict.passed and 0 <= leaf < len(self.nodes)]
+        return min(passed) if passed else len(self.nodes) - 1 if self.nodes else None
+
+    @property
+    def took(self) -> Usage:
+        """`usage`; where it says nothing of what was done, as in traces that others made, what the nodes show: tokens are not known then."""
+        if self.usage.turns or self.usage.calls or self.usage.errors:
+            return self.usage
+        messages = [node.message for node in self.nodes]
+        return Usage(
+            sum([message.role == "assistant" for message in messages]),
+            sum([len(message.calls) for message in messages]),
+            sum([message.result is not None and message.result.error is not None for message in messages]),
+            self.usage.tokens_in,
+            self.usage.tokens_out,
+        )
 
     @property
     def passed(self) -> bool:
-        """Whether the answer passed all its checks; without a search that chose it, whether some branch did."""
+        """Whether the answer passed all its checks; without a search that chose it, whether some branch did. Nothing passes unjudged."""
         if "chosen" in self.lineage:
             verdict = self.verdicts.get(self.lineage["chosen"])
             return verdict is not None and verdict.passed

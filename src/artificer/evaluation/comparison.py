@@ -33,6 +33,7 @@ class Side(Struct, frozen=True):
         axes: scores by axis; see `axes`.
         broken: tries that the infrastructure ended; they count nowhere else.
         kinds: errors that the checks found.
+        unjudged: traces without a verdict; they count nowhere else.
     """
 
     tasks: int
@@ -45,6 +46,7 @@ class Side(Struct, frozen=True):
     pass_at_range: dict[int, tuple[float, float]] = {}
     pass_hat_range: dict[int, tuple[float, float]] = {}
     axes: dict[str, AxisScore] = {}
+    unjudged: int = 0
 
 
 class Gain(Struct, frozen=True):
@@ -110,8 +112,8 @@ def compare(before: Mapping[str, Outcomes], after: Mapping[str, Outcomes], *, ax
     old, new = {task: before[task] for task in judged}, {task: after[task] for task in judged}
     chosen = {name: parts for name, parts in by_tag(new).items() if name not in groups} if axes is None else axes
     return Comparison(
-        before=side(old, sum(before[task].broken for task in shared), axes=chosen, seed=seed),
-        after=side(new, sum(after[task].broken for task in shared), axes=chosen, seed=seed),
+        before=side(old, [before[task] for task in shared], axes=chosen, seed=seed),
+        after=side(new, [after[task] for task in shared], axes=chosen, seed=seed),
         gains=gains,
         axes={name: gain for name, parts in chosen.items() if (gain := _axis_gain(old, new, parts, seed)) is not None},
         only_before=len(before) - len(shared),
@@ -128,11 +130,11 @@ def standing(outcomes: Mapping[str, Outcomes], *, axes: Axes | None = None, seed
     judged = {task: one for task, one in outcomes.items() if one.passed}
     if not judged:
         raise ArtificerError("none of the tasks that were played came to a judgement", remedy="play them again: artificer rollout ... --retry-failed")
-    return side(judged, sum(one.broken for one in outcomes.values()), axes=by_tag(judged) if axes is None else axes, seed=seed)
+    return side(judged, list(outcomes.values()), axes=by_tag(judged) if axes is None else axes, seed=seed)
 
 
-def side(judged: Mapping[str, Outcomes], broken: int, *, axes: Axes, seed: int = 0) -> Side:
-    """The figures of tasks that all came to a judgement."""
+def side(judged: Mapping[str, Outcomes], every: Sequence[Outcomes], *, axes: Axes, seed: int = 0) -> Side:
+    """The figures of tasks that all came to a judgement, and of `every` task what did not."""
     outcomes = list(judged.values())
     tries = [(sum(one.passed), len(one.passed)) for one in outcomes]
     least = min(n for _, n in tries)
@@ -144,11 +146,12 @@ def side(judged: Mapping[str, Outcomes], broken: int, *, axes: Axes, seed: int =
         rate=mean_rate(outcomes, seed),
         pass_at={k: pass_at_k(tries, k) for k in range(1, least + 1)},
         pass_hat={k: pass_k(tries, k) for k in range(1, least + 1)},
-        broken=broken,
+        broken=sum(one.broken for one in every),
         kinds=dict(sorted(kinds.items(), key=lambda item: (-item[1], item[0]))),
         pass_at_range=at,
         pass_hat_range=hat,
         axes={name: score for name, parts in axes.items() if (score := axis_score(judged, parts, seed=seed)) is not None},
+        unjudged=sum(one.unjudged for one in every),
     )
 
 

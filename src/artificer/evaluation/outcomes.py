@@ -6,7 +6,7 @@ among those of `play`. What the infrastructure did (an endpoint that was gone, a
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -33,6 +33,7 @@ class Outcomes(Struct, frozen=True):
         kinds: errors that the checks of failed tries found.
         group: what the task is counted with, e.g. the kind of its first request.
         tags: the task's own; what axes put together.
+        unjudged: traces that nobody judged, as data of others has them.
     """
 
     task: str
@@ -41,6 +42,7 @@ class Outcomes(Struct, frozen=True):
     broken: int = 0
     kinds: tuple[ErrorKind, ...] = ()
     tags: tuple[str, ...] = ()
+    unjudged: int = 0
 
 
 def outcomes_of(run: RunFolder) -> dict[str, Outcomes]:
@@ -51,8 +53,13 @@ def outcomes_of(run: RunFolder) -> dict[str, Outcomes]:
     """
     groups = {task.id: (_group(task), task.tags) for _, task in run.read("tasks", Task)}
     tries: defaultdict[str, list[tuple[int, bool | None, tuple[ErrorKind, ...]]]] = defaultdict(list)
+    unjudged = Counter[str]()
     for _, trace in run.read("traces", Trace):
-        tries[trace.task_id].append(_try(trace))
+        one = _try(trace)
+        if one[1] is False and not trace.verdicts:
+            unjudged[trace.task_id] += 1
+        else:
+            tries[trace.task_id].append(one)
     for row in run.rejects():
         if row.stage in PLAYED:
             item: Any = row.item
@@ -63,9 +70,12 @@ def outcomes_of(run: RunFolder) -> dict[str, Outcomes]:
                 tries[task_id].append(_try(msgspec.convert(item, Trace, str_keys=True)))
             except msgspec.ValidationError:
                 tries[task_id].append((-1, None, ()))
-    if not tries:
+    if not tries and not unjudged:
         raise RunError("no task of this run was played", where=str(run.path), remedy="play them: artificer rollout RUN -o NEW")
-    return {task: _gathered(task, *groups.get(task, ("other", ())), found) for task, found in sorted(tries.items())}
+    return {
+        task: msgspec.structs.replace(_gathered(task, *groups.get(task, ("other", ())), tries.get(task, [])), unjudged=unjudged[task])
+        for task in sorted({*tries, *unjudged})
+    }
 
 
 def examined(predictions: Sequence[Prediction], *, reached: bool = False) -> dict[str, Outcomes]:

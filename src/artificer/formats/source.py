@@ -13,6 +13,7 @@ import codecs
 import gzip
 import io
 import lzma
+import os
 import re
 import zipfile
 import zlib
@@ -50,8 +51,12 @@ class Row(Struct, frozen=True):
 
 
 def files(path: Path) -> list[Path]:
-    """The files of a folder, and of the folders in it, in order; those that are hidden are not."""
-    return [inner for inner in sorted(path.rglob("*")) if inner.is_file() and not inner.name.startswith(".")]
+    """The files of a folder, and of the folders in it, in order; hidden ones, and what is in hidden folders, are not."""
+    found: list[Path] = []
+    for folder, inner, names in os.walk(path):
+        inner[:] = [name for name in inner if not name.startswith(".")]
+        found += [one for name in names if not name.startswith(".") and (one := Path(folder, name)).is_file()]
+    return sorted(found)
 
 
 def rows(path: Path) -> Iterator[Row]:

@@ -20,7 +20,8 @@ from artificer.run.store import RunFolder
 class RunStats(Struct, frozen=True):
     """A run in numbers. Counters are most frequent first; `averages` are per trace; `difficulty` and `spread` are the
     tasks' knobs as realised. `user_tools` are calls that users made with tools of their own; `blame` says of the rows
-    that failed whose fault it was, by rules (`rollout.audit`); `mistakes` what went wrong at which step of all played rows.
+    that failed whose fault it was, by rules (`rollout.audit`); `mistakes` what went wrong at which step of all played rows;
+    `unjudged` traces have no verdict.
     """
 
     tasks: int
@@ -40,6 +41,7 @@ class RunStats(Struct, frozen=True):
     user_tools: dict[str, int] = {}
     blame: Shares = Shares()
     mistakes: Mistakes | None = None
+    unjudged: int = 0
 
 
 def count_run(run: RunFolder) -> RunStats:
@@ -77,6 +79,7 @@ def count_run(run: RunFolder) -> RunStats:
         user_tools=ranked(traces.user_tools),
         blame=shares(audit_by_rules(run)) if dropped or traces.passed < traces.number else Shares(),
         mistakes=count_mistakes(run),
+        unjudged=traces.unjudged,
     )
 
 
@@ -102,6 +105,7 @@ class _Traces:
     def __init__(self) -> None:
         self.number = 0
         self.passed = 0
+        self.unjudged = 0
         self.totals: Counter[str] = Counter(turns=0, calls=0, errors=0, messages=0)
         self.turns: Counter[int] = Counter()
         self.tools: Counter[str] = Counter()
@@ -112,11 +116,13 @@ class _Traces:
     def add(self, trace: Trace) -> None:
         self.number += 1
         self.passed += trace.passed
-        self.totals.update(turns=trace.usage.turns, calls=trace.usage.calls, errors=trace.usage.errors, messages=len(trace.nodes))
+        self.unjudged += not trace.verdicts
+        took = trace.took
+        self.totals.update(turns=took.turns, calls=took.calls, errors=took.errors, messages=len(trace.nodes))
         if "chosen" in trace.lineage:  # a search: how many branches, and what it asked of models
             told = cast("dict[str, int]", trace.lineage.get(SEARCH) or {})
             self.totals.update(branches=len(trace.leaves()), queries=told.get("queries", 0), judged=told.get("judged", 0))
-        self.turns[trace.usage.turns] += 1
+        self.turns[took.turns] += 1
         self.stops.update(stop.value for stop in trace.stop.values())
         for node in trace.nodes:
             (self.user_tools if node.message.role == "user" else self.tools).update(call.name for call in node.message.calls)

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 import msgspec
 from msgspec import Struct
 
+from artificer.core.canon import Json
 from artificer.core.errors import ArtificerError
 from artificer.core.tasks import Task
 from artificer.core.tools import ToolSpec
@@ -169,14 +170,13 @@ def _read(source: str | Path, wanted: frozenset[str], lines: _Lines, filled: Fil
     seen = set[str]()
     with traded.opened(source, account, given=given) as data:
         for item in data.items:
-            _put_item(name, item, account, wanted, lines)
+            _put_item(name, item, traded.origin(account, name, data.form), wanted, lines)
             if "tools" in wanted and item.trace.tools not in seen:
                 seen.add(item.trace.tools)
                 _put_tools(name, item.trace.tools, item.tools, lines)
 
 
-def _put_item(name: str, item: Item, account: Account, wanted: frozenset[str], lines: _Lines) -> None:
-    origin = {"file": name, "row": account.where.removeprefix(name), "format": ""}
+def _put_item(name: str, item: Item, origin: dict[str, Json], wanted: frozenset[str], lines: _Lines) -> None:
     trace = msgspec.structs.replace(item.trace, lineage={**item.trace.lineage, "from": origin})
     for table, row in rows_of(name, content_id(item), trace, wanted):
         lines.put(table, row)

@@ -23,7 +23,7 @@ SCHEMA = 1
 
 
 class TraceRow(Struct, frozen=True):
-    """A trace. `passed`, `score` and `stop` are those of its answer."""
+    """A trace. `passed`, `score` and `stop` are those of its answer; `passed` is null where nobody judged it."""
 
     run: str
     key: str
@@ -31,7 +31,7 @@ class TraceRow(Struct, frozen=True):
     task_id: str
     world: str
     toolset: str
-    passed: bool
+    passed: bool | None
     score: float | None
     stop: str | None
     messages: int
@@ -234,11 +234,11 @@ def _trace(run: str, key: str, trace: Trace) -> TraceRow:
     came: Any = lineage.get("from")
     origin = cast("dict[str, Any]", came) if isinstance(came, dict) else {}
     file, row, form = [None if origin.get(name) is None else str(origin[name]) for name in ("file", "row", "format")]
-    usage = trace.usage
+    took = trace.took
     return TraceRow(
-        run, key, trace.id, trace.task_id, trace.world, trace.tools, trace.passed,
+        run, key, trace.id, trace.task_id, trace.world, trace.tools, trace.passed if trace.verdicts else None,
         None if verdict is None else verdict.score, None if stop is None else stop.value, len(trace.nodes), len(trace.leaves()),
-        whole(usage.turns), whole(usage.calls), whole(usage.errors), whole(usage.tokens_in), whole(usage.tokens_out),
+        whole(took.turns), whole(took.calls), whole(took.errors), whole(took.tokens_in), whole(took.tokens_out),
         str(trace.seed), file, row, form, _json(lineage),
     )  # fmt: skip
 

@@ -13,20 +13,21 @@ from typing import Any
 
 import msgspec
 
-from artificer.core.errors import ArtificerError
+from artificer.core.canon import Json
 from artificer.core.tools import ToolSpec
 from artificer.core.trace import Trace
-from artificer.formats import NoFormat, format_named, guess, parquet
+from artificer.formats import format_named, guess, parquet
 from artificer.formats.account import Account
 from artificer.formats.base import Format, Item, content_id, events, toolset_digest
 from artificer.formats.convert import read as read_file
 from artificer.formats.convert import render, write
 from artificer.formats.holding import with_policy
-from artificer.formats.source import files
 from artificer.run.files import writing
+from artificer.run.folders import all_of, found_in
 from artificer.run.frames import Note
+from artificer.run.rejects import Rejects
 from artificer.run.shards import Bad, Line
-from artificer.run.store import RunFolder
+from artificer.run.store import Rejected, RunFolder
 
 TOGETHER = 256
 """Traces written as one commit."""
@@ -59,8 +60,8 @@ def opened(source: str | Path, account: Account, *, given: str | None = None, po
         policy: put the policy of a run's world in front as a system message.
 
     Raises:
-        ArtificerError: no such format, the source is of none, or cannot be read. A file of no format among others of some is only
-            dropped by name.
+        ArtificerError: no such format, the source is of none, is a folder of run folders, or cannot be read. A file of no format among others of
+            some is only dropped by name.
     """
     if (Path(source) / "run.toml").exists():
         with RunFolder.open(source) as folder:
@@ -71,38 +72,9 @@ def opened(source: str | Path, account: Account, *, given: str | None = None, po
         form = chosen or guess(source)[0]
         yield Data(str(source), form.name, read_file(Path(source), form, account))
         return
-    found = [(path, chosen) for path in files(Path(source))] if chosen else _guessed(Path(source))
-    names = dict.fromkeys(form.name for _, form in found if form is not None)
-    yield Data(str(source), ", ".join(names) or (chosen.name if chosen else ""), _all(found, account))
-
-
-def _guessed(source: Path) -> list[tuple[Path, Format | None]]:
-    """The files of a folder, each with the format that it looks like; None for those of no format, where others are of one."""
-    found: list[tuple[Path, Format | None]] = []
-    wrong: list[NoFormat] = []
-    for path in files(source):
-        try:
-            form = guess(path, [other.name for _, other in found if other is not None])[0]
-        except NoFormat as error:
-            form = None
-            wrong.append(error)
-        found.append((path, form))
-    if not found:
-        raise ArtificerError("there is no file in it", where=str(source), remedy="check the path")
-    if len(wrong) == len(found):
-        raise wrong[0]
-    return found
-
-
-def _all(found: Iterable[tuple[Path, Format | None]], account: Account) -> Iterator[Item]:
-    for path, form in found:
-        with account.file(str(path), form.name if form is not None else "no format"):
-            if form is not None:
-                yield from read_file(path, form, account)
-                continue
-            account.rows_in += 1
-            account.where = str(path)
-            account.drop_row("a file of no known format")
+    found = found_in(Path(source), chosen)
+    names = dict.fromkeys(form.name for _, form in found if isinstance(form, Format))
+    yield Data(str(source), ", ".join(names), all_of(found, account))
 
 
 def written(data: Data, out: str | Path, account: Account, read: Account, *, to: str, every: bool = False) -> None:
@@ -184,16 +156,28 @@ def policy_of(folder: RunFolder) -> str:
     return folder.get_json("tools.json", _Described).policy if folder.has("tools.json") else ""
 
 
+def origin(read: Account, source: str, form: str) -> dict[str, Json]:
+    """Where the row under way comes from: the file (of a folder the one under way), the place in it, and its format."""
+    if read.files:
+        source, form = read.files[-1].path, read.files[-1].form
+    return {"file": source, "row": read.where.removeprefix(source), "format": form}
+
+
 def keep(items: Iterable[Item], folder: RunFolder, account: Account, read: Account, *, source: str, form: str) -> None:
-    """Writes imported traces into a run folder.
+    """Writes imported traces into a run folder; each row that gives none, and each trace that is there already, stands in its rejects.
 
     Args:
         items: read lazily; `read` is the account of their reading, whose `where` names the row under way.
         source: the file's name; form: its format's.
     """
     kept, batch, writer = folder.family("traces").places, set[str](), Traces(folder, "import")
+    earlier = set(kept)  # what an earlier call imported is no duplicate of itself
+    rejects = Rejects(folder, "import")
+    rejects.hear(read)
     union: dict[str, ToolSpec] = {}
+    place, nth = "", 0
     for item in items:
+        place, nth = read.where, nth + 1 if read.where == place else 1
         account.rows_in += 1
         found = events(item.trace)
         account.events_in += found
@@ -201,17 +185,22 @@ def keep(items: Iterable[Item], folder: RunFolder, account: Account, read: Accou
         key = content_id(item)
         if key in batch or key in kept:
             account.drop_row(SAME, found)
+            if key in earlier:
+                earlier.discard(key)
+            else:
+                rejects.add(Rejected(place if nth == 1 else f"{place} ({nth})", "import", SAME, key, {"key": key, "trace": item.trace.id}))
             continue
         batch.add(key)
         if writer.tools(item.trace.tools, item.tools):
             union |= {tool.name: tool for tool in item.tools if tool.name not in union}
-        own = read.files[-1].form if read.files else form
-        lineage = {**item.trace.lineage, "from": {"file": source, "row": read.where.removeprefix(source), "format": own}}
+        lineage = {**item.trace.lineage, "from": origin(read, source, form)}
         account.rows_out += 1
         account.events_out += found
         if writer.add(key, msgspec.structs.replace(item.trace, lineage=lineage)):
             batch.clear()
     writer.flush()
+    rejects.flush()
+    read.on_drop = None
     describe(folder, tuple(union.values()), f"imported from {source}")
 
 

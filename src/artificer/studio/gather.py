@@ -87,7 +87,7 @@ def _examples(run: RunFolder, number: int) -> tuple[tuple[Task, Trace], ...]:
                 break
             continue
         kind = _kind(task)
-        rank = (0 if trace.usage.errors else 1, abs(len(trace.nodes) - 14), key)
+        rank = (0 if trace.took.errors else 1, abs(len(trace.nodes) - 14), key)
         if kind not in best or rank < best[kind][0]:
             best[kind] = (rank, (task, trace))
     order = sorted(best, key=lambda kind: ("done", "refused", "answered", "unclear").index(kind))

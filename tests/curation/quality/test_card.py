@@ -6,6 +6,7 @@ import json
 import math
 import random
 import re
+from collections import Counter
 from html.parser import HTMLParser
 
 import msgspec
@@ -59,6 +60,22 @@ def test_the_whole_way(tmp_path):
         artificer.check(data, near=False, findings=tmp_path / "f.jsonl")
 
 
+@pytest.mark.parametrize("wrong", [b'{"foo": 1}', b'{"messages": [', b"prose"])
+def test_every_row_that_cannot_be_read_counts(tmp_path, wrong):
+    data = written(tmp_path / "d.jsonl", *[item(user(f"Hello {number}"), says()) for number in range(20)])
+    data.write_bytes(data.read_bytes() + 20 * (wrong + b"\n"))
+    card = artificer.check(data, near=False, given="chat")
+    line = next(line for line in card.lines if line.figure == "rows_dropped")
+    assert (line.status, line.value, card.rows, list(card.dropped.values())) == ("fail", 0.5, 40, [20])
+
+
+def test_events_that_cannot_be_read_count_where_the_row_can(tmp_path):
+    account = Account(rows_in=4, events_in=40, dropped=Counter({"of no role": 4}))
+    assert Counting().card("", "", account, {}).figures["rows_dropped"] == 0.1
+    account.rows_dropped = 2
+    assert Counting().card("", "", account, {}).figures["rows_dropped"] == 0.5
+
+
 def test_a_card_is_data(tmp_path):
     card = artificer.check(written(tmp_path / "d.jsonl", item(*GOOD)), near=False)
     assert msgspec.json.decode(msgspec.json.encode(card), type=Card) == card
@@ -87,7 +104,7 @@ def test_bounds_hold_where_they_say():
     assert [bounds.status(value) for value in (None, 0.2, 0.21, 0.5, 0.51)] == ["undecided", "pass", "warn", "warn", "fail"]
     assert [Threshold("", "", fail_up_to=0.8).status(value) for value in (0.8, 0.81)] == ["fail", "pass"]
     assert [Threshold("", "", fail_below=0.8).status(value) for value in (0.79, 0.8)] == ["fail", "pass"]
-    figures = Counting().card("", "", 0, {}, {}).figures
+    figures = Counting().card("", "", Account(), {}).figures
     assert set(thresholds()) == set(figures)
 
 
@@ -129,7 +146,7 @@ def evil_card():
     looked = item(user(EVIL), calls((EVIL, EVIL, {EVIL: EVIL})), Message("tool"), says(EVIL), name=EVIL, lineage={"license": EVIL, "source": EVIL})
     counting = Counting()
     counting.add(looked, EVIL)
-    return judged(counting.card(EVIL, EVIL, 1, {EVIL: 1}, {EVIL: EVIL}), thresholds())
+    return judged(counting.card(EVIL, EVIL, Account(rows_in=1, dropped=Counter({EVIL: 1})), {EVIL: EVIL}), thresholds())
 
 
 class _Tags(HTMLParser):
@@ -196,7 +213,7 @@ def test_tokens_by_a_rule_of_thumb():
     assert [about_tokens(text) for text in ("", "abcd", "abcde", "日本語", "Grüße")] == [0, 1, 2, 3, 2]
     counting = Counting(tokens=len)
     counting.add(item(user("four"), says("12")))
-    card = counting.card("", "", 1, {}, {})
+    card = counting.card("", "", Account(rows_in=1), {})
     assert (card.lengths["tokens"].total, card.tokens_by) == (6, "the tokenizer that was given")
 
 
@@ -212,7 +229,7 @@ def test_any_trace_can_be_looked_at(looked):
     again = Counting()
     found = counting.add(looked)
     assert found == again.add(looked)
-    card = judged(counting.card("x", "y", 1, {}, {}), thresholds())
+    card = judged(counting.card("x", "y", Account(rows_in=1), {}), thresholds())
     assert all(value is None or 0 <= value <= 1 for value in card.figures.values())
     assert markdown(card)
     assert card_page(card)
@@ -238,14 +255,14 @@ def test_order_changes_no_figure():
         counting = Counting()
         for one in looked:
             counting.add(one)
-        cards.append(counting.card("x", "y", 8, {}, {}))
+        cards.append(counting.card("x", "y", Account(rows_in=8), {}))
     assert cards[0].figures == cards[1].figures == cards[2].figures
     assert cards[0].lengths == cards[1].lengths
 
 
 def test_front_matter_says_what_the_name_is():
     name = 'set 😀 é "x": #1\n---\nlicense: mit \uffff'
-    front = markdown(Counting().card("s", "chat", 0, {}, {}), name).split("---\n")[1]
+    front = markdown(Counting().card("s", "chat", Account(), {}), name).split("---\n")[1]
     loaded = yaml.safe_load(front)
     assert (loaded["pretty_name"], loaded["license"]) == (name.replace("\n", " "), "unknown")
 

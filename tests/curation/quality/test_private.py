@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import random
 import string
+from collections import Counter
 from datetime import date, timedelta
 
 import msgspec
@@ -12,10 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.curation.quality.building import GOOD, calls, item, result, says, user
 
+from artificer.core.tools import ToolSpec
 from artificer.curation.quality import numbers
 from artificer.curation.quality.counting import Counting
+from artificer.curation.quality.markdown import markdown
 from artificer.curation.quality.private import Mask, private
 from artificer.curation.quality.secrets import entropy, secrets
+from artificer.curation.quality.thresholds import judged, thresholds
+from artificer.formats.account import Account
+from artificer.studio.card import card_page
 
 B = "ghp_" + "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0dF2gH4"
 KEYS = [
@@ -147,13 +154,33 @@ def test_evidence_shows_none_of_it():
             says(text),
         )
         found += counting.add(item(*said))
-    card = counting.card("x", "chat", len(texts), {}, {})
+    card = counting.card("x", "chat", Account(rows_in=len(texts)), {})
     written = msgspec.json.encode([found, card]).decode()
     for text in texts:
         for _, words, *_ in (*secrets(text), *private(text)):
             assert words not in written
             assert words[4:] not in written
     assert {one.rule for one in found} > {rule for rule, _ in KEYS} | {rule for rule, _, _ in PEOPLE}
+
+
+LONG = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIiwiaWF0IjoxNTE2MjM5MDIyfQ.SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c"
+
+
+@pytest.mark.parametrize(
+    "secret", ["ghp_a8F3kQ9zT2mWx7LbN4vRc6YdHs1PjUeG5oKi", "jane.roe@firma-roe.de", LONG, f"login {LONG}", f"x{'é' * 60} {LONG}"]
+)
+def test_names_show_none_of_it(tmp_path, secret):
+    tool = ToolSpec(secret, "It.", {"type": "object", "required": 7})
+    told = item(user(), calls(("a", secret, {}), ("a", secret, {"$text": "{"})), result(), tools=(tool,), name=secret, lineage={"source": secret})
+    likely = item(user(" ".join(map(str, range(90)))), calls(("a", "other", {"x": 1})), name=secret, lineage={"extra": {"license": secret}})
+    counting = Counting(near=True)
+    found = [one for number, trace in enumerate((told, likely, likely, told)) for one in counting.add(trace, str(number))]
+    card = judged(counting.card("x", "chat", Account(rows_in=4, dropped=Counter({f"no {secret!r}": 1})), {}), thresholds())
+    word = next(iter(secrets(secret)), (0, secret))[1]
+    for text in (msgspec.json.encode([found, card]).decode(), markdown(card), card_page(card)):
+        assert word not in html.unescape(text.replace("\\", ""))
+        assert word[:40] not in html.unescape(text.replace("\\", ""))
+    assert {one.rule for one in found} >= {"jwt" if LONG in secret else "email" if "@" in secret else "github_token", "tool_schema", "duplicate"}
 
 
 def test_a_card_number_in_a_secret_is_told_once():

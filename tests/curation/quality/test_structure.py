@@ -11,6 +11,7 @@ from artificer.core.trace import Node, Trace
 from artificer.core.verdicts import ErrorKind, Verdict
 from artificer.curation.quality.counting import Counting
 from artificer.curation.quality.findings import RULES
+from artificer.formats.account import Account
 from artificer.formats.base import Item
 
 COUNTED = {"thought_missing", "unfinished", "ungrounded_argument"}
@@ -129,7 +130,7 @@ def test_ungrounded_values_and_an_agents_own_words():
     counting = Counting()
     found = [one for one in counting.add(item(*said)) if one.rule == "ungrounded_argument"]
     assert [(one.at, one.evidence) for one in found] == [(1, "find.id = 7")]
-    card = counting.card("x", "chat", 1, {}, {})
+    card = counting.card("x", "chat", Account(rows_in=1), {})
     assert (card.values, card.worded, card.figures["ungrounded"]) == (2, 1, 0.5)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any, cast
 
 import msgspec
@@ -16,11 +18,12 @@ from artificer.curation.quality.card import Card, Tally
 from artificer.curation.quality.findings import RULES, Finding, found
 from artificer.curation.quality.language import language, scripts
 from artificer.curation.quality.length import Lengths, about_tokens
-from artificer.curation.quality.private import Mask, masked, private
+from artificer.curation.quality.private import Mask, masked, private, shown_name
 from artificer.curation.quality.secrets import secrets
 from artificer.curation.quality.sources import Grounds
 from artificer.curation.quality.thoughts import Adp, Thoughts
 from artificer.curation.quality.walk import everything, paths
+from artificer.formats.account import Account
 from artificer.formats.base import Item, content_id
 
 EXAMPLES = 3
@@ -35,6 +38,8 @@ _FINDINGS = 200
 """Findings of one rule in one trace."""
 _SPOKEN = 6_000
 """Characters of what users and agents say that the language is told from."""
+_PLAIN = re.compile(r"[a-z]{0,16}-?(?:\d{1,6}|[0-9a-f]{24})")
+"""Ids that can be nobody's: short numbers, and those made of content."""
 _LINKS = frozenset(name for name, rule in RULES.items() if rule.group == "links" and rule.severity == "error")
 _GRAMMAR = frozenset(name for name, rule in RULES.items() if rule.group == "grammar" and rule.severity != "note")
 
@@ -77,14 +82,16 @@ class Counting:
         self._sums["traces"] += 1
         hidden: set[str] = set()
         texts: list[str] = []
-        words = list(self._words(trace, hidden, texts))
-        raw = [*self._shape(item, Mask(hidden)), *words, *self._same(item, texts)]
+        words = [*self._words(trace, hidden, texts), *_named(item, hidden)]
+        masking = Mask(hidden)
+        name = trace.id if not hidden and _PLAIN.fullmatch(trace.id) else masking(trace.id)
+        raw = [*self._shape(item, masking), *words, *self._same(item, texts, name)]
         kept: list[Finding] = []
         numbers: Counter[str] = Counter()
         for one in raw:
             numbers[one.rule] += 1
             if numbers[one.rule] <= _FINDINGS:
-                kept.append(msgspec.structs.replace(one, trace=trace.id[:200], where=where))
+                kept.append(msgspec.structs.replace(one, trace=name[:200], where=where))
         self._count_findings(kept, numbers)
         self._describe(item)
         return kept
@@ -174,8 +181,8 @@ class Counting:
         self._lengths["characters"].add(characters)
         self._lengths["tokens"].add(tokens)
 
-    def _same(self, item: Item, texts: list[str]) -> Iterator[Finding]:
-        """Whether there was the same conversation before, or nearly the same."""
+    def _same(self, item: Item, texts: list[str], shown: str) -> Iterator[Finding]:
+        """Whether there was the same conversation before, or nearly the same; `shown` is the trace's id as findings may show it."""
         if len(self._seen) >= _SEEN:
             self._sums["beyond"] += 1
             return
@@ -191,7 +198,7 @@ class Counting:
         self._seen.add(number)
         if self._near is not None and len(self._near_names) < _NEAR:
             key = str(len(self._near_names))
-            self._near_names.append(item.trace.id[:80])
+            self._near_names.append(shown[:80])
             alike = self._near.add(key, "\n".join(texts))
             if alike:
                 yield found("near_duplicate", None, f"near {self._near_names[int(alike[0])]}")
@@ -208,11 +215,11 @@ class Counting:
             if message.role == "assistant":
                 calls += len(message.calls)
                 for call in message.calls:
-                    _count(counts["tools"], call.name[:80])
+                    _count(counts["tools"], shown_name(call.name))
             if message.result is not None and message.result.error is not None:
                 counts["errors"][message.result.error.value] += 1
         for tool in item.tools:
-            _count(counts["offered"], tool.name[:80])
+            _count(counts["offered"], shown_name(tool.name))
         self._sums["calls"] += calls
         self._lengths["messages"].add(len(trace.nodes))
         self._lengths["calls"].add(calls)
@@ -220,8 +227,8 @@ class Counting:
         counts["outcomes"]["passed" if trace.passed else "failed" if trace.verdicts else "not judged"] += 1
         named = licence.of_row(trace)
         if named is not None:
-            _count(counts["licences"], named)
-        _count(counts["origins"], _origin(trace))
+            _count(counts["licences"], shown_name(named))
+        _count(counts["origins"], shown_name(_origin(trace)))
 
     def figures(self) -> dict[str, float | None]:
         """The shares that thresholds are held against."""
@@ -258,12 +265,12 @@ class Counting:
             "adp_roles": float(check.roles_pass) if traces else None,
         }
 
-    def card(self, source: str, form: str, rows: int, dropped: dict[str, int], beside: dict[str, str]) -> Card:
-        """The card without its lines."""
-        counts, sums, traces = self._counts, self._sums, self._sums["traces"]
+    def card(self, source: str, form: str, read: Account, beside: dict[str, str]) -> Card:
+        """The card without its lines; `read` is the account of the reading."""
+        counts, sums, traces, adp = self._counts, self._sums, self._sums["traces"], self._adp.found()
         figures = self.figures()
         figures["licence"] = (1.0 if beside else _share(counts["licences"].total(), traces)) if traces else None
-        figures["rows_dropped"] = _share(sum(dropped.values()), rows)
+        figures["rows_dropped"] = _unread(read)
         tallies = {name: one for name in RULES if (one := self._found.get(name)) is not None}
         if traces and not beside and counts["licences"].total() < traces:
             tallies["licence_missing"] = whole = _Found()
@@ -283,11 +290,11 @@ class Counting:
             form=form,
             traces=traces,
             branches=sums["branches"],
-            rows=rows,
-            dropped=dropped,
+            rows=read.rows_in,
+            dropped={Mask()(reason): times for reason, times in _ranked(read.dropped | read.rows_by).items()},
             found={name: Tally(one.findings, one.traces, one.excused, tuple(one.examples)) for name, one in tallies.items()},
             figures=figures,
-            adp=self._adp.found(),
+            adp=msgspec.structs.replace(adp, invalid_tools=tuple(shown_name(name) for name in adp.invalid_tools)),
             lengths={name: one.spread() for name, one in self._lengths.items()},
             languages=_ranked(counts["languages"]),
             scripts=_ranked(counts["scripts"]),
@@ -304,6 +311,27 @@ class Counting:
             tokens_by="the tokenizer that was given" if self._exact else "a quarter of the characters, one for each of CJK",
             notes=tuple(notes),
         )
+
+
+def _named(item: Item, words: set[str]) -> Iterator[Finding]:
+    """Personal data and secrets in the names of tools, each once: where one is called first, or else of the whole."""
+    told: set[str] = set()
+    for at, name in (
+        *((at, call.name) for at, node in enumerate(item.trace.nodes) for call in node.message.calls),
+        *((None, tool.name) for tool in item.tools),
+    ):
+        inside = _in_name(name[:_SPOKEN])
+        if inside and name not in told:
+            told.add(name)
+            words |= inside
+            yield from _hidden(name, at, set())
+
+
+@lru_cache(4096)
+def _in_name(name: str) -> frozenset[str]:
+    inside: set[str] = set()
+    list(_hidden(name, None, inside))
+    return frozenset(inside)
 
 
 def _hidden(text: str, at: int | None, words: set[str]) -> Iterator[Finding]:
@@ -333,8 +361,15 @@ def _origin(trace: Trace) -> str:
             for name in ("source", "dataset", "origin", "data_source", "subset", "file"):
                 value = cast("dict[str, Any]", record).get(name)
                 if isinstance(value, str) and value:
-                    return value[:80]
-    return trace.world[:80] or "not said"
+                    return value
+    return trace.world or "not said"
+
+
+def _unread(read: Account) -> float | None:
+    """The share of rows of which nothing came out, or that of events that did not, whichever is larger: a row that cannot be read has no events."""
+    if not read.rows_in:
+        return None
+    return max(min(1.0, read.rows_dropped / read.rows_in), _share(read.dropped.total(), read.events_in) or 0.0)
 
 
 def _share(part: float, whole: float) -> float | None:

@@ -34,7 +34,7 @@ def of_row(trace: Trace) -> str | None:
             for name in _FIELDS:
                 value = cast("dict[str, Any]", record).get(name)
                 if isinstance(value, str) and value.strip():
-                    return value.strip()[:80]
+                    return value.strip()
     return None
 
 

@@ -12,6 +12,7 @@ import json
 import re
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator
+from functools import lru_cache
 from itertools import islice
 
 from artificer.curation.quality import numbers
@@ -156,6 +157,9 @@ class Mask:
             self._forms = {form: masked(word) for word in reversed(longest_first) for form in _forms(word)}
             self._sizes = sorted({len(form) for form in self._forms}, reverse=True)
             self._sorted = sorted(self._forms)
+        if self._forms and "…" in text:  # names that were cut
+            *cut, last = text.split("…")
+            text = "".join([*[self._without_beginning(one).removesuffix("…") + "…" for one in cut], last])
         text = self._known(text, self._forms)
         if len(text) >= _CUT:
             text = self._without_beginning(text)
@@ -189,6 +193,16 @@ class Mask:
             if at < len(self._sorted) and self._sorted[at].startswith(end):
                 return text[:-size] + "…"
         return text
+
+
+def shown_name(name: str) -> str:
+    """A name that the data gave (of a tool, an origin, a licence), masked and short enough for a table."""
+    return _shown_name(name[:_READ])
+
+
+@lru_cache(4096)
+def _shown_name(name: str) -> str:
+    return Mask()(name)[:80]
 
 
 def _forms(word: str) -> Iterable[str]:

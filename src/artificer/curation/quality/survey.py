@@ -47,15 +47,10 @@ def survey(
                 if seen is not None and number % _TELL == 0:
                     seen(number)
         beside = {} if form == "artificer" else {name: said for said, name in licence.beside(source)}
-        card = counting.card(str(source), form, account.rows_in, _dropped(account), beside)
+        card = counting.card(str(source), form, account, beside)
         for one in card.found["licence_missing"].examples if "licence_missing" in card.found else ():
             write(one)
     return judged(card, held)
-
-
-def _dropped(account: Account) -> dict[str, int]:
-    """How often what was dropped in reading; a row that could not even be counted counts as one."""
-    return {reason: max(times, 1) for reason, times in sorted(account.dropped.items(), key=lambda pair: (-pair[1], pair[0]))}
 
 
 @contextmanager

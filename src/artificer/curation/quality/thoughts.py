@@ -26,6 +26,7 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
+from artificer.checks.values import clip
 from artificer.core.messages import Message
 from artificer.core.trace import Node
 from artificer.curation.quality.findings import Finding, found
@@ -152,7 +153,7 @@ class Thoughts:
                 if ends or message.text.strip() or (message.reasoning or "").strip():
                     self.thought += 1
                 else:
-                    yield found("thought_missing", at, message.calls[0].name[:80])
+                    yield found("thought_missing", at, clip(message.calls[0].name))
             tag = _TAG.search(message.text) or _TAG.search(message.reasoning or "")
             if tag is not None:
                 yield found("think_tag", at, tag[0])

@@ -31,9 +31,9 @@ class Made(Struct):
 
     Args:
         traces: how many there were. kept: how many went into each folder.
-        dropped: how many did not, by reason; each is a row in the rejects of the first folder.
+        dropped: how many did not, by reason. unread_rows: rows of the sources that no trace was read of. Each of both is a row in the rejects of the
+            first folder.
         unread: events that could not be read of the sources, by reason; 0 where they could not even be counted.
-        unread_rows: rows of the sources that no trace was read of.
         notes: what else should be known.
     """
 
@@ -74,8 +74,10 @@ def made(
         found.unread_rows += account.rows_dropped
     first = next(iter(folders))
     writers = {part: Writing(folder, stage, {**how, **({"part": part} if part else {})}, origins) for part, folder in folders.items()}
+    again = [Account() for _ in sources]
+    writers[first].hear(again)
     try:
-        for entry in entries(sources, [Account() for _ in sources], given):
+        for entry in entries(sources, again, given):
             found.traces += 1
             place = place_of(entry)
             if place not in plan.dropped and place not in plan.into:

@@ -90,7 +90,9 @@ def entries(sources: Sequence[str | Path], accounts: Sequence[Account], given: s
 def _of_file(number: int, source: str | Path, account: Account, given: str | None) -> Iterator[Entry]:
     with traded.opened(source, account, given=given) as data:
         for item in data.items:
-            yield Entry(number, content_id(item), account.where, item, name=str(source))
+            lineage = {**item.trace.lineage, "from": traded.origin(account, str(source), data.form)}
+            kept = Item(msgspec.structs.replace(item.trace, lineage=lineage), item.tools)
+            yield Entry(number, content_id(item), account.where, kept, name=str(source))
 
 
 def _of_run(number: int, source: str | Path, account: Account) -> Iterator[Entry]:

@@ -176,10 +176,9 @@ def sample(entries: Iterable[Entry], *, n: int | None, share: float | None, by: 
             long as it has them. A trace in several (it calls two tools) counts for the first.
 
     Raises:
-        ArtificerError: neither or both of `n` and `share`, or an unknown `by`.
+        ArtificerError: neither or both of `n` and `share`, one that is out of bounds, or an unknown `by`.
     """
-    if (n is None) == (share is None) or (share is not None and not 0 < share <= 1) or (n is not None and n < 1):
-        raise ArtificerError("it is not said how many to draw", remedy="give -n 1000, or --share 0.1")
+    _check_size(n, share)
     if by is not None:
         _check_by(by, BY)
     plan = Plan()
@@ -204,6 +203,17 @@ def sample(entries: Iterable[Entry], *, n: int | None, share: float | None, by: 
             else:
                 plan.dropped[place] = ("not drawn", name)
     return plan
+
+
+def _check_size(n: int | None, share: float | None) -> None:
+    if n is None and share is None:
+        raise ArtificerError("it is not said how many to draw", remedy="give -n 1000, or --share 0.1")
+    if n is not None and share is not None:
+        raise ArtificerError(f"it is said twice how many to draw: {n}, and a share of {share:g}", remedy="give either -n or --share")
+    if n is not None and n < 1:
+        raise ArtificerError(f"{n} traces cannot be drawn", remedy="give 1 or more, e.g. -n 1000")
+    if share is not None and not 0 < share <= 1:
+        raise ArtificerError(f"{share:g} is no share", remedy="give one over 0 and at most 1, e.g. --share 0.1 for a tenth")
 
 
 def _in_proportion(sizes: Mapping[str, int], wanted: int) -> dict[str, int]:

@@ -13,10 +13,12 @@ from artificer.core.canon import Json, digest
 from artificer.core.tasks import Task
 from artificer.core.tools import ToolSpec
 from artificer.curation.sets.entries import Entry, Origin
+from artificer.formats.account import Account
 from artificer.run.frames import Note
+from artificer.run.rejects import Rejects
 from artificer.run.shards import Line
-from artificer.run.store import Dropped, Rejected, RunFolder
-from artificer.run.traded import TOGETHER, Traces, describe
+from artificer.run.store import Rejected, RunFolder
+from artificer.run.traded import Traces, describe
 
 
 class Writing:
@@ -43,9 +45,7 @@ class Writing:
         self._tasks = {key: digest(task) for key, task in self._folder.read("tasks", Task)}
         self._written = set(self._tasks)
         self._tools: dict[str, ToolSpec] = {}
-        self._dropped: list[Rejected] = []
-        self._rejects = len(self._folder.family("rejects"))
-        self._known = {row.key for row in self._folder.rejects()}
+        self._rejects = Rejects(self._folder, stage)
         self._passed: set[str] = set()
         self.kept = 0
 
@@ -56,7 +56,7 @@ class Writing:
         try:
             if error is None:
                 self._traces.flush()
-                self._flush()
+                self._rejects.flush()
                 self._finish()
         finally:
             self._folder.close()
@@ -84,11 +84,13 @@ class Writing:
 
     def drop(self, entry: Entry, reason: str, detail: str = "") -> None:
         """Records a trace that does not go in, and why."""
-        where = f"{entry.source}:{entry.where}"
-        if where not in self._known:
-            self._dropped.append(Rejected(where, self._stage, reason, detail, {"key": entry.key, "trace": entry.item.trace.id}))
-            if len(self._dropped) >= TOGETHER:
-                self._flush()
+        item = {"key": entry.key, "trace": entry.item.trace.id}
+        self._rejects.add(Rejected(f"{entry.source}:{entry.where}", self._stage, reason, detail, item))
+
+    def hear(self, accounts: Sequence[Account]) -> None:
+        """From now on records the rows that the reading of each source drops, too."""
+        for number, account in enumerate(accounts):
+            self._rejects.hear(account, f"{number}:")
 
     def _apart(self, key: str, task: Task | None) -> str:
         """The key, with a mark where another task of the same id is already in the set."""
@@ -106,12 +108,6 @@ class Writing:
         if key not in self._written:
             self._written.add(key)
             self._folder.commit("tasks", Note(key, (key,)), msgspec.json.encode(Line(key, task)) + b"\n")
-
-    def _flush(self) -> None:
-        """Writes what was dropped."""
-        if self._dropped:
-            self._folder.reject(self._stage, f"set-{self._rejects:06d}", Dropped.of(self._dropped))
-            self._dropped, self._rejects = [], self._rejects + 1
 
     def _finish(self) -> None:
         for name, value in self._files.items():
