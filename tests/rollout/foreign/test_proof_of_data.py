@@ -229,12 +229,35 @@ def test_a_call_that_passes_on_what_is_gone_is_stale(tmp_path):
     assert 'message 5: it passes on "T-7777"' in rejects["t0"].detail
 
 
-def test_an_answer_to_a_failure_that_is_none_now_is_stale(tmp_path):
-    messages = changed(2, answered("a", "error: not_found: no lamp"))
+FAILURES = [
+    "error: not_found: no lamp",
+    "Error: no lamp",
+    "KeyError: 'lamp'",
+    "An unexpected error occurred.",
+    {"error": "no lamp"},
+    {"error": {"code": 404, "message": "no lamp"}},
+    {"success": False, "message": "no lamp"},
+    "{'error': 'no lamp'}",
+]
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_an_answer_to_a_failure_that_is_none_now_is_stale(tmp_path, failure):
+    messages = changed(2, answered("a", failure))
     messages[3:] = [said("There is none.")]
     verified(tmp_path, messages, repair=tmp_path / "out")
     _, rejects = copied(tmp_path / "out")
     assert "message 3: it answers a call that failed and does not now" in rejects["t0"].detail
+
+
+@pytest.mark.parametrize("price", [None, 21.25])
+def test_an_answer_to_a_result_that_is_none_now_is_stale(tmp_path, price):
+    messages = changed(1, called("a", "count_stock", item="table"))
+    messages[2] = answered("a", {"item": "table", "count": 3, "price": price, "error": None})
+    messages[3:] = [said("There are some.")]
+    verified(tmp_path, messages, repair=tmp_path / "out")
+    _, rejects = copied(tmp_path / "out")
+    assert "message 3: it answers a call that went well and fails now" in rejects["t0"].detail
 
 
 def test_repaired_with_other_names_and_at_another_seed(tmp_path):

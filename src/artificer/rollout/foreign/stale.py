@@ -19,6 +19,7 @@ from artificer.core.canon import Json, scalars
 from artificer.core.messages import Message, ToolResult
 from artificer.core.trace import Node
 from artificer.rollout.foreign.alike import clipped
+from artificer.rollout.foreign.failed import failure
 
 _PIECE = re.compile(r"\w+(?:[.,:-]\w+)*")
 _WHOLE = 60
@@ -70,11 +71,12 @@ def stale(nodes: Sequence[Node], path: Sequence[int], now: dict[int, ToolResult]
 
 def _turned(recorded: ToolResult, now: ToolResult) -> str:
     """How a result has turned into its opposite."""
-    if (recorded.error is None) != (now.error is None):
-        return "it answers a call that failed and does not now" if now.error is None else "it answers a call that went well and fails now"
-    if recorded.error != now.error:
+    failed, fails = failure(recorded) is not None, failure(now) is not None
+    if failed != fails:
+        return "it answers a call that failed and does not now" if failed else "it answers a call that went well and fails now"
+    if recorded.error is not None and now.error is not None and recorded.error != now.error:
         return "it answers a call that fails for another reason now"
-    if recorded.error is None and _nothing(recorded.content) != _nothing(now.content):
+    if not failed and _nothing(recorded.content) != _nothing(now.content):
         return "it answers a result that was empty and is not now" if _nothing(recorded.content) else "it answers a result that is empty now"
     return ""
 
