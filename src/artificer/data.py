@@ -43,12 +43,14 @@ PAYS = 4_000_000
 
 
 class Converted(Struct, frozen=True):
-    """What became of a conversion: what was read, and what was written of it."""
+    """What became of a conversion: what was read, and what was written of it. `damage`: what is said of files that break off, of which only the
+    rows before that are in it."""
 
     source: str
     to: str
     read: Account
     written: Account
+    damage: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -70,16 +72,15 @@ def convert(
 
     Raises:
         ArtificerError: no such format, the source is of none or cannot be read, or the file is there already or cannot be written.
-            Of a source from which no row comes out no file is left.
+            Of a source from which no row comes out no file is left. Nor is anything left of a conversion that fails, except in a run folder.
     """
     if to != "artificer" and format_named(to).render is None:
         raise ArtificerError(f"{to!r} is only read", remedy="choose another format; docs/formats.md says which can be written")
     before, after = Account(), Account()
-    with traded.opened(source, before, given=given, policy=policy) as data:
+    damage: list[str] = []
+    with traded.opened(source, before, given=given, policy=policy, damage=damage) as data:
         traded.written(data, out, after, before, to=to, every=every)
-        if not after.rows_out and to != "artificer":  # what holds nothing would only be in the way of the next try
-            Path(out).unlink(missing_ok=True)
-        return Converted(data.form, to, before, after)
+        return Converted(data.form, to, before, after, tuple(damage))
 
 
 class Tokenized(Struct):

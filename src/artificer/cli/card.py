@@ -83,19 +83,15 @@ def write(card: Card, files: list[Path], command: str) -> None:
     Raises:
         ArtificerError: a file cannot be written.
     """
-    from artificer.core.errors import ArtificerError
     from artificer.curation.quality.markdown import markdown
+    from artificer.run.files import whole_file
     from artificer.studio.card import card_page
 
     name = Path(card.source).name or card.source
     for path in files:
         text = markdown(card, name) if path.suffix == ".md" else card_page(card, name, command)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("x", encoding="utf-8", errors="replace") as file:
-                file.write(text)
-        except OSError as error:
-            raise ArtificerError(f"the card cannot be written: {error.strerror}", where=str(path), remedy="choose another place") from error
+        with whole_file(path, "card") as made:
+            made.write_text(text, encoding="utf-8", errors="replace")
 
 
 def progress(quiet: bool) -> Callable[[int], None] | None:

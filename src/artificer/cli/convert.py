@@ -50,4 +50,6 @@ def command(
     if not done.rows and (to != "artificer" or not done.read.rows_out):  # a second import of the same is no mistake
         complain("nothing was written; the account above says why")
         return 1
-    return 0 if done.read.balanced and done.written.balanced else 1
+    for damage in done.damage:
+        complain(f"{damage}; the rows before that are written, those behind it are missing")
+    return 0 if done.read.balanced and done.written.balanced and not done.damage else 1

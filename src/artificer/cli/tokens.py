@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
@@ -96,11 +95,11 @@ def command(
     for fact in facts:
         say(fact)
     if html is not None:
-        from artificer.run.files import writing
+        from artificer.run.files import whole_file
         from artificer.studio.tokens import page
 
-        with writing(html, "page"), Path(html).open("x", encoding="utf-8", errors="replace") as file:
-            file.write(page(found.shown, facts))
+        with whole_file(html, "page") as made:
+            made.write_text(page(found.shown, facts), encoding="utf-8", errors="replace")
         say(f"page: {html}")
     if out is not None:
         say(f"rows: {out}")

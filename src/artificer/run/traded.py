@@ -23,7 +23,7 @@ from artificer.formats.convert import read as read_file
 from artificer.formats.convert import render, write
 from artificer.formats.holding import with_policy
 from artificer.formats.source import files
-from artificer.run.files import writing
+from artificer.run.files import whole_file
 from artificer.run.frames import Note
 from artificer.run.shards import Bad, Line
 from artificer.run.store import RunFolder
@@ -50,13 +50,16 @@ class Data(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def opened(source: str | Path, account: Account, *, given: str | None = None, policy: bool = False) -> Generator[Data]:
+def opened(
+    source: str | Path, account: Account, *, given: str | None = None, policy: bool = False, damage: list[str] | None = None
+) -> Generator[Data]:
     """The traces of a run folder, of a file of any known format, or of a folder of such files.
 
     Args:
         account: of the reading; its `where` names the row under way.
         given: the format; guessed from the first rows of each file when None.
         policy: put the policy of a run's world in front as a system message.
+        damage: takes what is said of files that break off, of which the rows before are read; such a file is refused when None.
 
     Raises:
         ArtificerError: no such format, the source is of none, or cannot be read. A file of no format among others of some is only
@@ -69,11 +72,11 @@ def opened(source: str | Path, account: Account, *, given: str | None = None, po
     chosen = format_named(given) if given is not None else None
     if not Path(source).is_dir():
         form = chosen or guess(source)[0]
-        yield Data(str(source), form.name, read_file(Path(source), form, account))
+        yield Data(str(source), form.name, _rows(Path(source), form, account, damage))
         return
     found = [(path, chosen) for path in files(Path(source))] if chosen else _guessed(Path(source))
     names = dict.fromkeys(form.name for _, form in found if form is not None)
-    yield Data(str(source), ", ".join(names) or (chosen.name if chosen else ""), _all(found, account))
+    yield Data(str(source), ", ".join(names) or (chosen.name if chosen else ""), _all(found, account, damage))
 
 
 def _guessed(source: Path) -> list[tuple[Path, Format | None]]:
@@ -94,11 +97,24 @@ def _guessed(source: Path) -> list[tuple[Path, Format | None]]:
     return found
 
 
-def _all(found: Iterable[tuple[Path, Format | None]], account: Account) -> Iterator[Item]:
+def _rows(path: Path, form: Format, account: Account, damage: list[str] | None) -> Iterator[Item]:
+    """The traces of a file; with `damage`, those before it breaks off, if there are any."""
+    before = account.rows_in
+    try:
+        yield from read_file(path, form, account)
+    except ArtificerError as error:
+        if damage is None or account.rows_in == before:
+            raise
+        damage.append(f"{path}: {error.what}")
+        account.rows_in += 1
+        account.drop_row("what is behind the place where a file breaks off")
+
+
+def _all(found: Iterable[tuple[Path, Format | None]], account: Account, damage: list[str] | None) -> Iterator[Item]:
     for path, form in found:
         with account.file(str(path), form.name if form is not None else "no format"):
             if form is not None:
-                yield from read_file(path, form, account)
+                yield from _rows(path, form, account, damage)
                 continue
             account.rows_in += 1
             account.where = str(path)
@@ -106,7 +122,7 @@ def _all(found: Iterable[tuple[Path, Format | None]], account: Account) -> Itera
 
 
 def written(data: Data, out: str | Path, account: Account, read: Account, *, to: str, every: bool = False) -> None:
-    """Writes data as another format, or as a run folder with `to="artificer"`.
+    """Writes data as another format, or as a run folder with `to="artificer"`. A file of which no row would come is not written.
 
     Args:
         account: of the writing; read: of the reading.
@@ -120,15 +136,17 @@ def written(data: Data, out: str | Path, account: Account, read: Account, *, to:
             keep(data.items, target, account, read, source=data.source, form=data.form)
         return
     form = format_named(to)
-    with writing(out):
+    with whole_file(out) as made:
         if form.file == "parquet":
-            parquet.write(render(data.items, form, account, every=every), Path(out))
+            parquet.write(render(data.items, form, account, every=every), made, called=out)
             return
-        with Path(out).open("xb") as file:
+        with made.open("xb") as file:
             if form.packed is not None and str(out).endswith(form.ending):
                 form.packed(render(data.items, form, account, every=every), file)
-                return
-            write(data.items, file, form, account, every=every)
+            else:
+                write(data.items, file, form, account, every=every)
+        if not account.rows_out:  # what holds nothing would only be in the way of the next try
+            made.unlink()
 
 
 def write_rows(rows: Iterable[bytes], out: str | Path | None) -> None:
@@ -141,11 +159,11 @@ def write_rows(rows: Iterable[bytes], out: str | Path | None) -> None:
         for _ in rows:
             pass
         return
-    with writing(out):
+    with whole_file(out) as made:
         if Path(out).suffix == ".parquet":
-            parquet.write(rows, Path(out))
+            parquet.write(rows, made, called=out)
             return
-        with Path(out).open("xb") as file:
+        with made.open("xb") as file:
             file.writelines(row + b"\n" for row in rows)
 
 
