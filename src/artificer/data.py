@@ -261,7 +261,13 @@ def verify_data(
 
 
 def is_ours(source: str | Path) -> bool:
-    """Whether `source` is a run of ours, with tasks and verdicts to prove, and not data that others made (or a repaired copy of such)."""
+    """Whether `source` is a run of ours, with tasks and verdicts to prove, and not data that others made (or a repaired copy of such).
+
+    Raises:
+        ArtificerError: there is nothing of that name. RunError: its run.toml cannot be read.
+    """
+    if not Path(source).exists():
+        raise ArtificerError("there is no such run or file", where=str(source), remedy="check the path")
     if not (Path(source) / "run.toml").exists():
         return not Path(source).is_file() and not (Path(source).is_dir() and any(Path(source).iterdir()))
     with RunFolder.open(source) as folder:

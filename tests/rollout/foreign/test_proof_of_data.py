@@ -99,6 +99,19 @@ def test_a_difference_names_its_fields(tmp_path):
     assert [(one.path, one.recorded, one.now) for one in problem.differences] == [("/count", "4", "3")]
 
 
+@pytest.mark.parametrize("written", ['{"item": "lamp"', "lamp", "[1]"])
+def test_arguments_that_are_not_json_are_named(tmp_path, written):
+    messages = changed(1, called("a", "count_stock"))
+    messages[1]["tool_calls"][0]["function"]["arguments"] = written
+    proof = verified(tmp_path, messages, repair=tmp_path / "out")
+    assert (proof.cannot, proof.rejected) == (1, {"cannot_run": 1})
+    assert proof.problems[0].problems[0].what.startswith('"count_stock": its arguments are not JSON: ')
+    messages[2] = answered("a", "Error: the arguments are not JSON")
+    proof = verified(tmp_path, messages, repair=tmp_path / "copy")
+    assert (proof.exact, proof.kept) == (1, 1)
+    assert artificer.verify_data(tmp_path / "copy").holds
+
+
 def test_near_names_are_suggested_and_used_only_when_said(tmp_path):
     renamed = changed(1, called("a", "countStock", what="lamp"))
     proof = verified(tmp_path, renamed)

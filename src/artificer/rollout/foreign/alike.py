@@ -40,7 +40,7 @@ FAILED = "a failure that was recorded as text, or without its kind"
 _SHOWN = 8
 _CLIPPED = 160
 _FRONT = 40
-_UNMAKEABLE = frozenset({ErrorKind.unknown_tool, *(kind for kind in ErrorKind if kind.parent is ErrorGroup.argument)})
+_UNMAKEABLE = frozenset({ErrorKind.unknown_tool, ErrorKind.unparsable_call, *(kind for kind in ErrorKind if kind.parent is ErrorGroup.argument)})
 
 
 class Difference(Struct, frozen=True):

@@ -31,6 +31,10 @@ from artificer.rollout.tree import own_specs
 from artificer.worlds.base import Attending, Session, World, begun
 
 
+UNREAD = "$text"
+"""The only argument of a call whose arguments are not JSON; see `formats.parts.broken_call`."""
+
+
 async def made_again(world: World, trace: Trace, start: Start, terms: Terms, *, where: str = "", keep: bool = False) -> tuple[Again, Ends]:
     """Makes every call of a trace again.
 
@@ -168,6 +172,9 @@ class _Branch:
             one.made = tool.result(one.call)
             return
         call = one.renamed = self._terms.names.of(one.call)
+        if call.arguments.keys() == {UNREAD}:
+            one.made = ToolResult(call.id, error=ErrorKind.unparsable_call, detail="the arguments are not JSON")
+            return
         arguments = self._carried.replaced(call.arguments)
         mark = self._session.calls
         one.made = await self._session.call(call if arguments is call.arguments else ToolCall(call.id, call.name, arguments), one.actor)
@@ -185,6 +192,8 @@ class _Branch:
                 self._out.unknown.append(asked.call.name[:200])
             close = near(call.name, [tool.name for tool in offered])
             return Problem(index, level, asked.call.name, f"{_name(asked.call)}: there is no such tool", near=close)
+        if now.error == ErrorKind.unparsable_call:
+            return Problem(index, level, asked.call.name, f"{_name(asked.call)}: its arguments are not JSON: {clipped(call.arguments[UNREAD])}")
         spec = next((tool for tool in offered if tool.name == call.name), None)
         properties = list(spec.parameters.get("properties", {})) if spec is not None else []
         strange = [name for name in call.arguments if name not in properties]
