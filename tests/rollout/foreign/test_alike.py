@@ -114,7 +114,6 @@ def test_what_is_ignored_is_carried_to_where_it_is_used_again():
     assert compared({"id": "R-1111", "n": 7}, {"id": "R-2222", "n": 9}, like=["id", "n"], carried=carried).level == "exact"
     assert carried.replaced({"order": ["R-1111"], "n": 7, "m": 7}) == {"order": ["R-2222"], "n": 9, "m": 7}
     assert carried.replaced({"order_n": 7, "id": "R-1111"}) == {"order_n": 9, "id": "R-2222"}
-    assert carried.replaced({"id": "R-2222", "n": 9}, back=True) == {"id": "R-1111", "n": 7}
     found = compared({"text": "order R-1111 sent"}, {"text": "order R-2222 sent"}, carried=carried)
     assert (found.level, dict(found.used)) == ("exact", {alike.CARRIED: 1})
 

@@ -36,12 +36,13 @@ class Stale(Struct, frozen=True):
     why: str
 
 
-def stale(nodes: Sequence[Node], path: Sequence[int], now: dict[int, ToolResult], differing: Collection[int], policy: str = "") -> list[Stale]:
+def stale(before: Sequence[Node], after: Sequence[Node], path: Sequence[int], differing: Collection[int], policy: str = "") -> list[Stale]:
     """The messages of a branch that quote what is gone.
 
     Args:
+        before: the nodes as they are recorded. after: as they are to be.
         path: the branch's node indices.
-        now: the results that are replaced, by node. differing: those among them that say something else.
+        differing: the results that say something else.
         policy: the world's, which the agent was told.
     """
     found: list[Stale] = []
@@ -49,14 +50,13 @@ def stale(nodes: Sequence[Node], path: Sequence[int], now: dict[int, ToolResult]
     gone: dict[object, Json] = {}
     turned = ""
     for index in path:
-        message = nodes[index].message
-        if message.result is not None:
-            result = now.get(index, message.result)
-            known.learn_result(result)
+        message, recorded = after[index].message, before[index].message.result
+        if message.result is not None and recorded is not None:
+            known.learn_result(message.result)
             if index in differing:
-                turned = turned or _turned(message.result, result)
-                left = {freeze(piece) for piece in _pieces(result)}
-                gone |= {frozen: piece for piece in _pieces(message.result) if (frozen := freeze(piece)) not in left}
+                turned = turned or _turned(recorded, message.result)
+                left = {freeze(piece) for piece in _pieces(message.result)}
+                gone |= {frozen: piece for piece in _pieces(recorded) if (frozen := freeze(piece)) not in left}
                 if len(gone) > _MOST:
                     turned, gone = turned or "too much has changed to be followed", {}
         elif message.role != "assistant":
