@@ -20,7 +20,7 @@ from artificer.curation.sets.doing import dedup as dedup
 from artificer.curation.sets.doing import merge as merge
 from artificer.curation.sets.doing import sample as sample
 from artificer.curation.sets.doing import split as split
-from artificer.formats import format_named
+from artificer.formats import ALIASES, format_named, names
 from artificer.formats.account import Account
 from artificer.formats.base import Item
 from artificer.run import traded
@@ -74,6 +74,8 @@ def convert(
         ArtificerError: no such format, the source is of none or cannot be read, or the file is there already or cannot be written.
             Of a source from which no row comes out no file is left. Nor is anything left of a conversion that fails, except in a run folder.
     """
+    if to not in ("artificer", *names(), *ALIASES):
+        raise ArtificerError(f"there is no format {to!r}", remedy=f"use one of: artificer (a run folder), {', '.join(names())}")
     if to != "artificer" and format_named(to).render is None:
         raise ArtificerError(f"{to!r} is only read", remedy="choose another format; docs/formats.md says which can be written")
     before, after = Account(), Account()

@@ -10,6 +10,7 @@ import pytest
 
 from artificer.cli import main
 from artificer.cli.app import app
+from artificer.worlds.base import _BUILT_IN
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +29,21 @@ def test_help_names_every_command_and_each_has_an_example(capsys):
         assert re.search(rf"\b{name}\b", shown)
         assert main([name, "--help"]) == 0
         assert f"Example: artificer {name}" in capsys.readouterr().out.replace("\n", " ")
+
+
+@pytest.mark.parametrize("command", ["tools", "serve"])
+def test_help_names_every_kind_of_source(capsys, command):
+    assert main([command, "--help"]) == 0
+    shown = capsys.readouterr().out
+    for scheme in _BUILT_IN.keys() - {"postgres"}:
+        assert f"{scheme}:" in shown
+
+
+def test_a_format_that_is_none_is_told_which_there_are(tmp_path, capsys):
+    assert main(["convert", str(tmp_path), str(tmp_path / "out"), "--to", "nosuch"]) == 1
+    said = capsys.readouterr().err
+    assert "there is no format 'nosuch'" in said
+    assert "artificer (a run folder), chat, " in said
 
 
 def test_tools_lists_them_and_their_arguments(capsys):

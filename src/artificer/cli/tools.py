@@ -8,11 +8,12 @@ import msgspec
 from cyclopts import Parameter
 
 from artificer.cli.show import options_of, say, shortened, table
+from artificer.cli.sources import SOURCE
 from artificer.core.tools import ToolSpec
 
 
 def command(
-    source: str,
+    source: Annotated[str, Parameter(help=SOURCE)],
     /,
     *,
     options: Annotated[tuple[str, ...], Parameter(negative_iterable=())] = (),
@@ -25,10 +26,6 @@ def command(
 
     Parameters
     ----------
-    source
-        `domain:retail`, `openapi:FILE`, `postgresql://...`, `enterprise:SOURCE`, `code:python`, `emulated:FILE`, `many:FILE.toml`,
-        `bfcl:NAME`, `tau2:NAME`, `agentdojo:NAME`; with wrappers after bars, as in
-        `domain:retail | faults:rate=0.1 | budget:calls=20`.
     options
         Options of the source, KEY=VALUE, once for each.
     json

@@ -1,7 +1,8 @@
 """A copy of a trace that holds in this world: results are what the world gives now, effects and states are filled in.
 
-What has another name now has it in later arguments and messages too. Lineage `repaired` says at which messages what stood there. What was judged or counted of the old content (verdicts,
-tokens of what follows a change) is taken out: it would be a claim about another conversation.
+What has another name now has it in later arguments and messages too. Lineage `repaired` says at which messages what
+stood there. What was judged or counted of the old content (verdicts, tokens of what follows a change) is taken out: it
+would be a claim about another conversation.
 """
 
 from __future__ import annotations
