@@ -43,14 +43,12 @@ PAYS = 4_000_000
 
 
 class Converted(Struct, frozen=True):
-    """What became of a conversion: what was read, and what was written of it. `damage`: what is said of files that break off, of which only the
-    rows before that are in it."""
+    """What became of a conversion: what was read, and what was written of it. `read.damage` tells of files that break off."""
 
     source: str
     to: str
     read: Account
     written: Account
-    damage: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -78,11 +76,10 @@ def convert(
         raise ArtificerError(f"there is no format {to!r}", remedy=f"use one of: artificer (a run folder), {', '.join(names())}")
     if to != "artificer" and format_named(to).render is None:
         raise ArtificerError(f"{to!r} is only read", remedy="choose another format; docs/formats.md says which can be written")
-    before, after = Account(), Account()
-    damage: list[str] = []
-    with traded.opened(source, before, given=given, policy=policy, damage=damage) as data:
+    before, after = Account(damage=[]), Account()
+    with traded.opened(source, before, given=given, policy=policy) as data:
         traded.written(data, out, after, before, to=to, every=every)
-        return Converted(data.form, to, before, after, tuple(damage))
+        return Converted(data.form, to, before, after)
 
 
 class Tokenized(Struct):

@@ -46,6 +46,22 @@ def test_a_format_that_is_none_is_told_which_there_are(tmp_path, capsys):
     assert "artificer (a run folder), chat, " in said
 
 
+def test_one_is_not_many(tmp_path, capsys):
+    row = {"messages": [{"role": "user", "content": "Open?"}, {"role": "assistant", "content": "Yes."}]}
+    (tmp_path / "in.jsonl").write_text(json.dumps(row) + "\n")
+    for words, said in (
+        (["convert", "IN", "OUT.jsonl"], "1 conversation: "),
+        (["query", "IN", "SELECT count(*) FROM traces"], "1 row\n"),
+        (["query", "IN", "SELECT * FROM messages"], "2 rows\n"),
+        (["merge", "IN", "-o", "OUT", "--quiet"], "1 trace: "),
+        (["stats", "IN"], "1 trace, 0 calls of 0 tools, 0 tools offered"),
+        (["tokens", "IN"], "1 trace -> 1 row, "),
+        (["verify", "IN", "--world", "domain:retail", "--quiet"], "1 trace on domain:retail: "),
+    ):
+        main([word.replace("IN", str(tmp_path / "in.jsonl")).replace("OUT", str(tmp_path / "out")) for word in words])
+        assert said in capsys.readouterr().out
+
+
 def test_tools_lists_them_and_their_arguments(capsys):
     assert main(["tools", "sqlite:chinook"]) == 0
     shown = capsys.readouterr().out

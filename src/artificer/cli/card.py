@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from artificer.cli.show import note, say, shortened, table
+from artificer.cli.show import counted, note, say, shortened, table
 
 if TYPE_CHECKING:
     from artificer.curation.quality.card import Card
@@ -21,7 +21,8 @@ def show(card: Card) -> None:
     from artificer.curation.quality.markdown import adp_rows, counts_of, length_rows, percent
 
     calls = int(card.lengths["calls"].total)
-    say(f"{card.source} ({card.form}): {card.traces:,} traces, {calls:,} calls of {len(card.tools):,} tools, {card.offered:,} tools offered")
+    calls_of = f"{counted(calls, 'call')} of {counted(len(card.tools), 'tool')}"
+    say(f"{card.source} ({card.form}): {counted(card.traces, 'trace')}, {calls_of}, {counted(card.offered, 'tool')} offered")
     for reason, times in card.dropped.items():
         say(f"  not read: {reason} ({times:,})")
     say(f"\nverdict: {card.status}")
@@ -40,7 +41,8 @@ def show(card: Card) -> None:
     say("\nwhat there is")
     for title, counts in counts_of(card):
         shown = ", ".join(f"{shortened(name, 40)} {number:,}" for name, number in list(counts.items())[:_SHOWN])
-        say(f"  {title}: {shown}{f' and {len(counts) - _SHOWN} others' if len(counts) > _SHOWN else ''}")
+        more = f" and {counted(len(counts) - _SHOWN, 'other')}" if len(counts) > _SHOWN else ""
+        say(f"  {title}: {shown}{more}")
     for name, licence in card.beside.items():
         say(f"  licence beside the data: {licence} ({name})")
     for remark in card.notes:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from artificer.cli.show import counts, note, options_of, plain, say
+from artificer.cli.show import counted, counts, note, options_of, plain, say
 
 if TYPE_CHECKING:
     from artificer.training.chat.show import Stretch
@@ -83,11 +83,12 @@ def command(
         out=out,
     )
     for row, stretches in found.shown:
-        say(f"{row.trace}, branch {row.leaf}: {len(row.ids)} tokens, {sum(row.learnt)} learnt")
+        say(f"{row.trace}, branch {row.leaf}: {counted(len(row.ids), 'token')}, {sum(row.learnt)} learnt")
         _print(stretches, full)
         say()
     share = 100 * found.learnt / found.tokens if found.tokens else 0.0
-    facts = [f"{found.traces} traces -> {found.rows} rows, {found.tokens:,} tokens, {found.learnt:,} learnt ({share:.1f}%)"]
+    made = f"{counted(found.traces, 'trace')} -> {counted(found.rows, 'row')}"
+    facts = [f"{made}, {counted(found.tokens, 'token')}, {found.learnt:,} learnt ({share:.1f}%)"]
     facts += [f"not trained: {counts({reason: number})}" for reason, number in found.missing.most_common()]
     facts += [f"trained without: {counts({reason: number})}" for reason, number in found.shortened.most_common()]
     if found.read.dropped:

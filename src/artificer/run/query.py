@@ -26,7 +26,7 @@ from artificer.formats.account import Account
 from artificer.formats.base import Item, content_id, toolset_digest
 from artificer.formats.parquet import duckdb_for
 from artificer.run import traded
-from artificer.run.files import whole_file
+from artificer.run.files import taken, whole_file
 from artificer.run.store import RunFolder
 from artificer.run.tables import OF_TRACES, TABLES, columns, reject_row, rows_of, task_row, tool_row
 
@@ -253,7 +253,10 @@ def save(sources: Sequence[str | Path], sql: str, out: str | Path, *, given: str
         ArtificerError: as `ask`, or the file is there already or cannot be written.
     """
     duckdb = duckdb_for("Asking in SQL")
-    with whole_file(out) as target, database(sources, named(sql), given=given) as (path, filled):
+    target = Path(out)
+    if target.exists():
+        raise taken(out)
+    with database(sources, named(sql), given=given) as (path, filled):
         made = path.with_name("answer.parquet")
         with _alone(path, sql, made) as connection:
             found = connection.sql(sql)
@@ -261,8 +264,18 @@ def save(sources: Sequence[str | Path], sql: str, out: str | Path, *, given: str
                 raise _no_rows()
             found.write_parquet(str(made), compression="zstd")
         count = int(duckdb.read_parquet(str(made)).aggregate("count(*)").fetchall()[0][0])
-        shutil.copyfile(made, target)
+        moved(made, target)
         return count, filled
+
+
+def moved(made: Path, target: Path) -> None:
+    """Puts a finished file where it is wanted, whole or not at all, and over nothing.
+
+    Raises:
+        ArtificerError: something is there, or it cannot be written.
+    """
+    with whole_file(target) as beside:
+        shutil.copyfile(made, beside)
 
 
 def _no_rows() -> ArtificerError:

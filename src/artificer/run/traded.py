@@ -50,16 +50,13 @@ class Data(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def opened(
-    source: str | Path, account: Account, *, given: str | None = None, policy: bool = False, damage: list[str] | None = None
-) -> Generator[Data]:
+def opened(source: str | Path, account: Account, *, given: str | None = None, policy: bool = False) -> Generator[Data]:
     """The traces of a run folder, of a file of any known format, or of a folder of such files.
 
     Args:
         account: of the reading; its `where` names the row under way.
         given: the format; guessed from the first rows of each file when None.
         policy: put the policy of a run's world in front as a system message.
-        damage: takes what is said of files that break off, of which the rows before are read; such a file is refused when None.
 
     Raises:
         ArtificerError: no such format, the source is of none, or cannot be read. A file of no format among others of some is only
@@ -72,11 +69,11 @@ def opened(
     chosen = format_named(given) if given is not None else None
     if not Path(source).is_dir():
         form = chosen or guess(source)[0]
-        yield Data(str(source), form.name, _rows(Path(source), form, account, damage))
+        yield Data(str(source), form.name, read_file(Path(source), form, account))
         return
     found = [(path, chosen) for path in files(Path(source))] if chosen else _guessed(Path(source))
     names = dict.fromkeys(form.name for _, form in found if form is not None)
-    yield Data(str(source), ", ".join(names) or (chosen.name if chosen else ""), _all(found, account, damage))
+    yield Data(str(source), ", ".join(names) or (chosen.name if chosen else ""), _all(found, account))
 
 
 def _guessed(source: Path) -> list[tuple[Path, Format | None]]:
@@ -97,24 +94,11 @@ def _guessed(source: Path) -> list[tuple[Path, Format | None]]:
     return found
 
 
-def _rows(path: Path, form: Format, account: Account, damage: list[str] | None) -> Iterator[Item]:
-    """The traces of a file; with `damage`, those before it breaks off, if there are any."""
-    before = account.rows_in
-    try:
-        yield from read_file(path, form, account)
-    except ArtificerError as error:
-        if damage is None or account.rows_in == before:
-            raise
-        damage.append(f"{path}: {error.what}")
-        account.rows_in += 1
-        account.drop_row("what is behind the place where a file breaks off")
-
-
-def _all(found: Iterable[tuple[Path, Format | None]], account: Account, damage: list[str] | None) -> Iterator[Item]:
+def _all(found: Iterable[tuple[Path, Format | None]], account: Account) -> Iterator[Item]:
     for path, form in found:
         with account.file(str(path), form.name if form is not None else "no format"):
             if form is not None:
-                yield from _rows(path, form, account, damage)
+                yield from read_file(path, form, account)
                 continue
             account.rows_in += 1
             account.where = str(path)
