@@ -2,9 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from artificer.core.errors import ArtificerError
-from artificer.worlds.base import World
-
 if TYPE_CHECKING:
     from artificer.api import described as described
     from artificer.api import report as report
@@ -12,6 +9,7 @@ if TYPE_CHECKING:
     from artificer.api import stats as stats
     from artificer.api import synth as synth
     from artificer.api import verify as verify
+    from artificer.core.errors import ArtificerError as ArtificerError
     from artificer.data import check as check
     from artificer.data import convert as convert
     from artificer.data import decontaminate as decontaminate
@@ -27,6 +25,7 @@ if TYPE_CHECKING:
     from artificer.learn import curate as curate
     from artificer.learn import evaluate as evaluate
     from artificer.learn import train as train
+    from artificer.worlds.base import World as World
     from artificer.worlds.python import tool as tool
 
 __version__ = "0.1.0"
@@ -62,11 +61,19 @@ _STEPS = frozenset(__all__) - {"ArtificerError", "World", "__version__", "tool"}
 
 
 def __getattr__(name: str) -> object:
-    """The steps (`artificer.api`) and `artificer.tool`, loaded when they are named."""
+    """All of it is loaded when it is named: the steps from `artificer.api`."""
     if name in _STEPS:
         from artificer import api
 
         return getattr(api, name)
+    if name == "ArtificerError":
+        from artificer.core.errors import ArtificerError
+
+        return ArtificerError
+    if name == "World":
+        from artificer.worlds.base import World
+
+        return World
     if name == "tool":
         from artificer.worlds.python import tool
 

@@ -36,6 +36,7 @@ from artificer.rollout.play import GuideMaker, own_guide
 from artificer.rollout.proof import Proof, verify_run, world_of
 from artificer.rollout.stats import RunStats, count_run
 from artificer.run.engine import execute
+from artificer.run.files import whole_file
 from artificer.run.progress import Progress
 from artificer.run.store import RunFolder
 from artificer.run.summary import Summary
@@ -371,15 +372,12 @@ def report(runs: Sequence[str | Path], out: str | Path | None = None, *, learned
         commands: how to make it again, as typed; by default what the runs remember.
 
     Raises:
-        RunError: a run cannot be read, or the page cannot be written.
+        ArtificerError: a run cannot be read, or the page cannot be written.
     """
     shown = [_shown(run) for run in runs]
     target = Path(runs[0]) / "report.html" if out is None else Path(out)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(page(shown, learned, commands), encoding="utf-8")
-    except OSError as error:
-        raise RunError(f"the report cannot be written: {error.strerror}", where=str(target), remedy="choose another place: -o FILE") from error
+    with whole_file(target, "report", over=True) as made:
+        made.write_text(page(shown, learned, commands), encoding="utf-8")
     return target
 
 

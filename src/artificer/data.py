@@ -21,7 +21,7 @@ from artificer.curation.sets.doing import dedup as dedup
 from artificer.curation.sets.doing import merge as merge
 from artificer.curation.sets.doing import sample as sample
 from artificer.curation.sets.doing import split as split
-from artificer.formats import format_named
+from artificer.formats import ALIASES, format_named, names
 from artificer.formats.account import Account
 from artificer.formats.base import Item
 from artificer.run import traded
@@ -44,7 +44,7 @@ PAYS = 4_000_000
 
 
 class Converted(Struct, frozen=True):
-    """What became of a conversion: what was read, and what was written of it."""
+    """What became of a conversion: what was read, and what was written of it. `read.damage` tells of files that break off."""
 
     source: str
     to: str
@@ -71,15 +71,15 @@ def convert(
 
     Raises:
         ArtificerError: no such format, the source is of none or cannot be read, or the file is there already or cannot be written.
-            Of a source from which no row comes out no file is left.
+            Of a source from which no row comes out no file is left. Nor is anything left of a conversion that fails, except in a run folder.
     """
+    if to not in ("artificer", *names(), *ALIASES):
+        raise ArtificerError(f"there is no format {to!r}", remedy=f"use one of: artificer (a run folder), {', '.join(names())}")
     if to != "artificer" and format_named(to).render is None:
         raise ArtificerError(f"{to!r} is only read", remedy="choose another format; docs/formats.md says which can be written")
-    before, after = Account(), Account()
+    before, after = Account(damage=[]), Account()
     with traded.opened(source, before, given=given, policy=policy) as data:
         traded.written(data, out, after, before, to=to, every=every)
-        if not after.rows_out and to != "artificer":  # what holds nothing would only be in the way of the next try
-            Path(out).unlink(missing_ok=True)
         return Converted(data.form, to, before, after)
 
 
@@ -262,7 +262,13 @@ def verify_data(
 
 
 def is_ours(source: str | Path) -> bool:
-    """Whether `source` is a run of ours, with tasks and verdicts to prove, and not data that others made (or a repaired copy of such)."""
+    """Whether `source` is a run of ours, with tasks and verdicts to prove, and not data that others made (or a repaired copy of such).
+
+    Raises:
+        ArtificerError: there is nothing of that name. RunError: its run.toml cannot be read.
+    """
+    if not Path(source).exists():
+        raise ArtificerError("there is no such run or file", where=str(source), remedy="check the path")
     if not (Path(source) / "run.toml").exists():
         return not Path(source).is_file() and not (Path(source).is_dir() and any(Path(source).iterdir()))
     with RunFolder.open(source) as folder:

@@ -10,6 +10,7 @@ import pytest
 
 from artificer.cli import main
 from artificer.cli.app import app
+from artificer.worlds.base import _BUILT_IN
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +29,37 @@ def test_help_names_every_command_and_each_has_an_example(capsys):
         assert re.search(rf"\b{name}\b", shown)
         assert main([name, "--help"]) == 0
         assert f"Example: artificer {name}" in capsys.readouterr().out.replace("\n", " ")
+
+
+@pytest.mark.parametrize("command", ["tools", "serve"])
+def test_help_names_every_kind_of_source(capsys, command):
+    assert main([command, "--help"]) == 0
+    shown = capsys.readouterr().out
+    for scheme in _BUILT_IN.keys() - {"postgres"}:
+        assert f"{scheme}:" in shown
+
+
+def test_a_format_that_is_none_is_told_which_there_are(tmp_path, capsys):
+    assert main(["convert", str(tmp_path), str(tmp_path / "out"), "--to", "nosuch"]) == 1
+    said = capsys.readouterr().err
+    assert "there is no format 'nosuch'" in said
+    assert "artificer (a run folder), chat, " in said
+
+
+def test_one_is_not_many(tmp_path, capsys):
+    row = {"messages": [{"role": "user", "content": "Open?"}, {"role": "assistant", "content": "Yes."}]}
+    (tmp_path / "in.jsonl").write_text(json.dumps(row) + "\n")
+    for words, said in (
+        (["convert", "IN", "OUT.jsonl"], "1 conversation: "),
+        (["query", "IN", "SELECT count(*) FROM traces"], "1 row\n"),
+        (["query", "IN", "SELECT * FROM messages"], "2 rows\n"),
+        (["merge", "IN", "-o", "OUT", "--quiet"], "1 trace: "),
+        (["stats", "IN"], "1 trace, 0 calls of 0 tools, 0 tools offered"),
+        (["tokens", "IN"], "1 trace -> 1 row, "),
+        (["verify", "IN", "--world", "domain:retail", "--quiet"], "1 trace on domain:retail: "),
+    ):
+        main([word.replace("IN", str(tmp_path / "in.jsonl")).replace("OUT", str(tmp_path / "out")) for word in words])
+        assert said in capsys.readouterr().out
 
 
 def test_tools_lists_them_and_their_arguments(capsys):

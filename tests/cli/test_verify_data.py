@@ -88,8 +88,8 @@ def test_mended_with_names_it_holds(tampered, tmp_path, capsys):
         (["DATA", "--world", "domain:retail", "--tasks", "missing"], "not a run folder"),
         (["DATA", "--world", "domain:retail", "--repair", "RUN"], "there already"),
         (["RUN", "--repair", "x"], "proven as it stands"),
-        (["missing.jsonl"], "not a run folder"),
-        (["missing.jsonl", "--world", "domain:retail"], "missing.jsonl"),
+        (["missing.jsonl"], "there is no such run or file\n  where: missing.jsonl\n"),
+        (["missing.jsonl", "--world", "domain:retail"], "there is no such run or file\n  where: missing.jsonl\n"),
     ],
 )
 def test_mistakes_are_one_message(run, tampered, words, message, capsys, tmp_path, monkeypatch):

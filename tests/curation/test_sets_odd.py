@@ -75,7 +75,7 @@ def test_lines_that_are_no_traces_are_counted_and_hurt_nobody(made, tmp_path, ca
     found = artificer.merge([run], out=tmp_path / "all")
     assert (found.traces, sum(found.kept.values()), found.unread_rows) == (8, 8, 1)
     assert main(["merge", str(run), "-o", str(tmp_path / "again"), "--quiet"]) == 0
-    assert "not read: 1 row(s)" in capsys.readouterr().out
+    assert "not read: 1 row;" in capsys.readouterr().out
     assert artificer.verify(tmp_path / "all").proven == 8
 
 

@@ -70,7 +70,7 @@ def test_annotations_become_effects_and_attributes() -> None:
 def test_resources_and_prompts_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["tools", f"mcp:{MOODY} one"]) == 0
     shown = capsys.readouterr().out
-    assert "2 thing(s) besides tools" in shown
+    assert "2 things besides tools" in shown
     assert "note://1" in shown
     found = described(f"mcp:{MOODY} one")
     assert [(offer.kind, offer.name, offer.description) for offer in found.offers] == [

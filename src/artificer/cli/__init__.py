@@ -1,7 +1,8 @@
 """The command line: one thin file a command, loaded when it is named.
 
 Commands parse and print; what they do is in `artificer.api`, so that everything can be done in Python too. Exit codes: 0 done; 1 a mistake of the
-user's, or something refuted; 2 the command line itself was wrong; 75 out of budget or time; 130 interrupted. Both continue.
+user's, or something refuted; 2 the command line itself was wrong; 75 out of budget or time; 130 interrupted (`cli.stopped`
+says of what something is kept).
 """
 
 from __future__ import annotations
@@ -10,8 +11,6 @@ import os
 import sys
 from collections.abc import Sequence
 
-from artificer.core.errors import ArtificerError
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code.
@@ -19,13 +18,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: without the program's name; those of the process when None.
     """
+    typed = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _run(typed)
+    except KeyboardInterrupt:  # while this or that is still being imported, too
+        from artificer.cli.stopped import interrupted
+
+        sys.stderr.write(f"artificer: {interrupted(typed)}\n")
+        return 130
+
+
+def _run(typed: list[str]) -> int:
     from cyclopts import CycloptsError
 
     from artificer.cli.app import app, told_whole
     from artificer.cli.show import complain
+    from artificer.core.errors import ArtificerError
 
     _never_fail_on_odd_characters()
-    typed = list(sys.argv[1:] if arguments is None else arguments)
     try:
         told_whole(typed)
         code = app(
@@ -41,9 +51,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ArtificerError as error:
         complain(str(error))
         return 1
-    except KeyboardInterrupt:
-        complain("interrupted; what was finished is kept, and the same command continues")
-        return 130
     except BrokenPipeError:  # whoever read our output has gone: `artificer tools ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from artificer.cli.show import note, say, shortened, table
+from artificer.cli.show import counted, note, say, shortened, table
 
 if TYPE_CHECKING:
     from artificer.curation.quality.card import Card
@@ -21,7 +21,8 @@ def show(card: Card) -> None:
     from artificer.curation.quality.markdown import adp_rows, counts_of, length_rows, percent
 
     calls = int(card.lengths["calls"].total)
-    say(f"{card.source} ({card.form}): {card.traces:,} traces, {calls:,} calls of {len(card.tools):,} tools, {card.offered:,} tools offered")
+    calls_of = f"{counted(calls, 'call')} of {counted(len(card.tools), 'tool')}"
+    say(f"{card.source} ({card.form}): {counted(card.traces, 'trace')}, {calls_of}, {counted(card.offered, 'tool')} offered")
     for reason, times in card.dropped.items():
         say(f"  not read: {reason} ({times:,})")
     say(f"\nverdict: {card.status}")
@@ -40,7 +41,8 @@ def show(card: Card) -> None:
     say("\nwhat there is")
     for title, counts in counts_of(card):
         shown = ", ".join(f"{shortened(name, 40)} {number:,}" for name, number in list(counts.items())[:_SHOWN])
-        say(f"  {title}: {shown}{f' and {len(counts) - _SHOWN} others' if len(counts) > _SHOWN else ''}")
+        more = f" and {counted(len(counts) - _SHOWN, 'other')}" if len(counts) > _SHOWN else ""
+        say(f"  {title}: {shown}{more}")
     for name, licence in card.beside.items():
         say(f"  licence beside the data: {licence} ({name})")
     for remark in card.notes:
@@ -83,19 +85,15 @@ def write(card: Card, files: list[Path], command: str) -> None:
     Raises:
         ArtificerError: a file cannot be written.
     """
-    from artificer.core.errors import ArtificerError
     from artificer.curation.quality.markdown import markdown
+    from artificer.run.files import whole_file
     from artificer.studio.card import card_page
 
     name = Path(card.source).name or card.source
     for path in files:
         text = markdown(card, name) if path.suffix == ".md" else card_page(card, name, command)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("x", encoding="utf-8", errors="replace") as file:
-                file.write(text)
-        except OSError as error:
-            raise ArtificerError(f"the card cannot be written: {error.strerror}", where=str(path), remedy="choose another place") from error
+        with whole_file(path, "card") as made:
+            made.write_text(text, encoding="utf-8", errors="replace")
 
 
 def progress(quiet: bool) -> Callable[[int], None] | None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from artificer.cli.show import complain, say
+from artificer.cli.show import complain, counted, say
 
 
 def command(
@@ -42,7 +42,7 @@ def command(
     from artificer.data import convert
 
     done = convert(source, out, to=to, given=given, policy=policy, every=every)
-    say(f"{done.rows:,} conversations: {out}" if done.rows else f"no new conversation: {out}")
+    say(f"{counted(done.rows, 'conversation')}: {out}" if done.rows else f"no new conversation: {out}")
     for title, account in ((f"read as {done.source}", done.read), (f"written as {done.to}", done.written)):
         say(f"{title}: rows {account.rows_in:,} -> {account.rows_out:,}")
         for line in account.lines():
@@ -50,4 +50,6 @@ def command(
     if not done.rows and (to != "artificer" or not done.read.rows_out):  # a second import of the same is no mistake
         complain("nothing was written; the account above says why")
         return 1
-    return 0 if done.read.balanced and done.written.balanced else 1
+    for damage in done.read.damage or ():
+        complain(f"{damage}; the rows before that are written, those behind it are missing")
+    return 0 if done.read.balanced and done.written.balanced and not done.read.damage else 1

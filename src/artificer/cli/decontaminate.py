@@ -8,7 +8,7 @@ import msgspec
 from cyclopts import Parameter
 
 from artificer.cli.sets import show, unread
-from artificer.cli.show import counts, note, say, shortened, table
+from artificer.cli.show import counted, counts, note, say, shortened, table
 
 if TYPE_CHECKING:
     from artificer.curation.contamination.doing import Decontaminated
@@ -74,7 +74,7 @@ def command(
 
 
 def _say(found: Decontaminated, shown: int) -> None:
-    say(f"{found.contaminated:,} of {found.traces:,} traces hold something of {len(found.suites)} suite(s)")
+    say(f"{found.contaminated:,} of {counted(found.traces, 'trace')} hold something of {counted(len(found.suites), 'suite')}")
     rows = [(name, one.traces, f"{one.touched}/{one.rows}", counts(one.kinds) or "-", one.blind) for name, one in found.suites.items()]
     say(table(rows, ("suite", "traces", "its rows", "kinds", "too short")))
     for name, one in found.suites.items():

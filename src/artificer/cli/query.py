@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import msgspec
 from cyclopts import Parameter
 
-from artificer.cli.show import note, plain, say, shortened, table
+from artificer.cli.show import counted, note, plain, say, shortened, table
 
 if TYPE_CHECKING:
     from artificer.run.query import Answer, Filled
@@ -126,7 +126,7 @@ def _print_table(answer: Answer, most: int) -> None:
     for line in table(shown, [plain(name) for name in answer.columns]).splitlines():
         say(line if len(line) <= width else line[: width - 1] + "…")
     more = sum(1 for _ in answer.rows)
-    say(f"{len(shown) + more:,} rows" + (f", {len(shown)} shown (--rows, --json, --csv and --out give more)" if more else ""))
+    say(counted(len(shown) + more, "row") + (f", {len(shown)} shown (--rows, --json, --csv and --out give more)" if more else ""))
 
 
 def _cell(value: Any) -> str:

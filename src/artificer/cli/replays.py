@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from artificer.cli.show import counts, say, table
+from artificer.cli.show import counted, counts, say, table
 
 if TYPE_CHECKING:
     from artificer.rollout.foreign.data import DataProof
@@ -21,14 +21,15 @@ def show(proof: DataProof, shown: int, repair: str | None) -> None:
         _trace(again)
     others = proof.traces - proof.exact
     if others > len(proof.problems):
-        say(f"... and {others - len(proof.problems)} more traces that do not replay exactly (--shown {others}, or --each FILE)")
+        say(f"... and {counted(others - len(proof.problems), 'more trace')} not replaying exactly (--shown {others}, or --each FILE)")
     _details(proof)
     if repair is not None:
         rejected = f"; {sum(proof.rejected.values())} rejected ({counts(dict(proof.rejected))})" if proof.rejected else ""
-        say(f"repaired: {proof.repaired} of the {proof.kept} traces in {repair} were changed{rejected}")
+        say(f"repaired: {proof.repaired} of the {counted(proof.kept, 'trace')} in {repair} changed{rejected}")
     if proof.unread:
-        say(f"{proof.unread} rows could not be read as {proof.form} (artificer convert tells why)")
-    say(f"{proof.traces} traces on {proof.world}: {proof.exact} exact, {proof.like} alike, {proof.differs} differ, {proof.cannot} cannot run")
+        say(f"{counted(proof.unread, 'row')} could not be read as {proof.form} (artificer convert tells why)")
+    verdicts = f"{proof.exact} exact, {proof.like} alike, {proof.differs} differ, {proof.cannot} cannot run"
+    say(f"{counted(proof.traces, 'trace')} on {proof.world}: {verdicts}")
     if proof.silent:
         say(f"{proof.silent} of the exact ones make no call")
     if not proof.calls:
@@ -42,18 +43,18 @@ def _details(proof: DataProof) -> None:
         say("\ncalls by tool")
         say(table([(name, *(levels.get(level, 0) for level in _LEVELS)) for name, levels in rows[:_SHOWN]], ("tool", *_LEVELS)))
         if len(rows) > _SHOWN:
-            say(f"... and {len(rows) - _SHOWN} more tools (--json)")
+            say(f"... and {counted(len(rows) - _SHOWN, 'more tool')} (--json)")
     for name, unknown in list(proof.unknown.items())[:_SHOWN]:
         hint = " ".join(f"--map {name}={found}" for found in unknown.near[:1])
-        say(f"the world has no tool {name!r} ({unknown.traces} traces){f'; perhaps {hint}' if hint else ''}")
+        say(f"the world has no tool {name!r} ({counted(unknown.traces, 'trace')}){f'; perhaps {hint}' if hint else ''}")
     if proof.tolerated:
         say(f"tolerated: {counts(dict(proof.tolerated))}")
     if proof.claims:
         say(f"effects and states that were recorded too: {proof.held} of {proof.claims} hold")
     if proof.ungrounded:
-        say(f"beside: {proof.ungrounded} argument values in {proof.guessed} traces that come from nowhere (ids: that no result showed)")
+        say(f"beside: {counted(proof.ungrounded, 'argument value')} in {counted(proof.guessed, 'trace')} from nowhere (ids: that no result showed)")
     if proof.judged:
-        say(f"beside: {proof.judged} traces state verdicts, which are not judged anew without their tasks")
+        say(f"beside: verdicts in {counted(proof.judged, 'trace')}, which are not judged anew without their tasks")
 
 
 def _trace(again: Again) -> None:

@@ -7,10 +7,11 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from artificer.cli.show import note, options_of
+from artificer.cli.sources import SOURCE
 
 
 def command(
-    source: str,
+    source: Annotated[str, Parameter(help=f"What to serve: {SOURCE}")],
     /,
     *,
     protocol: Annotated[Literal["mcp"], Parameter(name="--as")] = "mcp",
@@ -28,8 +29,6 @@ def command(
 
     Parameters
     ----------
-    source
-        What to serve: any source, as for `artificer tools`.
     protocol
         What it is served as.
     http

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from artificer.cli.show import counts, note, say
+from artificer.cli.show import counted, counts, note, say
 
 if TYPE_CHECKING:
     from artificer.curation.sets.doing import Made
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def unread(rows: int, events: Counter[str]) -> str:
     """What of sources is no trace."""
-    return f"not read: {rows:,} row(s); events: {counts(events)}"
+    return f"not read: {counted(rows, 'row')}; events: {counts(events)}"
 
 
 def show(found: Made, json: bool) -> int:
@@ -24,8 +24,8 @@ def show(found: Made, json: bool) -> int:
         say(msgspec.json.format(msgspec.json.encode(found), indent=1).decode())
         return 0 if any(found.kept.values()) else 1
     for folder, kept in found.kept.items():
-        say(f"{kept} traces: {folder}")
-    say(f"of {found.traces} traces; left out: {counts(found.dropped) or 'none'}")
+        say(f"{counted(kept, 'trace')}: {folder}")
+    say(f"of {counted(found.traces, 'trace')}; left out: {counts(found.dropped) or 'none'}")
     if found.unread:
         say(unread(found.unread_rows, found.unread))
     for line in found.notes:

@@ -50,6 +50,11 @@ def counts(found: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {number}" for name, number in sorted(found.items(), key=lambda item: (-item[1], item[0])))
 
 
+def counted(number: int, one: str) -> str:
+    """A number with what it counts: `1 row`, `1,234 rows`."""
+    return f"{number:,} {one}{'' if number == 1 else 's'}"
+
+
 def shortened(text: str, width: int = 100) -> str:
     """One line of at most `width` characters."""
     line = " ".join(text.split())

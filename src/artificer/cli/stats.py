@@ -101,7 +101,7 @@ def _is_run(data: str) -> bool:
     path = Path(data)
     if not (path / "run.toml").exists():
         if not path.exists():
-            raise ArtificerError("this is not a run folder, nor a file", where=data, remedy="name a run folder or a file of traces")
+            raise ArtificerError("there is no such run or file", where=data, remedy="check the path")
         return False
     with RunFolder.open(path) as folder:
         return folder.manifest.get("recipe") != "import"

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from artificer.cli.show import counts, note, options_of, plain, say
+from artificer.cli.show import counted, counts, note, options_of, plain, say
 
 if TYPE_CHECKING:
     from artificer.training.chat.show import Stretch
@@ -85,11 +84,12 @@ def command(
         out=out,
     )
     for row, stretches in found.shown:
-        say(f"{row.trace}, branch {row.leaf}: {len(row.ids)} tokens, {sum(row.learnt)} learnt")
+        say(f"{row.trace}, branch {row.leaf}: {counted(len(row.ids), 'token')}, {sum(row.learnt)} learnt")
         _print(stretches, full)
         say()
     share = 100 * found.learnt / found.tokens if found.tokens else 0.0
-    facts = [f"{found.traces} traces -> {found.rows} rows, {found.tokens:,} tokens, {found.learnt:,} learnt ({share:.1f}%)"]
+    made = f"{counted(found.traces, 'trace')} -> {counted(found.rows, 'row')}"
+    facts = [f"{made}, {counted(found.tokens, 'token')}, {found.learnt:,} learnt ({share:.1f}%)"]
     facts += [f"not trained: {counts({reason: number})}" for reason, number in found.missing.most_common()]
     facts += [f"trained without: {counts({reason: number})}" for reason, number in found.shortened.most_common()]
     if found.read.dropped:
@@ -97,11 +97,11 @@ def command(
     for fact in facts:
         say(fact)
     if html is not None:
-        from artificer.run.files import writing
+        from artificer.run.files import whole_file
         from artificer.studio.tokens import page
 
-        with writing(html, "page"), Path(html).open("x", encoding="utf-8", errors="replace") as file:
-            file.write(page(found.shown, facts))
+        with whole_file(html, "page") as made:
+            made.write_text(page(found.shown, facts), encoding="utf-8", errors="replace")
         say(f"page: {html}")
     if out is not None:
         say(f"rows: {out}")

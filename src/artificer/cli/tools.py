@@ -7,12 +7,13 @@ from typing import Annotated, Any
 import msgspec
 from cyclopts import Parameter
 
-from artificer.cli.show import options_of, say, shortened, table
+from artificer.cli.show import counted, options_of, say, shortened, table
+from artificer.cli.sources import SOURCE
 from artificer.core.tools import ToolSpec
 
 
 def command(
-    source: str,
+    source: Annotated[str, Parameter(help=SOURCE)],
     /,
     *,
     options: Annotated[tuple[str, ...], Parameter(negative_iterable=())] = (),
@@ -25,10 +26,6 @@ def command(
 
     Parameters
     ----------
-    source
-        `domain:retail`, `openapi:FILE`, `postgresql://...`, `enterprise:SOURCE`, `code:python`, `emulated:FILE`, `many:FILE.toml`,
-        `bfcl:NAME`, `tau2:NAME`, `agentdojo:NAME`; with wrappers after bars, as in
-        `domain:retail | faults:rate=0.1 | budget:calls=20`.
     options
         Options of the source, KEY=VALUE, once for each.
     json
@@ -45,24 +42,24 @@ def command(
     reads = sum(tool.effect == "read" for tool in found.tools)
     writes = sum(tool.effect == "write" for tool in found.tools)
     rest = len(found.tools) - reads - writes
-    say(f"{source}: {len(found.tools)} tools ({reads} read, {writes} write{f', {rest} unknown' if rest else ''}), forks: {found.forks}")
+    say(f"{source}: {counted(len(found.tools), 'tool')} ({reads} read, {writes} write{f', {rest} unknown' if rest else ''}), forks: {found.forks}")
     say()
     if full:
         say("\n\n".join(_whole(tool) for tool in found.tools))
     else:
         say(table([(tool.name, tool.effect, shortened(_arguments(tool), 48), shortened(tool.description, 70)) for tool in found.tools]))
     if found.user_tools:
-        say(f"\n{len(found.user_tools)} tools of the user's own, which no agent is offered:")
+        say(f"\n{counted(len(found.user_tools), 'tool')} of the user's own, which no agent is offered:")
         say(table([(tool.name, tool.effect, shortened(_arguments(tool), 48), shortened(tool.description, 70)) for tool in found.user_tools]))
     if found.policy:
         say(f"\npolicy: {shortened(found.policy, 160) if not full else found.policy}")
     if found.offers:
-        say(f"\n{len(found.offers)} thing(s) besides tools, which agents do not get:")
+        say(f"\n{counted(len(found.offers), 'thing')} besides tools, which agents do not get:")
         say(table([(offer.kind, shortened(offer.name, 80), shortened(offer.description, 70)) for offer in found.offers]))
     if found.notes:
         say("\n" + "\n".join(found.notes))
     if found.problems:
-        say(f"\n{len(found.problems)} thing(s) that could not be used as they are:")
+        say(f"\n{counted(len(found.problems), 'thing')} that could not be used as they are:")
         say(table([(problem.where, problem.what) for problem in found.problems]))
     return 0
 

@@ -49,7 +49,8 @@ def command(
     run
         A run folder, a file, or a folder of files.
     world
-        Use this source instead of the one the run names, e.g. when the database has moved. Other data name none.
+        Use this source (`artificer tools --help` lists them) instead of the one the run names, e.g. when the database has moved. Other data
+        name none.
     options
         Options of that source, KEY=VALUE, once for each.
     engine

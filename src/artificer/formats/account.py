@@ -43,6 +43,7 @@ class Account(Struct):
     Args:
         rows_in, rows_out: rows read, and traces or rows made of them.
         rows_dropped: rows of which nothing came out.
+        damage: takes what is said of files that break off, of which the rows before are read; None where such a file is refused.
         events_in, events_out: see the module.
         shared: events written more than once, since several branches go through them.
         dropped: events that were dropped, by reason. `places`: the first places of each reason, and of each loss.
@@ -55,6 +56,7 @@ class Account(Struct):
     rows_in: int = 0
     rows_out: int = 0
     rows_dropped: int = 0
+    damage: list[str] | None = None
     events_in: int = 0
     events_out: int = 0
     shared: int = 0

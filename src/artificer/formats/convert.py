@@ -24,6 +24,7 @@ SAMPLE = 12
 """Rows that are looked at to guess a format."""
 NOT_OF_IT = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, OverflowError, msgspec.MsgspecError, ArtificerError)
 """What formats raise on rows that are not theirs."""
+BROKEN_OFF = "what is behind the place where a file breaks off"
 NOWHERE = "verdicts of messages that do not exist"
 
 
@@ -85,9 +86,23 @@ def read(path: Path, form: Format, account: Account) -> Iterator[Item]:
     """The traces of a file.
 
     Raises:
-        ArtificerError: the file cannot be read at all. What is wrong with single rows stands in the account.
+        ArtificerError: the file cannot be read, at all or to its end (see `Account.damage`). What is wrong with single rows stands in the account.
     """
-    return parse(rows(path), form, account)
+    return parse(rows(path) if account.damage is None else _before_damage(path, account), form, account)
+
+
+def _before_damage(path: Path, account: Account) -> Iterator[Row]:
+    """The rows of a file up to where it breaks off, and that place as a row of which nothing comes; a file without a row before is refused."""
+    assert account.damage is not None
+    last: Row | None = None
+    try:
+        for last in rows(path):
+            yield last
+    except ArtificerError as error:
+        if last is None:
+            raise
+        account.damage.append(f"{path}: {error.what}")
+        yield Row(f"{last.where} and on", wrong=BROKEN_OFF)
 
 
 def parse(given: Iterable[Row], form: Format, account: Account) -> Iterator[Item]:

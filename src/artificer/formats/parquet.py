@@ -33,8 +33,11 @@ def duckdb_for(what: str) -> Any:
         raise MissingExtra("data", what) from error
 
 
-def write(rows: Iterable[bytes], path: Path) -> int:
+def write(rows: Iterable[bytes], path: Path, *, called: str | Path | None = None) -> int:
     """Writes rows, each one JSON object as text, all of one shape; how many. They go through a file beside `path`, so that memory stays small.
+
+    Args:
+        called: what people call the file, when `path` is not its name yet.
 
     Raises:
         MissingExtra: DuckDB is not installed.
@@ -44,13 +47,13 @@ def write(rows: Iterable[bytes], path: Path) -> int:
     duckdb = duckdb_for("Writing Parquet")
     path.touch(exist_ok=False)
     try:
-        return _written(duckdb, rows, path)
+        return _written(duckdb, rows, path, str(called or path))
     except BaseException:
         path.unlink(missing_ok=True)
         raise
 
 
-def _written(duckdb: Any, rows: Iterable[bytes], path: Path) -> int:
+def _written(duckdb: Any, rows: Iterable[bytes], path: Path, called: str) -> int:
     count = largest = 0
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=".jsonl") as lines:
         for row in rows:
@@ -59,7 +62,7 @@ def _written(duckdb: Any, rows: Iterable[bytes], path: Path) -> int:
             largest = max(largest, len(row))
         lines.flush()
         if not count:
-            raise ArtificerError("there is nothing to write", where=str(path), remedy="look at the account: `artificer stats`, or write with --all")
+            raise ArtificerError("there is nothing to write", where=called, remedy="look at the account: `artificer stats`, or write with --all")
         connection: Any = duckdb.connect(":memory:")
         try:
             connection.execute("SET threads = 1")
@@ -70,7 +73,7 @@ def _written(duckdb: Any, rows: Iterable[bytes], path: Path) -> int:
             )
             found.write_parquet(str(path), compression="zstd", row_group_size=GROUP)
         except duckdb.Error as error:
-            raise ArtificerError(f"the rows cannot be written as Parquet: {str(error).splitlines()[0]}", where=str(path)) from error
+            raise ArtificerError(f"the rows cannot be written as Parquet: {str(error).splitlines()[0]}", where=called) from error
         finally:
             connection.close()
     return count

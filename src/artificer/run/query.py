@@ -7,7 +7,6 @@ network, no extensions, no settings, bounded memory.
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import tempfile
@@ -28,7 +27,7 @@ from artificer.formats.account import Account
 from artificer.formats.base import Item, content_id, toolset_digest
 from artificer.formats.parquet import duckdb_for
 from artificer.run import traded
-from artificer.run.files import taken, writing
+from artificer.run.files import taken, whole_file
 from artificer.run.store import RunFolder
 from artificer.run.tables import OF_TRACES, TABLES, columns, reject_row, rows_of, task_row, tool_row
 
@@ -275,13 +274,8 @@ def moved(made: Path, target: Path) -> None:
     Raises:
         ArtificerError: something is there, or it cannot be written.
     """
-    beside = target.with_name(f".{target.name}.new")
-    try:
-        with writing(target):
-            shutil.copyfile(made, beside)
-            os.link(beside, target)
-    finally:
-        beside.unlink(missing_ok=True)
+    with whole_file(target) as beside:
+        shutil.copyfile(made, beside)
 
 
 def _no_rows() -> ArtificerError:

@@ -22,7 +22,7 @@ from artificer.formats.base import Format, Item, content_id, events, toolset_dig
 from artificer.formats.convert import read as read_file
 from artificer.formats.convert import render, write
 from artificer.formats.holding import with_policy
-from artificer.run.files import writing
+from artificer.run.files import whole_file
 from artificer.run.folders import all_of, found_in
 from artificer.run.frames import Note
 from artificer.run.rejects import Rejects
@@ -78,7 +78,7 @@ def opened(source: str | Path, account: Account, *, given: str | None = None, po
 
 
 def written(data: Data, out: str | Path, account: Account, read: Account, *, to: str, every: bool = False) -> None:
-    """Writes data as another format, or as a run folder with `to="artificer"`.
+    """Writes data as another format, or as a run folder with `to="artificer"`. A file of which no row would come is not written.
 
     Args:
         account: of the writing; read: of the reading.
@@ -92,15 +92,17 @@ def written(data: Data, out: str | Path, account: Account, read: Account, *, to:
             keep(data.items, target, account, read, source=data.source, form=data.form)
         return
     form = format_named(to)
-    with writing(out):
+    with whole_file(out) as made:
         if form.file == "parquet":
-            parquet.write(render(data.items, form, account, every=every), Path(out))
+            parquet.write(render(data.items, form, account, every=every), made, called=out)
             return
-        with Path(out).open("xb") as file:
+        with made.open("xb") as file:
             if form.packed is not None and str(out).endswith(form.ending):
                 form.packed(render(data.items, form, account, every=every), file)
-                return
-            write(data.items, file, form, account, every=every)
+            else:
+                write(data.items, file, form, account, every=every)
+        if not account.rows_out:  # what holds nothing would only be in the way of the next try
+            made.unlink()
 
 
 def write_rows(rows: Iterable[bytes], out: str | Path | None) -> None:
@@ -113,11 +115,11 @@ def write_rows(rows: Iterable[bytes], out: str | Path | None) -> None:
         for _ in rows:
             pass
         return
-    with writing(out):
+    with whole_file(out) as made:
         if Path(out).suffix == ".parquet":
-            parquet.write(rows, Path(out))
+            parquet.write(rows, made, called=out)
             return
-        with Path(out).open("xb") as file:
+        with made.open("xb") as file:
             file.writelines(row + b"\n" for row in rows)
 
 

@@ -12,6 +12,7 @@ from artificer.core.verdicts import ErrorKind
 from artificer.rollout.foreign import alike
 from artificer.rollout.foreign.alike import Difference, compare
 from artificer.rollout.foreign.carried import Carried
+from artificer.rollout.foreign.failed import failure
 from artificer.rollout.foreign.ignored import Likeness
 
 
@@ -113,7 +114,6 @@ def test_what_is_ignored_is_carried_to_where_it_is_used_again():
     assert compared({"id": "R-1111", "n": 7}, {"id": "R-2222", "n": 9}, like=["id", "n"], carried=carried).level == "exact"
     assert carried.replaced({"order": ["R-1111"], "n": 7, "m": 7}) == {"order": ["R-2222"], "n": 9, "m": 7}
     assert carried.replaced({"order_n": 7, "id": "R-1111"}) == {"order_n": 9, "id": "R-2222"}
-    assert carried.replaced({"id": "R-2222", "n": 9}, back=True) == {"id": "R-1111", "n": 7}
     found = compared({"text": "order R-1111 sent"}, {"text": "order R-2222 sent"}, carried=carried)
     assert (found.level, dict(found.used)) == ("exact", {alike.CARRIED: 1})
 
@@ -195,3 +195,34 @@ def test_many_differences_that_lie_deep_are_counted_and_few_are_written_out():
     found = compare(ToolResult("a", deep(1)), ToolResult("a", deep(2)), "t", Likeness(), Carried())
     assert (found.level, found.count) == ("differs", 20_001)
     assert [one.path for one in found.differences[:2]] == ["/q", "/x/q"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("Error: no lamp", "Error: no lamp"),
+        ("ValueError: no lamp", "ValueError: no lamp"),
+        ("sqlite3.IntegrityError: no lamp", "sqlite3.IntegrityError: no lamp"),
+        ("An error occurred", "An error occurred"),
+        ({"error": "no lamp"}, "no lamp"),
+        ('{"error": "no lamp"}', "no lamp"),
+        ("{'error': 'no lamp'}", "no lamp"),
+        ({"error": {"message": "no lamp", "code": 4}}, "no lamp"),
+        ({"error": True, "detail": "no lamp"}, "no lamp"),
+        ({"success": False}, ""),
+        ({"error": None, "lamps": 3}, None),
+        ('{"error": null, "lamps": 3}', None),
+        ({"error": "", "success": True}, None),
+        ({"error": 0.03}, None),
+        ("Errors are rare.", None),
+        ("Terror at sea", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_what_a_record_says_of_a_failure(content, said):
+    assert failure(ToolResult("a", content)) == said
+
+
+def test_a_failure_with_a_kind_says_its_detail():
+    assert failure(ToolResult("a", error=ErrorKind.not_found, detail="no lamp")) == "no lamp"

@@ -99,6 +99,19 @@ def test_a_difference_names_its_fields(tmp_path):
     assert [(one.path, one.recorded, one.now) for one in problem.differences] == [("/count", "4", "3")]
 
 
+@pytest.mark.parametrize("written", ['{"item": "lamp"', "lamp", "[1]"])
+def test_arguments_that_are_not_json_are_named(tmp_path, written):
+    messages = changed(1, called("a", "count_stock"))
+    messages[1]["tool_calls"][0]["function"]["arguments"] = written
+    proof = verified(tmp_path, messages, repair=tmp_path / "out")
+    assert (proof.cannot, proof.rejected) == (1, {"cannot_run": 1})
+    assert proof.problems[0].problems[0].what.startswith('"count_stock": its arguments are not JSON: ')
+    messages[2] = answered("a", "Error: the arguments are not JSON")
+    proof = verified(tmp_path, messages, repair=tmp_path / "copy")
+    assert (proof.exact, proof.kept) == (1, 1)
+    assert artificer.verify_data(tmp_path / "copy").holds
+
+
 def test_near_names_are_suggested_and_used_only_when_said(tmp_path):
     renamed = changed(1, called("a", "countStock", what="lamp"))
     proof = verified(tmp_path, renamed)
@@ -229,12 +242,35 @@ def test_a_call_that_passes_on_what_is_gone_is_stale(tmp_path):
     assert 'message 5: it passes on "T-7777"' in rejects["t0"].detail
 
 
-def test_an_answer_to_a_failure_that_is_none_now_is_stale(tmp_path):
-    messages = changed(2, answered("a", "error: not_found: no lamp"))
+FAILURES = [
+    "error: not_found: no lamp",
+    "Error: no lamp",
+    "KeyError: 'lamp'",
+    "An unexpected error occurred.",
+    {"error": "no lamp"},
+    {"error": {"code": 404, "message": "no lamp"}},
+    {"success": False, "message": "no lamp"},
+    "{'error': 'no lamp'}",
+]
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_an_answer_to_a_failure_that_is_none_now_is_stale(tmp_path, failure):
+    messages = changed(2, answered("a", failure))
     messages[3:] = [said("There is none.")]
     verified(tmp_path, messages, repair=tmp_path / "out")
     _, rejects = copied(tmp_path / "out")
     assert "message 3: it answers a call that failed and does not now" in rejects["t0"].detail
+
+
+@pytest.mark.parametrize("price", [None, 21.25])
+def test_an_answer_to_a_result_that_is_none_now_is_stale(tmp_path, price):
+    messages = changed(1, called("a", "count_stock", item="table"))
+    messages[2] = answered("a", {"item": "table", "count": 3, "price": price, "error": None})
+    messages[3:] = [said("There are some.")]
+    verified(tmp_path, messages, repair=tmp_path / "out")
+    _, rejects = copied(tmp_path / "out")
+    assert "message 3: it answers a call that went well and fails now" in rejects["t0"].detail
 
 
 def test_repaired_with_other_names_and_at_another_seed(tmp_path):
@@ -244,7 +280,68 @@ def test_repaired_with_other_names_and_at_another_seed(tmp_path):
     traces, _ = copied(tmp_path / "out")
     assert traces["t0"].nodes[1].message.calls[0].name == "count_stock"
     assert traces["t0"].lineage["start"] == {"seed": 5}
-    assert artificer.verify_data(tmp_path / "out", like=["ticket_id"]).holds  # at its own start, without the names
+    mended = traces["t0"].nodes
+    assert mended[4].message.result.content["ticket_id"] == "T-1036"  # what the world gives
+    assert mended[5].message.calls[0].arguments == {"ticket_id": "T-1036"}
+    assert mended[9].message.text == "Three lamps at 19.5, and T-1036 is done."
+    was = {one["at"]: one for one in traces["t0"].lineage["repaired"][0]["messages"]}
+    assert was[9] == {"at": 9, "said": {"content": GOOD[9]["content"]}}
+    assert was[5]["calls"] == [{"id": "c", "name": "close_ticket", "arguments": {"ticket_id": "T-1001"}}]
+    assert artificer.verify_data(tmp_path / "out").holds  # at its own start, without the names and without what was no difference
+
+
+def test_the_copy_is_exact_whatever_was_no_difference(tmp_path):
+    messages = changed(2, answered("a", {"item": "lamp", "count": "3", "price": 19.5000001}))
+    messages[9] = said("Three lamps.")
+    proof = verified(tmp_path, messages, repair=tmp_path / "out", near=1e-3, as_text=True)
+    assert (proof.exact, proof.repaired, proof.kept) == (1, 1, 1)
+    assert artificer.verify_data(tmp_path / "out").holds
+
+
+NUMBERED = """
+class Orders:
+    def __init__(self, seed: int = 0) -> None:
+        self.orders: dict[int, str] = {}
+
+    def add_order(self, what: str) -> dict:
+        self.orders[12 + len(self.orders)] = what
+        return {"id": 11 + len(self.orders), "what": what}
+
+    def get_order(self, order_id: int) -> dict:
+        return {"id": order_id, "what": self.orders[order_id]}
+"""
+
+
+@pytest.mark.parametrize(("words", "why"), [("It is there.", None), ("It is order 99.", "message 5: it says 99, which no result shows now")])
+def test_what_a_number_is_called_now_is_not_put_into_words(tmp_path, words, why):
+    (tmp_path / "orders.py").write_text(NUMBERED)
+    asked = [said("Order a lamp.", "user"), called("a", "add_order", what="a lamp"), answered("a", {"id": 99, "what": "a lamp"})]
+    messages = [*asked, called("b", "get_order", order_id=99), answered("b", {"id": 99, "what": "a lamp"}), said(words)]
+    world = f"python:{tmp_path / 'orders.py'}"
+    assert verified(tmp_path, messages, world=world, like=["id"], repair=tmp_path / "out").exact == 1
+    traces, rejects = copied(tmp_path / "out")
+    assert [why in row.detail for row in rejects.values()] == ([True] if why else [])
+    if why is None:
+        assert traces["t0"].nodes[3].message.calls[0].arguments == {"order_id": 12}
+        assert artificer.verify_data(tmp_path / "out").holds
+
+
+def test_a_state_is_no_name(tmp_path):
+    messages = good()
+    messages[6] = answered("c", {"ticket_id": "T-1001", "status": "done", "open": 0})
+    messages[9] = said("All is done.")
+    assert verified(tmp_path, messages, repair=tmp_path / "out", like=["status"]).rejected == {"stale": 1}
+    traces, _ = copied(tmp_path / "out")
+    assert traces == {}
+
+
+def test_a_field_that_is_never_the_same_twice_is_kept_on_its_terms(tmp_path):
+    (tmp_path / "clock.py").write_text("COUNT = [0]\n\n\ndef look() -> dict:\n    COUNT[0] += 1\n    return {'at': COUNT[0], 'sky': 'blue'}\n")
+    messages = [said("look", "user"), called("a", "look"), answered("a", {"at": 900, "sky": "blue"}), said("Blue.")]
+    proof = verified(tmp_path, messages, world=f"python:{tmp_path / 'clock.py'}", like=["at"], repair=tmp_path / "out")
+    assert (proof.kept, proof.rejected) == (1, {})
+    assert artificer.verify_data(tmp_path / "out").differs == 1
+    assert artificer.verify_data(tmp_path / "out", like=["at"]).holds
 
 
 def test_a_repair_that_fails_half_way_leaves_nothing(tmp_path, monkeypatch):

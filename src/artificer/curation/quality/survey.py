@@ -17,7 +17,7 @@ from artificer.curation.quality.thresholds import judged
 from artificer.curation.quality.thresholds import thresholds as bounds_of
 from artificer.formats.account import Account
 from artificer.run import traded
-from artificer.run.files import writing
+from artificer.run.files import whole_file
 
 _TELL = 2_000
 """Traces after which the caller is told how far it is."""
@@ -59,10 +59,8 @@ def _lines(path: str | Path | None) -> Generator[Callable[[Finding], None]]:
     if path is None:
         yield lambda one: None
         return
-    with writing(path):
-        file: IO[bytes] = Path(path).open("xb")  # noqa: SIM115
     encode = msgspec.json.Encoder().encode
-    with file:
+    with whole_file(path) as made, made.open("xb") as file:
         yield lambda one: _write(file, encode(_plain(one)))
 
 

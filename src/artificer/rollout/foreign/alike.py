@@ -8,9 +8,7 @@ session now calls by another name (an order's new id) is carried along: see `Car
 
 from __future__ import annotations
 
-import ast
 import math
-import re
 from collections import Counter
 from typing import Any, Literal, cast
 
@@ -22,6 +20,7 @@ from artificer.core.canon import Json, canonical
 from artificer.core.kinds import ErrorGroup, ErrorKind
 from artificer.core.messages import ToolResult
 from artificer.rollout.foreign.carried import Carried
+from artificer.rollout.foreign.failed import begins_so, failure, json_in, literal_in
 from artificer.rollout.foreign.ignored import Ignoring, Likeness
 
 Level = Literal["exact", "like", "differs", "cannot"]
@@ -41,10 +40,7 @@ FAILED = "a failure that was recorded as text, or without its kind"
 _SHOWN = 8
 _CLIPPED = 160
 _FRONT = 40
-_LONGEST_LITERAL = 1_000_000
-_LITERAL_BEGINS = frozenset("[{('\"-.0123456789TFN \n\t")
-_UNMAKEABLE = frozenset({ErrorKind.unknown_tool, *(kind for kind in ErrorKind if kind.parent is ErrorGroup.argument)})
-_FAILURE = re.compile(r"\W{0,3}(error|exception|failed|failure|traceback)\b", re.IGNORECASE)
+_UNMAKEABLE = frozenset({ErrorKind.unknown_tool, ErrorKind.unparsable_call, *(kind for kind in ErrorKind if kind.parent is ErrorGroup.argument)})
 
 
 class Difference(Struct, frozen=True):
@@ -91,7 +87,7 @@ def _failed(recorded: ToolResult, now: ToolResult, error: ErrorKind, carried: Ca
     """The call fails now."""
     detail = now.detail or ""
     if recorded.error is None:
-        said = _failure(recorded.content)
+        said = failure(recorded)
         if said is None:
             out.differ("", clipped(recorded.content), f"{error.value}: {clipped(detail)}")
             out.level = "cannot" if error in _UNMAKEABLE else "differs"
@@ -115,15 +111,7 @@ def _tells(said: str, detail: str) -> bool:
     """Whether a failure is told in these words, with at most a word such as "Error:" in front."""
     said, detail = said.strip(), detail.strip()
     front = said[: len(said) - len(detail)]
-    return said == detail or (bool(detail) and said.endswith(detail) and len(front) <= _FRONT and _FAILURE.match(front) is not None)
-
-
-def _failure(content: Json) -> str | None:
-    """What a recorded result says of a failure, when it says that there was one: a text that begins so, or an object's `error`."""
-    if isinstance(content, dict):
-        said = cast("dict[str, Json]", content).get("error")
-        return said if isinstance(said, str) and said else None
-    return content if isinstance(content, str) and _FAILURE.match(content) else None
+    return said == detail or (bool(detail) and said.endswith(detail) and len(front) <= _FRONT and begins_so(front))
 
 
 def _contents(recorded: Json, now: Json, ignoring: Ignoring, like: Likeness, carried: Carried, out: Compared) -> None:
@@ -136,10 +124,10 @@ def _contents(recorded: Json, now: Json, ignoring: Ignoring, like: Likeness, car
     if isinstance(recorded, str) and isinstance(now, str) and carried.text(recorded).strip() == now.strip():
         out.used[SPACE if recorded.strip() == now.strip() else CARRIED] += 1
         return
-    if isinstance(recorded, str) and isinstance(now, str) and ((now,) == _json(recorded) or (recorded,) == _json(now)):
+    if isinstance(recorded, str) and isinstance(now, str) and ((now,) == json_in(recorded) or (recorded,) == json_in(now)):
         out.used[JSON_TEXT] += 1
         return
-    for read, tolerance in ((_json, JSON_TEXT), (_literal, LITERAL)):
+    for read, tolerance in ((json_in, JSON_TEXT), (literal_in, LITERAL)):
         left = read(recorded) if isinstance(recorded, str) else (recorded,)
         right = read(now) if isinstance(now, str) else (now,)
         if left is None or right is None or (isinstance(recorded, str) and isinstance(now, str) and not isinstance(left[0], dict | list)):
@@ -161,22 +149,6 @@ def _equal(left: Json, right: Json) -> bool:
         return canonical(left) == canonical(right)
     except (ValueError, TypeError, OverflowError, RecursionError):  # what JSON cannot write
         return same(left, right)
-
-
-def _json(text: str) -> tuple[Json] | None:
-    try:
-        return (msgspec.json.decode(text),)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
-        return None
-
-
-def _literal(text: str) -> tuple[Json] | None:
-    if len(text) > _LONGEST_LITERAL or text[:1] not in _LITERAL_BEGINS:
-        return None
-    try:
-        return (msgspec.to_builtins(ast.literal_eval(text.strip()), str_keys=True),)
-    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError, OverflowError):
-        return None
 
 
 _ABSENT = object()
@@ -222,7 +194,7 @@ def _writes(left: Json, right: Json) -> bool:
     text, value = (left, right) if isinstance(left, str) else (right, left)
     if not isinstance(text, str) or isinstance(value, str | list | dict) or len(text) > _CLIPPED:
         return False
-    return any(found is not None and same(found[0], value) for found in (_json(text), _literal(text)))
+    return any(found is not None and same(found[0], value) for found in (json_in(text), literal_in(text)))
 
 
 def _near(left: Json, right: Json, near: float) -> bool:

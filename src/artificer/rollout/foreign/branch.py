@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 from msgspec import Struct
 
+from artificer.checks.values import same
 from artificer.core.canon import canonical
 from artificer.core.errors import ArtificerError, SourceError
 from artificer.core.messages import ToolCall, ToolResult
@@ -29,6 +30,9 @@ from artificer.rollout.past import before
 from artificer.rollout.search.steps import again
 from artificer.rollout.tree import own_specs
 from artificer.worlds.base import Attending, Session, World, begun
+
+UNREAD = "$text"
+"""The only argument of a call whose arguments are not JSON; see `formats.parts.broken_call`."""
 
 
 async def made_again(world: World, trace: Trace, start: Start, terms: Terms, *, where: str = "", keep: bool = False) -> tuple[Again, Ends]:
@@ -74,6 +78,7 @@ class _Waiting(Struct):
     call: ToolCall
     actor: str
     at: int
+    place: int
     beside: deque[_Waiting]
     made: ToolResult | None = None
     effects: tuple[Effect, ...] = ()
@@ -104,7 +109,7 @@ class _Branch:
         self._out = out
         self._ends = ends
         self._looks = looks
-        self._carried = ends.carried = Carried()
+        self._carried = Carried()
         self._start = session.calls
         self._waiting: dict[str, deque[_Waiting]] = {}
         self._comes = {result.call_id: index for index in path if (result := trace.nodes[index].message.result) is not None}
@@ -118,11 +123,13 @@ class _Branch:
             for call in message.calls:
                 self._missing(self._waiting.pop(call.id, deque()))
             beside: deque[_Waiting] = deque()
-            for call in message.calls:
-                beside.append(_Waiting(call, "user" if message.role == "user" else "agent", index, beside))
+            for nth, call in enumerate(message.calls):
+                beside.append(_Waiting(call, "user" if message.role == "user" else "agent", index, nth, beside))
                 self._waiting.setdefault(call.id, deque()).append(beside[-1])
             if message.result is not None:
                 await self._answered(index, self._trace.nodes[index], message.result)
+            elif (said := self._carried.said(message)) is not message:
+                self._ends.said[index] = said
             if attending is not None and place >= since:
                 attending.hear(message)
         self._missing(sorted((one for line in self._waiting.values() for one in line), key=lambda one: one.at))
@@ -168,9 +175,16 @@ class _Branch:
             one.made = tool.result(one.call)
             return
         call = one.renamed = self._terms.names.of(one.call)
+        if call.arguments.keys() == {UNREAD}:
+            one.made = ToolResult(call.id, error=ErrorKind.unparsable_call, detail="the arguments are not JSON")
+            return
         arguments = self._carried.replaced(call.arguments)
+        if arguments is not call.arguments and not same(arguments, call.arguments):
+            call = ToolCall(call.id, call.name, arguments)
+        if call is not one.call:
+            self._ends.made.setdefault(one.at, {})[one.place] = call
         mark = self._session.calls
-        one.made = await self._session.call(call if arguments is call.arguments else ToolCall(call.id, call.name, arguments), one.actor)
+        one.made = await self._session.call(call, one.actor)
         if self._looks and call.name not in self._world.reading():
             one.effects = self._session.effects(mark)
 
@@ -185,6 +199,8 @@ class _Branch:
                 self._out.unknown.append(asked.call.name[:200])
             close = near(call.name, [tool.name for tool in offered])
             return Problem(index, level, asked.call.name, f"{_name(asked.call)}: there is no such tool", near=close)
+        if now.error == ErrorKind.unparsable_call:
+            return Problem(index, level, asked.call.name, f"{_name(asked.call)}: its arguments are not JSON: {clipped(call.arguments[UNREAD])}")
         spec = next((tool for tool in offered if tool.name == call.name), None)
         properties = list(spec.parameters.get("properties", {})) if spec is not None else []
         strange = [name for name in call.arguments if name not in properties]

@@ -26,7 +26,7 @@ from artificer.rollout.foreign.names import near
 from artificer.rollout.foreign.repair import Repair, repaired
 from artificer.rollout.foreign.starts import Starts
 from artificer.run.engine import execute
-from artificer.run.files import whole_folder
+from artificer.run.files import whole_file, whole_folder
 from artificer.run.progress import Progress
 from artificer.run.stage import RowFunction, each
 from artificer.run.store import RunFolder
@@ -236,7 +236,7 @@ def _gather(
         keeper = None
         if out is not None:
             keeper = stack.enter_context(closing(Keeper(stack.enter_context(whole_folder(out)), world, rerun.source, rerun.options, data)))
-        lines = None if each_to is None else stack.enter_context(Path(each_to).open("xb"))
+        lines = None if each_to is None else stack.enter_context(stack.enter_context(whole_file(each_to)).open("xb"))
         for key, made in proofs.read("proofs", Made, ordered=True):
             proof.add(made, shown)
             if lines is not None:

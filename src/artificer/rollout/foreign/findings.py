@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
-from artificer.core.messages import ToolCall, ToolResult
+from artificer.core.messages import Message, ToolCall, ToolResult
 from artificer.core.tasks import Effect
 from artificer.rollout.foreign.alike import Difference, Level
-from artificer.rollout.foreign.carried import Carried
 from artificer.rollout.foreign.ignored import Likeness
 from artificer.rollout.foreign.names import Renames
 
@@ -97,10 +96,19 @@ class Now(Struct, frozen=True):
 
 
 class Ends(Struct):
-    """What comes out besides `Again` when a copy is wanted: results by node; net effects and state by leaf."""
+    """What comes out besides `Again` when a copy is wanted.
+
+    Args:
+        now: results, by node.
+        made: the calls of a node that had to be made otherwise than they are recorded: with other names, or with values that have another
+            name now; by the call's place.
+        said: messages that name such values, as they name them now; by node.
+        effects, state: net effects and state, by leaf.
+    """
 
     now: dict[int, Now] = field(default_factory=dict[int, Now])
+    made: dict[int, dict[int, ToolCall]] = field(default_factory=dict[int, dict[int, ToolCall]])
+    said: dict[int, Message] = field(default_factory=dict[int, Message])
     effects: dict[int, tuple[Effect, ...]] = field(default_factory=dict[int, tuple[Effect, ...]])
     state: dict[int, str] = field(default_factory=dict[int, str])
-    carried: Carried = field(default_factory=Carried)
     told: set[tuple[int, str]] = field(default_factory=set[tuple[int, str]])

@@ -19,6 +19,7 @@ from artificer.core.canon import Json, scalars
 from artificer.core.messages import Message, ToolResult
 from artificer.core.trace import Node
 from artificer.rollout.foreign.alike import clipped
+from artificer.rollout.foreign.failed import failure
 
 _PIECE = re.compile(r"\w+(?:[.,:-]\w+)*")
 _WHOLE = 60
@@ -35,12 +36,13 @@ class Stale(Struct, frozen=True):
     why: str
 
 
-def stale(nodes: Sequence[Node], path: Sequence[int], now: dict[int, ToolResult], differing: Collection[int], policy: str = "") -> list[Stale]:
+def stale(before: Sequence[Node], after: Sequence[Node], path: Sequence[int], differing: Collection[int], policy: str = "") -> list[Stale]:
     """The messages of a branch that quote what is gone.
 
     Args:
+        before: the nodes as they are recorded. after: as they are to be.
         path: the branch's node indices.
-        now: the results that are replaced, by node. differing: those among them that say something else.
+        differing: the results that say something else.
         policy: the world's, which the agent was told.
     """
     found: list[Stale] = []
@@ -48,14 +50,13 @@ def stale(nodes: Sequence[Node], path: Sequence[int], now: dict[int, ToolResult]
     gone: dict[object, Json] = {}
     turned = ""
     for index in path:
-        message = nodes[index].message
-        if message.result is not None:
-            result = now.get(index, message.result)
-            known.learn_result(result)
+        message, recorded = after[index].message, before[index].message.result
+        if message.result is not None and recorded is not None:
+            known.learn_result(message.result)
             if index in differing:
-                turned = turned or _turned(message.result, result)
-                left = {freeze(piece) for piece in _pieces(result)}
-                gone |= {frozen: piece for piece in _pieces(message.result) if (frozen := freeze(piece)) not in left}
+                turned = turned or _turned(recorded, message.result)
+                left = {freeze(piece) for piece in _pieces(message.result)}
+                gone |= {frozen: piece for piece in _pieces(recorded) if (frozen := freeze(piece)) not in left}
                 if len(gone) > _MOST:
                     turned, gone = turned or "too much has changed to be followed", {}
         elif message.role != "assistant":
@@ -70,11 +71,12 @@ def stale(nodes: Sequence[Node], path: Sequence[int], now: dict[int, ToolResult]
 
 def _turned(recorded: ToolResult, now: ToolResult) -> str:
     """How a result has turned into its opposite."""
-    if (recorded.error is None) != (now.error is None):
-        return "it answers a call that failed and does not now" if now.error is None else "it answers a call that went well and fails now"
-    if recorded.error != now.error:
+    failed, fails = failure(recorded) is not None, failure(now) is not None
+    if failed != fails:
+        return "it answers a call that failed and does not now" if failed else "it answers a call that went well and fails now"
+    if recorded.error is not None and now.error is not None and recorded.error != now.error:
         return "it answers a call that fails for another reason now"
-    if recorded.error is None and _nothing(recorded.content) != _nothing(now.content):
+    if not failed and _nothing(recorded.content) != _nothing(now.content):
         return "it answers a result that was empty and is not now" if _nothing(recorded.content) else "it answers a result that is empty now"
     return ""
 
