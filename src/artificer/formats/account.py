@@ -46,6 +46,7 @@ class Account(Struct):
         events_in, events_out: see the module.
         shared: events written more than once, since several branches go through them.
         dropped: events that were dropped, by reason. `places`: the first places of each reason, and of each loss.
+        rows_by: rows of which nothing came out, by reason.
         lost: what the traces (or rows) no longer have although no event is missing, e.g. a verdict; how many times.
         files: of a folder, each file that was read.
     """
@@ -57,6 +58,7 @@ class Account(Struct):
     events_out: int = 0
     shared: int = 0
     dropped: Counter[str] = field(default_factory=Counter[str])
+    rows_by: Counter[str] = field(default_factory=Counter[str])
     lost: Counter[str] = field(default_factory=Counter[str])
     places: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     files: list[File] = []
@@ -76,6 +78,7 @@ class Account(Struct):
     def drop_row(self, reason: str, events: int = 0) -> None:
         """Names a row of which nothing comes out: `events` is 0 where it could not even be counted."""
         self.rows_dropped += 1
+        self.rows_by[reason] += 1
         self.dropped[reason] += events
         self.place(reason)
 
@@ -110,11 +113,23 @@ class Account(Struct):
             shown.append(f"NOT ACCOUNTED FOR: {missing:+,} events. This is a defect of the format's reader or writer; please report it.")
         if self.rows_dropped:
             shown.append(f"rows of which nothing came out: {self.rows_dropped:,}")
-        for name, counts in (("dropped", self.dropped), ("not kept", self.lost)):
-            for reason, times in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])):
-                places = self.places.get(reason, [])
-                shown.append(f"{name}: {reason} ({times:,})" + (f", e.g. {', '.join(places)}" if places else ""))
+        for reason in sorted(self.dropped, key=lambda one: (-self.dropped[one], -self.rows_by[one], one)):
+            shown.append(f"dropped: {reason} ({_times(self.dropped[reason], self.rows_by[reason])}){self._shown(reason)}")
+        for what, times in sorted(self.lost.items(), key=lambda pair: (-pair[1], pair[0])):
+            shown.append(f"not kept: {what} ({times:,}){self._shown(what)}")
         shown += [file.line() for file in self.files[:FILES]]
         if len(self.files) > FILES:
             shown.append(f"and {len(self.files) - FILES:,} more files")
         return shown
+
+    def _shown(self, reason: str) -> str:
+        places = self.places.get(reason, [])
+        return f", e.g. {', '.join(places)}" if places else ""
+
+
+def _times(events: int, rows: int) -> str:
+    """How much was dropped for a reason: events, whole rows, or both; the events of rows that could not be read are not known."""
+    if not rows:
+        return f"{events:,}"
+    whole = f"{rows:,} row{'s' * (rows != 1)}"
+    return f"{whole}, {events:,} event{'s' * (events != 1)}" if events else whole

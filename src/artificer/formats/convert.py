@@ -152,10 +152,8 @@ def _row(value: Any, form: Format, sound: _Sound, account: Account) -> list[Item
         account.drop_row(_reason(form, error), found)
         return []
     if not items:
-        account.rows_dropped += 1
-        if account.dropped == Counter(dropped):
-            account.drop("rows without a conversation", found)
-            account.place("rows without a conversation")
+        new = account.dropped - Counter(dropped)
+        account.drop_row(max(new, key=lambda reason: new[reason]) if new else "rows without a conversation", 0 if new else found)
     account.events_out += out
     account.rows_out += len(items)
     return items
