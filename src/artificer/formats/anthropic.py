@@ -16,7 +16,7 @@ from artificer.core.trace import Node
 from artificer.core.verdicts import ErrorKind
 from artificer.formats.account import Account
 from artificer.formats.base import Format, Item
-from artificer.formats.parts import call_of, extra, extras, image, linear, node, plain, result_of, result_text, tools_of
+from artificer.formats.parts import call_of, extra, extras, linear, node, plain, result_of, result_text, source_image, tools_of
 
 _ROW = frozenset({"messages", "system", "tools", "id"})
 _MESSAGE = frozenset({"role", "content"})
@@ -24,17 +24,26 @@ _TEXT = frozenset({"type", "text"})
 _RESULT = frozenset({"type", "tool_use_id", "content", "is_error"})
 _HERE = ("text", "image", "thinking", "redacted_thinking", "tool_use", "tool_result")
 BLOCKS = ("tool_use", "tool_result", "thinking", "redacted_thinking")
+_ROLES = ("user", "assistant", "system")
+_OPENAI = ("tool_calls", "function_call", "reasoning_content")
+UNMARKED = 0.1
+"""How much a row of nothing but texts looks like Anthropic's: it could be one of its rows, and nothing says that it is."""
 
 
 def fits(row: Any) -> float:
-    """Blocks of calls, results or thoughts; or a system prompt beside messages; or tools with an input schema."""
+    """Blocks of calls, results or thoughts, or images with a source; or a system prompt beside messages; or tools with an input schema."""
     messages = row["messages"]
-    blocks = [part.get("type") for message in messages if isinstance(message["content"], list) for part in message["content"]]
-    if any(kind in BLOCKS for kind in blocks) or any("input_schema" in tool for tool in row.get("tools") or ()):
+    blocks = [part for message in messages if isinstance(message["content"], list) for part in message["content"]]
+    if any(_is_own(part) for part in blocks) or any("input_schema" in tool for tool in row.get("tools") or ()):
         return 0.95
-    if any(message["role"] not in ("user", "assistant") for message in messages):
+    if any(message["role"] not in _ROLES or any(message.get(name) for name in _OPENAI) for message in messages):
         return 0.0
-    return 0.7 if "system" in row else 0.4 if any(kind == "image" for kind in blocks) else 0.0
+    system = row.get("system") if all(message["role"] != "system" for message in messages) else None
+    return 0.95 if isinstance(system, list) else 0.7 if system is not None else UNMARKED
+
+
+def _is_own(block: Any) -> bool:
+    return block["type"] in BLOCKS or (block["type"] == "image" and isinstance(block.get("source"), dict))
 
 
 def count(row: Any) -> int:
@@ -69,7 +78,9 @@ def parse(row: Any, account: Account) -> Iterable[Item]:
         nodes.append(node(len(nodes) - 1, Message("system", plain(text if isinstance(text, str) else [text])), notes=notes))
     for record in row["messages"]:
         role, content = record["role"], record["content"]
-        if role not in ("user", "assistant"):
+        if role in ("tool", "function") or any(record.get(name) for name in _OPENAI):
+            raise ValueError("messages of OpenAI's: read it with --from chat")
+        if role not in _ROLES:
             account.drop(f"a message of the role {str(role)[:40]!r}", _count(record))
         elif isinstance(content, list):
             _blocks(role, cast("list[Any]", content), extra(record, _MESSAGE), nodes, account)
@@ -98,7 +109,7 @@ def _blocks(role: Any, blocks: list[Any], notes: dict[str, Any], nodes: list[Nod
         elif kind in ("text", "image"):
             if calls and kind == "text" and block["text"]:
                 account.lose("the order of text and calls: text comes first")
-            shown.append(Text(block["text"]) if kind == "text" else _image(block["source"]))
+            shown.append(Text(block["text"]) if kind == "text" else source_image(block["source"]))
         else:
             account.drop(f"a block of the type {str(kind)[:40]!r}", 1)
             results += 1
@@ -106,13 +117,6 @@ def _blocks(role: Any, blocks: list[Any], notes: dict[str, Any], nodes: list[Nod
         content = tuple(shown) if any(isinstance(part, Image) for part in shown) else "".join([part.text for part in shown if isinstance(part, Text)])
         thought = "\n".join(thoughts) if thoughts else None
         nodes.append(node(len(nodes) - 1, Message(role, content, thought, tuple(calls)), notes=notes))
-
-
-def _image(source: Any) -> Image:
-    if source["type"] == "base64":
-        return Image(f"data:{source['media_type']};base64,{source['data']}", source["media_type"])
-    uri = source.get("url") or source.get("file_id") or ""
-    return image(uri)
 
 
 def _result(block: Any) -> ToolResult:

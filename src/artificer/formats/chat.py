@@ -3,8 +3,9 @@
 
 Read besides: `conversation` for `messages`, `prompt` and `completion` (TRL; what a model said in a prompt is not its
 own here), tools as text, arguments as objects, functions (`function_call`, `functions`, role `function`) of the old
-API, reasoning under `reasoning_content`, `reasoning` or `thinking`, `developer` as system, text in parts. Fields that
-the format does not name are kept in notes and lineage under `extra` and are written again.
+API, reasoning under `reasoning_content`, `reasoning` or `thinking`, `developer` as system, text in parts, a system
+prompt beside the messages (`system`). Rows whose content holds calls, results or thoughts in parts are another
+format's, and left out by name. Fields that the format does not name are kept in notes and lineage under `extra` and are written again.
 """
 
 from __future__ import annotations
@@ -61,14 +62,23 @@ def fits(row: Any) -> float:
 
 
 def given(row: Any) -> Any:
-    """The messages of a row, those of a prompt and its completion together."""
+    """The messages of a row: a system prompt beside them goes before them, those of a prompt and its completion together."""
     if "messages" in row or "conversation" in row or not row.keys() >= _PAIR:
-        return row.get("messages", row.get("conversation"))
+        found = row.get("messages", row.get("conversation"))
+        return [{"role": "system", "content": row["system"]}, *found] if _prompted(row, found) else found
     before, behind = (
         [{"role": role, "content": row[name]}] if isinstance(row[name], str) else row[name]
         for role, name in (("user", "prompt"), ("assistant", "completion"))
     )
     return [*({"weight": 0, **one} if one["role"] == "assistant" else one for one in before), *behind]
+
+
+def _prompted(row: Any, messages: Any) -> bool:
+    """Whether a system prompt stands beside messages that have none."""
+    system = row.get("system")
+    if not system or not isinstance(system, str | list) or not isinstance(messages, list):
+        return False
+    return all(message.get("role") not in ("system", "developer") for message in cast("list[Any]", messages))
 
 
 def count(row: Any) -> int:
@@ -92,6 +102,8 @@ def parse(row: Any, account: Account) -> Iterable[Item]:
     nodes = messages_of(given(row), account)
     split = "messages" not in row and "conversation" not in row
     kept = extra(row, _ROW | _PAIR if split else _ROW)
+    if "system" in kept and not split and _prompted(row, row.get("messages", row.get("conversation"))):
+        del kept["system"]
     item = linear(nodes, tools, name=row.get("id"), lineage={"extra": kept} if kept else None)
     if split and isinstance(row.get("label"), bool):  # TRL's unpaired preferences
         item = Item(labelled(item.trace, "label", row["label"]), item.tools)
@@ -103,7 +115,7 @@ def messages_of(messages: Sequence[Any], account: Account) -> list[Node]:
     nodes: list[Node] = []
     last_call = ""
     for index, record in enumerate(messages):
-        role = _ROLES.get(record["role"])
+        role = _ROLES.get(record["role"] if "role" in record else _item(record))
         if role is None:
             account.drop(f"a message of the role {str(record['role'])[:40]!r}", count_message(record))
             continue
@@ -130,6 +142,17 @@ def messages_of(messages: Sequence[Any], account: Account) -> list[Node]:
         message = Message(role, shown, thought, calls, author=_name(record))
         nodes.append(node(len(nodes) - 1, message, sampled=sampled, notes=kept))
     return nodes
+
+
+def _item(record: Any) -> str:
+    """No role: where there is a type, items of the Responses API.
+
+    Raises:
+        KeyError, ValueError: always.
+    """
+    if "type" in record:
+        raise ValueError("items of the Responses API, which are no messages")
+    return record["role"]
 
 
 def _name(record: Any) -> str | None:

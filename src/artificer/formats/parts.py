@@ -141,16 +141,40 @@ def image(uri: str) -> Image:
     return Image(uri, f"image/{'jpeg' if ending == 'jpg' else ending}" if ending in ("png", "jpg", "jpeg", "gif", "webp") else "image/*")
 
 
+def source_image(source: Any) -> Image:
+    """An image as Anthropic has it."""
+    if source["type"] == "base64":
+        return Image(f"data:{source['media_type']};base64,{source['data']}", source["media_type"])
+    return image(source.get("url") or source.get("file_id") or "")
+
+
+BLOCKS = frozenset(["tool_use", "tool_result", "thinking", "redacted_thinking", "server_tool_use", "web_search_tool_result", "mcp_tool_use"])
+"""Blocks of Anthropic's that are calls, results or thoughts."""
+_ITEMS = frozenset(["function_call", "function_call_output", "reasoning", "tool_call", "tool-call", "tool-result"])
+"""Names of such parts elsewhere."""
+_SHOWN = ("image_url", "input_image", "image")
+
+
 def openai_parts(content: Sequence[Any], account: Account) -> str | tuple[Part, ...]:
-    """Content in OpenAI's parts: text and images; what is neither is kept as a file."""
+    """Content in OpenAI's parts: text and images; what is neither is kept as a file.
+
+    Raises:
+        ValueError: it holds calls, results or thoughts, which other formats have there.
+    """
     parts: list[Part] = []
     for part in content:
         kind = part["type"]
         if kind in ("text", "input_text", "output_text"):
             parts.append(Text(part["text"]))
-        elif kind == "image_url":
+        elif kind in ("image_url", "input_image"):
             given = part["image_url"]
             parts.append(image(given if isinstance(given, str) else given["url"]))
+        elif kind in BLOCKS:
+            raise ValueError("blocks of Anthropic's: read it with --from anthropic")
+        elif kind in _ITEMS:
+            raise ValueError("calls, results or thoughts in parts of the content")
+        elif kind == "image" and isinstance(part.get("source"), dict):
+            parts.append(source_image(part["source"]))
         else:
             account.lose(f"parts of type {str(kind)[:40]!r}: kept as a file")
             parts.append(File(text_of(part), str(kind)))
@@ -289,8 +313,13 @@ def texts(values: Iterable[Any]) -> bool:
 def speaks(content: Any, user: bool) -> bool:
     """Whether content in OpenAI's form has text, or something that a user shows."""
     if isinstance(content, list):
-        return any(part.get("text") or (user and part.get("type") == "image_url") for part in cast("list[Any]", content))
+        return any(part.get("text") or (user and _is_image(part)) for part in cast("list[Any]", content))
     return bool(content)
+
+
+def _is_image(part: Any) -> bool:
+    kind = part.get("type")
+    return kind in _SHOWN and (kind != "image" or isinstance(part.get("source"), dict))
 
 
 def judged(rewards: dict[str, tuple[float, float]]) -> Verdict | None:
