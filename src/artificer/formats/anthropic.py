@@ -17,7 +17,7 @@ from artificer.core.trace import Node
 from artificer.formats.account import Account
 from artificer.formats.anthropic_blocks import nodes_of, written
 from artificer.formats.base import BLOCKS, FLAG, Format, Item
-from artificer.formats.parts import extra, extras, linear, node, plain, result_text, tools_of
+from artificer.formats.parts import extra, extras, is_broken, linear, node, plain, result_text, tools_of
 
 _ROW = frozenset({"messages", "system", "tools", "id"})
 _MESSAGE = frozenset({"role", "content"})
@@ -98,7 +98,11 @@ def parse(row: Any, account: Account) -> Iterable[Item]:
 
 
 def render(item: Item, account: Account) -> Iterable[Json]:
-    """The row of a branch."""
+    """The row of a branch.
+
+    Raises:
+        ValueError: the arguments of a call are no object.
+    """
     nodes = item.trace.nodes
     start = next((at for at, one in enumerate(nodes) if one.message.role != "system"), len(nodes))
     row: dict[str, Json] = {"id": item.trace.id}
@@ -154,6 +158,8 @@ def _record(one: Node) -> dict[str, Json]:
     elif message.text and (blocks or message.calls):
         blocks.append({"type": "text", "text": message.text})
     if message.role == "assistant":
+        if any(is_broken(call) for call in message.calls):
+            raise ValueError("a call whose arguments are no object")
         blocks += [{"type": "tool_use", "id": call.id, "name": call.name, "input": call.arguments} for call in message.calls]
     return {"role": message.role, "content": blocks if blocks else message.text} | notes
 

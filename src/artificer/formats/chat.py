@@ -139,6 +139,8 @@ def messages_of(messages: Sequence[Any], account: Account) -> list[Node]:
         if kept:
             for used in (at, "function_call", "tool_calls"):
                 kept.pop(used, None)
+        if role == "system" and record["role"] != role:
+            account.lose("the role 'developer': read as system")
         message = Message(role, shown, thought, calls, author=_name(record))
         nodes.append(node(len(nodes) - 1, message, sampled=sampled, notes=kept))
     return nodes

@@ -95,6 +95,7 @@ def parse(row: Any, account: Account) -> Iterable[Item]:
             _own(item)
             content = item["content"]
             shown = _content(cast("list[Any]", content)) if isinstance(content, list) else plain(content)
+            account.lose("the role 'developer': read as system", item["role"] == "developer")
             nodes.append(node(len(nodes) - 1, Message(_ROLES[item["role"]], shown), notes=extra(item, _ITEM)))
         elif kind == "function_call_output":
             nodes.append(node(len(nodes) - 1, Message("tool", result=_result(item)), notes=extra(item, _ITEM)))
