@@ -295,8 +295,8 @@ def tools_of(records: Any, account: Account) -> Toolset:
 
 
 def extra(record: dict[str, Any], known: frozenset[str]) -> dict[str, Any]:
-    """The fields of a record that its format does not name."""
-    return {key: value for key, value in record.items() if key not in known} if not record.keys() <= known else {}
+    """The fields of a record that its format does not name and that say something: a table gives each row its neighbours' fields, as null."""
+    return {key: value for key, value in record.items() if value is not None and key not in known} if not record.keys() <= known else {}
 
 
 def linear(nodes: Sequence[Node], tools: Toolset, *, name: Any = None, lineage: dict[str, Json] | None = None) -> Item:
