@@ -156,3 +156,17 @@ def test_images_in_others_words_are_images(part):
     (item,), account = _read({"messages": _said([{"type": "text", "text": "What?"}, part], "A cat.")}, "chat")
     assert item.trace.nodes[0].message.content[1].uri == "https://x/y.png"
     assert not account.lost
+
+
+def test_messages_of_openais_under_sharegpts_name_keep_their_calls(tmp_path):
+    calls = [{"id": "1", "type": "function", "function": {"name": "w", "arguments": "{}"}}]
+    said = [
+        {"role": "user", "content": "x"},
+        {"role": "assistant", "content": "", "tool_calls": calls},
+        {"role": "tool", "content": "r", "tool_call_id": "1"},
+    ]
+    done = convert(_file(tmp_path, {"conversations": said}, {"conversations": said}), tmp_path / "o.jsonl", to="chat")
+    assert done.source == "chat"
+    assert done.read.events_out == 36
+    assert json.loads((tmp_path / "o.jsonl").read_text().splitlines()[0])["messages"][1]["tool_calls"] == calls
+    assert guess(_file(tmp_path, {"conversations": said[:1]}, {"conversations": said[:1]}))[0].name == "sharegpt"
