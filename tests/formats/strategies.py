@@ -28,7 +28,9 @@ results = st.builds(ToolResult, names, json_values) | st.builds(
 images = st.sampled_from([Image("data:image/png;base64,AA", "image/png"), Image("shots/1.jpg", "image/jpeg")])
 parts = st.lists(st.builds(Text, words) | images | st.just(File("a.pdf", "application/pdf")), min_size=1, max_size=3).map(tuple)
 authors = st.none() | names
-extras = st.just({}) | st.dictionaries(st.sampled_from(["x-score", "x-note"]), json_values, min_size=1, max_size=2).map(lambda kept: {"extra": kept})
+extras = st.just({}) | st.dictionaries(
+    st.sampled_from(["x-score", "x-note"]), json_values.filter(lambda value: value is not None), min_size=1, max_size=2
+).map(lambda kept: {"extra": kept})
 
 
 @st.composite

@@ -5,10 +5,16 @@ from __future__ import annotations
 import json
 
 import pytest
+from tests.formats.examples import SAID, conversation
 
-from artificer.formats import format_named
+from artificer.api import convert
+from artificer.core.trace import Trace
+from artificer.formats import format_named, names
 from artificer.formats.account import Account
-from artificer.formats.convert import parse
+from artificer.formats.base import Item, toolset_digest
+from artificer.formats.convert import NOTHING, parse, render
+from artificer.formats.holding import NOT_PASSED
+from artificer.formats.parts import labelled
 from artificer.formats.source import of_text
 
 GOOD = {"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]}
@@ -42,3 +48,30 @@ def test_many_rows_are_written_as_people_write_numbers(rows):
     for _ in range(rows):
         account.drop_row("not JSON")
     assert f"dropped: not JSON ({rows:,} row{'s' * (rows > 1)})" in account.lines()
+
+
+@pytest.mark.parametrize("name", [name for name in names() if format_named(name).render is not None])
+def test_a_trace_of_which_no_row_is_made_is_named(name):
+    empty = Item(Trace("e", "e", "", toolset_digest(()), ()), ())
+    account = Account()
+    made = list(render([empty, conversation("a", SAID[1:2])], format_named(name), account))
+    assert account.balanced
+    assert account.rows_dropped + len(made) >= 2
+    assert account.rows_by.total() == account.rows_dropped
+    assert all(account.rows_by)
+
+
+def test_a_row_without_messages_is_named_when_it_cannot_be_written(tmp_path):
+    (tmp_path / "a.jsonl").write_text(json.dumps({"id": "e", "messages": []}) + "\n" + json.dumps(GOOD) + "\n")
+    done = convert(tmp_path / "a.jsonl", tmp_path / "o.jsonl", to="chat", given="chat")
+    assert (done.read.rows_out, done.written.rows_in, done.written.rows_out) == (2, 2, 1)
+    assert done.written.rows_by == {NOTHING: 1}
+    assert f"dropped: {NOTHING} (1 row), e.g. e" in done.written.lines()
+
+
+def test_a_trace_that_did_not_pass_is_a_row_that_was_left_out():
+    failed = labelled(conversation("a").trace, "label", False)
+    account = Account()
+    assert not list(render([Item(failed, ())], format_named("chat"), account))
+    assert account.balanced
+    assert account.rows_by == {NOT_PASSED: 1}

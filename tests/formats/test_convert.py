@@ -270,3 +270,26 @@ def test_a_key_that_comes_twice_is_said_however_small_the_text(text, times):
     account = Account()
     loads(text.encode(), account)
     assert account.lost[TWICE] == times
+
+
+def test_fields_that_a_table_gives_to_all_messages_are_not_written(tmp_path):
+    path, target = tmp_path / "a.jsonl", tmp_path / "a.parquet"
+    rows = [
+        {
+            "id": "a",
+            "messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": None, "tool_calls": [{"id": "1", "function": FUNCTION}]}],
+        },
+        {
+            "id": "b",
+            "messages": [{"role": "user", "content": "x", "mood": "glad"}, {"role": "tool", "content": "r", "tool_call_id": "1"}],
+            "note": None,
+        },
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with duckdb.connect() as connection:
+        connection.execute(f"COPY (SELECT * FROM read_json('{path}')) TO '{target}' (FORMAT parquet)")
+    done = convert(target, tmp_path / "o.jsonl", to="chat")
+    assert not done.read.lost
+    first, second = [json.loads(line) for line in (tmp_path / "o.jsonl").read_text().splitlines()]
+    assert [sorted(message) for message in first["messages"]] == [["content", "role"], ["content", "role", "tool_calls"]]
+    assert second == {key: value for key, value in rows[1].items() if value is not None}

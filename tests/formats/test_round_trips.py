@@ -62,8 +62,9 @@ def test_trees_become_their_branches_or_stay_trees(name):
         if form.whole:
             assert [canonical(held(item, form))] == [canonical(one) for one in found]
         else:
-            assert len(found) + written.rows_dropped == len(list(branches(item, Account())))
-            assert not written.rows_dropped or "parallel" not in form.holds
+            wanted = len(list(branches(item, Account())))
+            assert len(found) + written.rows_dropped == max(1, wanted)  # a trace without a branch that passed is a row without a row
+            assert not written.rows_dropped or not wanted or "parallel" not in form.holds
             assert written.events_in == events(item.trace)
 
     whole()

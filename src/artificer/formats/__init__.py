@@ -60,6 +60,17 @@ ALIASES = {
     "toolpreference": "dpo",
 }
 """Other names of formats: data sets and trainers that use them as they are."""
+_NARROWER = {
+    "sharegpt": ("axolotl", "llamafactory", "hermes", "qwen3_coder", "toolace", "react"),
+    "chat": ("anthropic", "axolotl", "nemotron", "llamafactory", "qwen", "qwen3_coder", "mistral", "xml", "llama"),
+}
+"""Formats whose rows a more general one reads as well, with a loss."""
+_READ_CHAT = ("axolotl", "nemotron", "llamafactory")
+"""Those that read whatever the general one reads."""
+_SPOKEN = ("hermes", "qwen", "qwen3_coder", "mistral", "xml")
+"""Those whose calls stand in the text; a row without calls could be any one's."""
+_DOUBTFUL = ("toolace", "react", "llama")
+"""The same, with marks that other texts have by chance: they must stand in half of the rows."""
 LEAST = 0.3
 """A guess needs this much; see `guess`."""
 
@@ -112,20 +123,34 @@ def guess(path: str | Path, beside: Sequence[str] = ()) -> tuple[Format, Mapping
     if marks[best] < LEAST:
         what = f"this looks like no format known here: {_looks(values)}"
         raise NoFormat(what, where=str(path), remedy=f"name it: --from {'|'.join(names())}")
-    return format_named(_tagged(values, best, beside)), marks
+    return format_named(_narrower(values, best, beside)), marks
 
 
-def _tagged(values: Sequence[Any], best: str, beside: Sequence[str]) -> str:
-    """The family whose calls stand between tags in the text, where some of the rows (or files `beside`) have such calls and the others
-    none at all: then the form without tags is likelier row by row, and would leave the calls in the text.
+def _narrower(values: Sequence[Any], best: str, beside: Sequence[str]) -> str:
+    """The format that some of the rows (or files `beside`) are of beyond doubt and that reads the others as well, where the likeliest, a more
+    general one, would read those few with a loss: calls that stay in the text, blocks that it does not know. Else the likeliest.
     """
     from artificer.formats.convert import sniff
 
-    family = {"sharegpt": "hermes", "chat": "qwen"}.get(best)
-    if family is None:
+    def marks(name: str) -> list[float]:
+        return [sniff([value], format_named(name)) for value in values]
+
+    if best not in _NARROWER:
         return best
-    marks = [sniff([value], format_named(family)) for value in values]
-    return family if min(marks) > 0 and (max(marks) > LEAST or family in beside) else best
+    general, turns = marks(best), marks("qwen")
+    found: dict[str, int] = {}
+    for name in _NARROWER[best]:
+        own = marks(name)
+        clear = sum(mark > max(LEAST, other) for mark, other in zip(own, general, strict=True))
+        if name in _READ_CHAT:
+            wanted = clear > 0
+        else:
+            spoken = name in _SPOKEN or name in _DOUBTFUL
+            reads = all(mark > 0 or (spoken and turn > 0) for mark, turn in zip(own, turns, strict=True))
+            wanted = reads and (2 * clear >= len(values) if name in _DOUBTFUL else clear > 0 or name in beside)
+        if wanted:
+            found[name] = clear
+    return max(found, key=lambda name: found[name], default=best)
 
 
 def _looks(values: Sequence[Any]) -> str:

@@ -76,8 +76,9 @@ class Account(Struct):
 
     def lose(self, what: str, times: int = 1) -> None:
         """Names what is left out of an event that does come out."""
-        self.lost[what] += times
-        self.place(what)
+        if times:
+            self.lost[what] += times
+            self.place(what)
 
     def drop_row(self, reason: str, events: int = 0) -> None:
         """Names a row of which nothing comes out: `events` is 0 where it could not even be counted."""

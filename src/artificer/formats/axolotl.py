@@ -30,7 +30,7 @@ def fits(row: Any) -> float:
         return 0.0
     if isinstance(row.get("messages"), str):
         return 0.9
-    return 0.97 if any("train_detail" in turn or _train(turn) is not None or _partly(turn) is not None for turn in turns) else 0.0
+    return 0.97 if any("train_detail" in turn or _train(turn) is not None or _partly(turn) is not None for turn in turns) else 0.1
 
 
 def _turns(row: Any) -> list[Any]:
@@ -104,7 +104,7 @@ def count(row: Any) -> int:
     turns = _turns(row)
     if turns and "from" in turns[0]:
         return sharegpt.count({**row, "conversations": turns})
-    return sum([chat.count_message(turn) for turn in turns])
+    return chat.count({**row, "messages": turns})
 
 
 def parse(row: Any, account: Account) -> Iterable[Item]:

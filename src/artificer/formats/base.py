@@ -28,6 +28,8 @@ HOLDS: dict[str, str] = {
     "verdicts": "verdicts and stop reasons",
     "effects": "effects and states of the world",
     "tokens": "token ids, log-probabilities and weights",
+    "flagged": "that a result is an error, where its source says no kind",
+    "blocks": "content in Anthropic's blocks beyond one thought, one text, images and calls in this order",
     "notes": "notes of messages other than fields of the format",
     "lineage": "lineage other than fields of the format",
     "reasoning": "reasoning apart from the text",
@@ -52,6 +54,9 @@ HOLDS: dict[str, str] = {
 """What a trace has that a format may hold."""
 
 ALL = frozenset(HOLDS)
+FLAG, BLOCKS = "is_error", "blocks"
+NOTED = {FLAG: "flagged", BLOCKS: "blocks"}
+"""Notes of messages that a format may hold although it holds no others, and what `HOLDS` calls them."""
 
 
 class Item(Struct, frozen=True):

@@ -1,10 +1,12 @@
 """OpenAI's chat format as data sets have it: one JSON object a line with `messages` and, where there are any,
 `tools`.
 
-Read besides: `conversation` for `messages`, `prompt` and `completion` (TRL; what a model said in a prompt is not its
-own here), tools as text, arguments as objects, functions (`function_call`, `functions`, role `function`) of the old
-API, reasoning under `reasoning_content`, `reasoning` or `thinking`, `developer` as system, text in parts. Fields that
-the format does not name are kept in notes and lineage under `extra` and are written again.
+Read besides: `conversation` or `conversations` for `messages`, `prompt` and `completion` (TRL; what a model said in a
+prompt is not its own here), tools as text, arguments as objects, functions (`function_call`, `functions`, role
+`function`) of the old API, reasoning under `reasoning_content`, `reasoning` or `thinking`, `developer` as system, text in
+parts, a system prompt beside the messages (`system`). Rows whose content holds calls, results or thoughts in parts are
+another format's, and left out by name. Fields that the format does not name are kept in notes and lineage under `extra`
+and are written again.
 """
 
 from __future__ import annotations
@@ -35,12 +37,14 @@ from artificer.formats.parts import (
     tools_of,
 )
 
-_ROW = frozenset({"messages", "conversation", "tools", "functions", "id"})
+_LISTS = ("messages", "conversation", "conversations")
+_ROW = frozenset({*_LISTS, "tools", "functions", "id"})
 _PAIR = frozenset({"prompt", "completion"})
 _ASSISTANT = frozenset({"role", "content", "tool_calls", "reasoning_content", "name", "weight"})
 _TOOL = frozenset({"role", "content", "tool_call_id", "name"})
 _OTHER = frozenset({"role", "content", "name"})
 _PLAIN = frozenset({"role", "content"})
+_OPENAI = frozenset({"tool_calls", "tool_call_id", "function_call"})
 _ROLES: dict[str, Role] = {
     "system": "system",
     "developer": "system",
@@ -53,22 +57,39 @@ THOUGHTS = ("reasoning_content", "reasoning", "thinking")
 
 
 def fits(row: Any) -> float:
-    """Messages with roles."""
+    """Messages with roles; under ShareGPT's name only where there are calls or results as OpenAI has them."""
     messages = given(row)
+    if _list(row) == _LISTS[2]:
+        return 0.96 if any(message.keys() & _OPENAI for message in messages) and all("role" in message for message in messages) else 0.0
     if not isinstance(messages, list) or not messages or not all("role" in message for message in cast("list[Any]", messages)):
         return 0.0
     return 0.9 if all(isinstance(message.get("content"), str | None) for message in cast("list[Any]", messages)) else 0.6
 
 
 def given(row: Any) -> Any:
-    """The messages of a row, those of a prompt and its completion together."""
-    if "messages" in row or "conversation" in row or not row.keys() >= _PAIR:
-        return row.get("messages", row.get("conversation"))
+    """The messages of a row: a system prompt beside them goes before them, those of a prompt and its completion together."""
+    name = _list(row)
+    if name or not row.keys() >= _PAIR:
+        found = row.get(name)
+        return [{"role": "system", "content": row["system"]}, *found] if _prompted(row, found) else found
     before, behind = (
         [{"role": role, "content": row[name]}] if isinstance(row[name], str) else row[name]
         for role, name in (("user", "prompt"), ("assistant", "completion"))
     )
     return [*({"weight": 0, **one} if one["role"] == "assistant" else one for one in before), *behind]
+
+
+def _list(row: Any) -> str:
+    """The name under which a row has its messages; "" where it has none, or a prompt and its completion."""
+    return "messages" if "messages" in row else next((name for name in _LISTS if name in row), "")
+
+
+def _prompted(row: Any, messages: Any) -> bool:
+    """Whether a system prompt stands beside messages that have none."""
+    system = row.get("system")
+    if not system or not isinstance(system, str | list) or not isinstance(messages, list):
+        return False
+    return all(message.get("role") not in ("system", "developer") for message in cast("list[Any]", messages))
 
 
 def count(row: Any) -> int:
@@ -90,8 +111,11 @@ def parse(row: Any, account: Account) -> Iterable[Item]:
     """The conversation of a row."""
     tools = tools_of(row.get("tools", row.get("functions")), account)
     nodes = messages_of(given(row), account)
-    split = "messages" not in row and "conversation" not in row
+    name = _list(row)
+    split = not name
     kept = extra(row, _ROW | _PAIR if split else _ROW)
+    if "system" in kept and not split and _prompted(row, row[name]):
+        del kept["system"]
     item = linear(nodes, tools, name=row.get("id"), lineage={"extra": kept} if kept else None)
     if split and isinstance(row.get("label"), bool):  # TRL's unpaired preferences
         item = Item(labelled(item.trace, "label", row["label"]), item.tools)
@@ -103,7 +127,7 @@ def messages_of(messages: Sequence[Any], account: Account) -> list[Node]:
     nodes: list[Node] = []
     last_call = ""
     for index, record in enumerate(messages):
-        role = _ROLES.get(record["role"])
+        role = _ROLES.get(record["role"] if "role" in record else _item(record))
         if role is None:
             account.drop(f"a message of the role {str(record['role'])[:40]!r}", count_message(record))
             continue
@@ -127,9 +151,22 @@ def messages_of(messages: Sequence[Any], account: Account) -> list[Node]:
         if kept:
             for used in (at, "function_call", "tool_calls"):
                 kept.pop(used, None)
+        if role == "system" and record["role"] != role:
+            account.lose("the role 'developer': read as system")
         message = Message(role, shown, thought, calls, author=_name(record))
         nodes.append(node(len(nodes) - 1, message, sampled=sampled, notes=kept))
     return nodes
+
+
+def _item(record: Any) -> str:
+    """No role: where there is a type, items of the Responses API.
+
+    Raises:
+        KeyError, ValueError: always.
+    """
+    if "type" in record:
+        raise ValueError("items of the Responses API, which are no messages")
+    return record["role"]
 
 
 def _name(record: Any) -> str | None:

@@ -25,6 +25,7 @@ SAMPLE = 12
 NOT_OF_IT = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, OverflowError, msgspec.MsgspecError, ArtificerError)
 """What formats raise on rows that are not theirs."""
 BROKEN_OFF = "what is behind the place where a file breaks off"
+NOTHING = "a trace without a message"
 NOWHERE = "verdicts of messages that do not exist"
 
 
@@ -202,6 +203,7 @@ def render(items: Iterable[Item], form: Format, account: Account, *, every: bool
         total = events(item.trace)
         account.events_in += total
         account.where = item.trace.id
+        came, left, before_row = account.rows_out, account.rows_dropped, dict(account.dropped)
         for one in [item] if form.whole else branches(item, account, every=every):
             one = one if form.whole else suited(one, form, account)
             for loss in lost(one, form):
@@ -217,6 +219,9 @@ def render(items: Iterable[Item], form: Format, account: Account, *, every: bool
             account.rows_out += len(made)
             account.events_out += sum([form.count(inner) for row in made for _, inner in form.opened(row)])
             yield from encoded
+        if account.rows_out == came and account.rows_dropped == left:
+            new = account.dropped - Counter(before_row)
+            account.drop_row(max(new, key=lambda reason: new[reason]) if new else NOTHING)
 
 
 def write(items: Iterable[Item], out: BinaryIO, form: Format, account: Account, *, every: bool = False) -> int:

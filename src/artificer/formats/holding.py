@@ -14,7 +14,7 @@ from artificer.core.messages import Image, Message, Part, Text
 from artificer.core.tools import ToolSpec
 from artificer.core.trace import Node, Trace, Usage
 from artificer.formats.account import Account
-from artificer.formats.base import HOLDS, Format, Item, message_events, says, toolset_digest
+from artificer.formats.base import HOLDS, NOTED, Format, Item, message_events, says, toolset_digest
 
 MOST = 1 << 20
 """Nodes that the branches of one trace are written out to."""
@@ -202,7 +202,7 @@ def _had(node: Node, had: list[str]) -> None:
     if node.state is not None or node.effects:
         had.append("effects")
     if node.notes and set(node.notes) != {"extra"}:
-        had.append("notes")
+        had += [NOTED.get(name, "notes") for name in node.notes if name != "extra"]
     if node.sampled != (message.role == "assistant"):
         had.append("sampled" if message.role == "assistant" else "played")
     if message.reasoning is not None:
@@ -303,7 +303,7 @@ def _node(node: Node, holds: frozenset[str]) -> Node:
         node.sampled if ("sampled" if assistant else "played") in holds else assistant,
         node.effects if effects else (),
         node.tokens if "tokens" in holds else None,
-        node.notes if "notes" in holds else {key: value for key, value in node.notes.items() if key == "extra"},
+        node.notes if "notes" in holds else {key: value for key, value in node.notes.items() if key == "extra" or NOTED.get(key) in holds},
     )
 
 

@@ -82,9 +82,9 @@ def arguments_of(given: Json, account: Account) -> dict[str, Json]:
 
 
 def broken_call(name: str, call_id: str, given: Json, account: Account) -> ToolCall:
-    """A call whose arguments cannot be read: they are kept as they stand, under a name no schema has."""
+    """A call whose arguments cannot be read: they are kept as the text that they are, under a name no schema has."""
     account.lose("the form of arguments that are not JSON: kept under '$text'")
-    return ToolCall(call_id, name, {"$text": given})
+    return ToolCall(call_id, name, {"$text": given if isinstance(given, str) else text_of(given)})
 
 
 def call_of(call_id: str, name: str, given: Json, account: Account) -> ToolCall:
@@ -97,9 +97,17 @@ def call_of(call_id: str, name: str, given: Json, account: Account) -> ToolCall:
 
 def arguments_text(call: ToolCall) -> str:
     """A call's arguments as JSON text."""
-    if len(call.arguments) == 1 and isinstance(call.arguments.get("$text"), str):
-        return cast("str", call.arguments["$text"])
-    return text_of(call.arguments)
+    return cast("str", call.arguments["$text"]) if is_broken(call) else text_of(call.arguments)
+
+
+def arguments_json(call: ToolCall) -> Json:
+    """A call's arguments as an object; those that were no JSON as the text that they were."""
+    return arguments_text(call) if is_broken(call) else call.arguments
+
+
+def is_broken(call: ToolCall) -> bool:
+    """Whether a call's arguments could not be read (`broken_call`)."""
+    return len(call.arguments) == 1 and isinstance(call.arguments.get("$text"), str)
 
 
 # content
@@ -141,16 +149,40 @@ def image(uri: str) -> Image:
     return Image(uri, f"image/{'jpeg' if ending == 'jpg' else ending}" if ending in ("png", "jpg", "jpeg", "gif", "webp") else "image/*")
 
 
+def source_image(source: Any) -> Image:
+    """An image as Anthropic has it."""
+    if source["type"] == "base64":
+        return Image(f"data:{source['media_type']};base64,{source['data']}", source["media_type"])
+    return image(source.get("url") or source.get("file_id") or "")
+
+
+BLOCKS = frozenset(["tool_use", "tool_result", "thinking", "redacted_thinking", "server_tool_use", "web_search_tool_result", "mcp_tool_use"])
+"""Blocks of Anthropic's that are calls, results or thoughts."""
+_ITEMS = frozenset(["function_call", "function_call_output", "reasoning", "tool_call", "tool-call", "tool-result"])
+"""Names of such parts elsewhere."""
+_SHOWN = ("image_url", "input_image", "image")
+
+
 def openai_parts(content: Sequence[Any], account: Account) -> str | tuple[Part, ...]:
-    """Content in OpenAI's parts: text and images; what is neither is kept as a file."""
+    """Content in OpenAI's parts: text and images; what is neither is kept as a file.
+
+    Raises:
+        ValueError: it holds calls, results or thoughts, which other formats have there.
+    """
     parts: list[Part] = []
     for part in content:
         kind = part["type"]
         if kind in ("text", "input_text", "output_text"):
             parts.append(Text(part["text"]))
-        elif kind == "image_url":
+        elif kind in ("image_url", "input_image"):
             given = part["image_url"]
             parts.append(image(given if isinstance(given, str) else given["url"]))
+        elif kind in BLOCKS:
+            raise ValueError("blocks of Anthropic's: read it with --from anthropic")
+        elif kind in _ITEMS:
+            raise ValueError("calls, results or thoughts in parts of the content")
+        elif kind == "image" and isinstance(part.get("source"), dict):
+            parts.append(source_image(part["source"]))
         else:
             account.lose(f"parts of type {str(kind)[:40]!r}: kept as a file")
             parts.append(File(text_of(part), str(kind)))
@@ -177,6 +209,8 @@ def tool_of(record: Any) -> ToolSpec:
         ValueError, TypeError, AttributeError, KeyError: it is no tool.
     """
     function = record.get("function", record)
+    if _is_servers(record) and not record.keys() & {"function", "parameters", "input_schema"}:
+        raise ValueError("a tool of the server")
     name, about, parameters = function["name"], function.get("description"), function.get("parameters", function.get("input_schema"))
     if not isinstance(name, str) or not isinstance(about, str | None) or not isinstance(parameters, dict | None):
         raise TypeError("a tool's name and description are text, its parameters a schema")
@@ -187,76 +221,85 @@ KEPT = 1 << 14
 """Bytes up to which a tool set is remembered: with as many as are remembered, some tens of MiB."""
 
 
+Toolset = tuple[str, tuple[ToolSpec, ...]]
+"""The digest and the tools of a row."""
+_TOOL = frozenset({"type", "function", "name", "description", "parameters", "input_schema"})
+_SERVERS = re.compile(r".*_\d{8}")
+
+
 @lru_cache(maxsize=512)
-def _known(raw: bytes) -> tuple[str, tuple[ToolSpec, ...]]:
-    return _read_toolset(raw)
-
-
-def _toolset(raw: bytes) -> tuple[str, tuple[ToolSpec, ...]]:
-    return _known(raw) if len(raw) <= KEPT else _read_toolset(raw)
+def _known(raw: bytes) -> tuple[Toolset, tuple[str, ...]]:
+    return _read(msgspec.json.decode(raw))
 
 
 @lru_cache(maxsize=64)
-def _known_text(text: str) -> tuple[str, tuple[ToolSpec, ...]] | None:
-    """The tool set of a text that there is nothing to say of; None where there is, or it cannot be read."""
+def _known_text(text: str) -> tuple[Toolset, tuple[str, ...]] | None:
+    """The tool set of a text; None where there is something to say of the text, or it is no list."""
     said = Account()
     try:
         records = loads(text.encode("utf-8", "surrogatepass"), said)
-        return toolset_of(cast("list[Any]", records)) if isinstance(records, list) and not said.lost else None
+        return _read(cast("list[Any]", records)) if isinstance(records, list) and not said.lost else None
     except (KeyError, TypeError, AttributeError, ValueError, RecursionError):
         return None
 
 
-def _read_toolset(raw: bytes) -> tuple[str, tuple[ToolSpec, ...]]:
-    return toolset_of(msgspec.json.decode(raw))
+def _read(records: list[Any]) -> tuple[Toolset, tuple[str, ...]]:
+    """The tool set of records that were read from a text and that nobody else has, and what is left out of it, a name for each time."""
+    tools: list[ToolSpec] = []
+    left: list[str] = []
+    for record in records:
+        try:
+            tools.append(tool_of(record))
+        except (KeyError, TypeError, AttributeError, ValueError):
+            left.append("tools of the server" if _is_servers(record) else "tools that cannot be read")
+        else:
+            left += [f"fields of tools: {name[:40]!r}" for name in besides(record)]
+    return (toolset_digest(tools), tuple(tools)), tuple(left)
 
 
-def toolset_of(records: list[Any]) -> tuple[str, tuple[ToolSpec, ...]]:
-    """The digest and the tools of records that were read from a text and that nobody else has.
-
-    Raises:
-        ValueError, TypeError, AttributeError, KeyError: one is no tool.
-    """
-    tools = tuple([tool_of(record) for record in records])
-    return toolset_digest(tools), tools
+def besides(record: Any) -> list[str]:
+    """The fields of a tool that say something and that a specification has no place for."""
+    inner = record.get("function")
+    found = [record] if inner is None else [record, inner]
+    return [name for one in found for name, value in one.items() if name not in _TOOL and value is not None]
 
 
-def tools_of(records: Any, account: Account) -> tuple[str, tuple[ToolSpec, ...]]:
-    """The digest and the tools of a row: a list, or a text of one. What is no tool is left out by name."""
+def _is_servers(record: Any) -> bool:
+    """Whether a tool is one that Anthropic's server or client knows by its type, and that has no schema of its own."""
+    return isinstance(record, dict) and _SERVERS.fullmatch(str(cast("dict[str, Any]", record).get("type"))) is not None
+
+
+def toolset_of(records: list[Any]) -> Toolset | None:
+    """The tool set of records that were read from a text and that nobody else has; None where something is left out of it."""
+    found, left = _read(records)
+    return None if left else found
+
+
+def tools_of(records: Any, account: Account) -> Toolset:
+    """The digest and the tools of a row: a list, or a text of one. What is no tool, and fields without a place, are left out by name."""
     if isinstance(records, str):
         known = _known_text(records) if len(records) <= KEPT else None
-        if known is not None:
-            return known
-        records = loads(records.encode("utf-8", "surrogatepass"), account) if records.strip() else []
-    if records is None or records == []:
-        return _toolset(b"[]")
-    if not isinstance(records, list):
-        raise TypeError("tools are a list")
-    try:
-        return _toolset(_encode(records))
-    except (KeyError, TypeError, AttributeError, ValueError, RecursionError):
-        good = [record for record in cast("list[Any]", records) if _is_tool(record)]
-        account.lose("tools that cannot be read", len(cast("list[Any]", records)) - len(good))
-        return _toolset(_encode(good))
-
-
-def _is_tool(record: Any) -> bool:
-    try:
-        tool_of(record)
-    except (KeyError, TypeError, AttributeError, ValueError):
-        return False
-    return True
+        if known is None:
+            return tools_of(loads(records.encode("utf-8", "surrogatepass"), account) if records.strip() else [], account)
+    else:
+        if records is not None and not isinstance(records, list):
+            raise TypeError("tools are a list")
+        raw = _encode(records or [])
+        known = _known(raw) if len(raw) <= KEPT else _read(msgspec.json.decode(raw))
+    for name in known[1]:
+        account.lose(name)
+    return known[0]
 
 
 # traces
 
 
 def extra(record: dict[str, Any], known: frozenset[str]) -> dict[str, Any]:
-    """The fields of a record that its format does not name."""
-    return {key: value for key, value in record.items() if key not in known} if not record.keys() <= known else {}
+    """The fields of a record that its format does not name and that say something: a table gives each row its neighbours' fields, as null."""
+    return {key: value for key, value in record.items() if value is not None and key not in known} if not record.keys() <= known else {}
 
 
-def linear(nodes: Sequence[Node], tools: tuple[str, tuple[ToolSpec, ...]], *, name: Any = None, lineage: dict[str, Json] | None = None) -> Item:
+def linear(nodes: Sequence[Node], tools: Toolset, *, name: Any = None, lineage: dict[str, Json] | None = None) -> Item:
     """A conversation as an item; without a name of its own it is named by its content."""
     if isinstance(name, str) and name:
         return Item(Trace(name, name, "", tools[0], tuple(nodes), lineage=lineage or {}), tools[1])
@@ -289,8 +332,13 @@ def texts(values: Iterable[Any]) -> bool:
 def speaks(content: Any, user: bool) -> bool:
     """Whether content in OpenAI's form has text, or something that a user shows."""
     if isinstance(content, list):
-        return any(part.get("text") or (user and part.get("type") == "image_url") for part in cast("list[Any]", content))
+        return any(part.get("text") or (user and _is_image(part)) for part in cast("list[Any]", content))
     return bool(content)
+
+
+def _is_image(part: Any) -> bool:
+    kind = part.get("type")
+    return kind in _SHOWN and (kind != "image" or isinstance(part.get("source"), dict))
 
 
 def judged(rewards: dict[str, tuple[float, float]]) -> Verdict | None:

@@ -15,6 +15,7 @@ from artificer.core.trace import Node
 from artificer.formats.account import Account
 from artificer.formats.base import Format, Item
 from artificer.formats.parts import (
+    BLOCKS,
     arguments_text,
     call_of,
     extra,
@@ -91,8 +92,10 @@ def parse(row: Any, account: Account) -> Iterable[Item]:
             continue
         parts.flush(nodes)
         if kind == "message":
+            _own(item)
             content = item["content"]
             shown = _content(cast("list[Any]", content)) if isinstance(content, list) else plain(content)
+            account.lose("the role 'developer': read as system", item["role"] == "developer")
             nodes.append(node(len(nodes) - 1, Message(_ROLES[item["role"]], shown), notes=extra(item, _ITEM)))
         elif kind == "function_call_output":
             nodes.append(node(len(nodes) - 1, Message("tool", result=_result(item)), notes=extra(item, _ITEM)))
@@ -105,6 +108,19 @@ def parse(row: Any, account: Account) -> Iterable[Item]:
         account.lose("tools of the server")
         tools = [tool for tool in cast("list[Any]", tools) if tool.get("type", "function") == "function"]
     yield linear(nodes, tools_of(tools, account), name=row.get("id"), lineage={"extra": kept} if kept else None)
+
+
+def _own(item: Any) -> None:
+    """A message is what this API has.
+
+    Raises:
+        ValueError: it holds calls or results as other APIs have them, which would be lost.
+    """
+    if not item.keys() <= _ITEM and any(item.get(name) for name in ("tool_calls", "function_call", "reasoning_content")):
+        raise ValueError("messages of OpenAI's: read it with --from chat")
+    content = item["content"]
+    if isinstance(content, list) and any(part.get("type") in BLOCKS for part in cast("list[Any]", content)):
+        raise ValueError("blocks of Anthropic's: read it with --from anthropic")
 
 
 class _Turn:
@@ -129,6 +145,7 @@ class _Turn:
             if item.get("encrypted_content"):
                 self.notes["encrypted_content"] = item["encrypted_content"]
         elif kind == "message":
+            _own(item)
             content = item["content"]
             said = [part.get("text") or part.get("refusal") or "" for part in listed(content)] if isinstance(content, list) else [plain(content)]
             self.text = "".join(said)

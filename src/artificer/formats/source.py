@@ -66,6 +66,10 @@ def rows(path: Path) -> Iterator[Row]:
         ArtificerError: it cannot be read.
         MissingExtra: it is Parquet and DuckDB is not installed.
     """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise ArtificerError(
+            "This is a pipe or a device, and a file is read twice: once to see what it is", where=str(path), remedy="write it to a file first"
+        )
     try:
         with path.open("rb") as file:
             head = file.read(8)
@@ -75,18 +79,23 @@ def rows(path: Path) -> Iterator[Row]:
             elif head[:4] == b"PK\x03\x04":
                 yield from _zipped(file, str(path))
             else:
-                yield from split(blocks(file, path.stat().st_size), str(path))
+                yield from split(blocks(file, path.stat().st_size, str(path)), str(path))
     except OSError as error:
-        raise ArtificerError(f"The file cannot be read: {error.strerror or error}.", where=str(path), remedy="check the path") from error
+        why = str(error.strerror or error).rstrip(".")
+        raise ArtificerError(f"The file cannot be read: {why}.", where=str(path), remedy="check the path") from error
 
 
-def blocks(file: BinaryIO, size: int) -> Iterator[bytes]:
-    """The file's text as UTF-8 without a mark, a block at a time."""
+def blocks(file: BinaryIO, size: int, name: str | None = None) -> Iterator[bytes]:
+    """The file's text as UTF-8 without a mark, a block at a time.
+
+    Raises:
+        ArtificerError: it cannot be unpacked, unpacks to far too much, or is not in the encoding that its mark says; `name` says where.
+    """
     try:
         opened = _opened(file)
         first = opened.read(BLOCK)
     except _TORN as error:
-        raise ArtificerError(f"The file cannot be unpacked: {error}", remedy="fetch or compress it again") from error
+        raise ArtificerError(f"The file cannot be unpacked: {error}", where=name, remedy="fetch or compress it again") from error
     encoding = next((name for mark, name in _MARKS if first.startswith(mark)), "")
     decoder = codecs.getincrementaldecoder(encoding)() if encoding else None
     given, block = 0, first.removeprefix(codecs.BOM_UTF8)
@@ -95,14 +104,15 @@ def blocks(file: BinaryIO, size: int) -> Iterator[bytes]:
             yield decoder.decode(block).encode("utf-8", "surrogatepass") if decoder is not None else block
             given += len(block) or 1
             if opened is not file and given > FREE and given > RATIO * size:
-                raise ArtificerError(f"The file unpacks to more than {RATIO} times its size", remedy="unpack it yourself, if it is to be trusted")
+                what = f"The file unpacks to more than {RATIO} times its size"
+                raise ArtificerError(what, where=name, remedy="unpack it yourself, if it is to be trusted")
             block = opened.read(BLOCK)
         if decoder is not None:
             decoder.decode(b"", True)
     except UnicodeDecodeError as error:
-        raise ArtificerError(f"The file begins as {encoding} but is not: {error.reason}", remedy="save it as UTF-8") from error
+        raise ArtificerError(f"The file begins as {encoding} but is not: {error.reason}", where=name, remedy="save it as UTF-8") from error
     except _TORN as error:
-        raise ArtificerError(f"The file cannot be unpacked to its end: {error}", remedy="fetch or compress it again") from error
+        raise ArtificerError(f"The file cannot be unpacked to its end: {error}", where=name, remedy="fetch or compress it again") from error
 
 
 def _opened(file: BinaryIO) -> BinaryIO:

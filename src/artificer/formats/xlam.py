@@ -18,32 +18,16 @@ from artificer.core.canon import Json
 from artificer.core.messages import Message, ToolCall
 from artificer.core.tools import ToolSpec
 from artificer.core.trace import Node
+from artificer.formats import python_types as types
 from artificer.formats.account import Account
 from artificer.formats.base import Format, Item, toolset_digest
 from artificer.formats.jsontext import loads
-from artificer.formats.parts import call_of, extra, extras, linear, node, text_of
+from artificer.formats.parts import arguments_json, besides, call_of, extra, extras, linear, node, text_of
 
 _ROW = frozenset({"id", "query", "tools", "answers"})
-TYPES = {
-    "str": "string",
-    "string": "string",
-    "text": "string",
-    "int": "integer",
-    "integer": "integer",
-    "float": "number",
-    "number": "number",
-    "bool": "boolean",
-    "boolean": "boolean",
-    "list": "array",
-    "array": "array",
-    "tuple": "array",
-    "set": "array",
-    "dict": "object",
-    "object": "object",
-}
-"""Python's names of types, and JSON's."""
-_PYTHON = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "array": "list", "object": "dict"}
-_TYPE = re.compile(r"\s*([A-Za-z]+)\s*(?:\[(.{0,200})\])?\s*(,\s*optional)?\s*")
+TYPES = types.TYPES
+_PARAMETER = frozenset({"type", "description", "default", "required"})
+_OPTIONAL = re.compile(r"(.{1,200}?)\s*,\s*optional\s*")
 
 
 def fits(row: Any) -> float:
@@ -66,7 +50,7 @@ def count(row: Any) -> int:
 
 def parse(row: Any, account: Account) -> Iterable[Item]:
     """The question and the calls of a row."""
-    tools = tuple(tool(record) for record in _read(row["tools"], account))
+    tools = tuple(tool(record, account) for record in _read(row["tools"], account))
     calls = tuple(_call(record, f"c1.{at}", account) for at, record in enumerate(_read(row["answers"], account)))
     kept = extra(row, _ROW)
     nodes: list[Node] = [node(-1, Message("user", row["query"])), node(0, Message("assistant", calls=calls))]
@@ -79,18 +63,20 @@ def _call(record: Any, call_id: str, account: Account) -> ToolCall:
     return call_of(call_id, record["name"], record.get("arguments"), account)
 
 
-def tool(record: Any) -> ToolSpec:
+def tool(record: Any, account: Account) -> ToolSpec:
     """A tool, its parameters by name or as JSON Schema."""
     name, about = record["name"], record.get("description") or ""
     given: dict[str, Any] = record.get("parameters") or {}
     if not isinstance(name, str) or not isinstance(about, str):
         raise TypeError("a tool's name and description are text")
+    for field in besides(record):
+        account.lose(f"fields of tools: {field[:40]!r}")
     if "properties" in given and isinstance(given.get("type"), str):
         return ToolSpec(name, about, given)
     properties: dict[str, Json] = {}
     required: list[Json] = []
     for key, described in given.items():
-        schema, optional = _schema(described)
+        schema, optional = _schema(described, account)
         properties[key] = schema
         if not optional:
             required.append(key)
@@ -98,26 +84,30 @@ def tool(record: Any) -> ToolSpec:
     return ToolSpec(name, about, parameters | ({"required": required} if required else {}))
 
 
-def _schema(described: Any) -> tuple[dict[str, Json], bool]:
-    """A parameter as JSON Schema, and whether it may be left out: it says so, or has a default (in which APIGen writes "" for none)."""
+def _schema(described: Any, account: Account) -> tuple[dict[str, Json], bool]:
+    """A parameter as JSON Schema, and whether it may be left out: it says so, or has a default.
+
+    A default "" of what is no text means that there is none, as APIGen writes it.
+    """
     written = str(described.get("type") or "str")
-    found = _TYPE.fullmatch(written)
-    schema: dict[str, Json] = {}
+    found = _OPTIONAL.fullmatch(written)
+    named = found[1].strip() if found else written.strip()
     about = described.get("description") or ""
-    kind = TYPES.get(found[1].lower()) if found else None
-    if kind is not None:
-        schema["type"] = kind
-        inner = _TYPE.fullmatch(found[2]) if found and found[2] else None
-        if kind == "array" and inner and TYPES.get(inner[1].lower()):
-            schema["items"] = {"type": TYPES[inner[1].lower()]}
-    else:
-        about = f"{about} ({written})".strip()
+    schema = types.schema_of(named)
+    if schema is None:
+        schema, about = {}, f"{about} ({written})".strip()
+        account.lose("types of parameters that JSON does not have: kept in the description")
+    elif not types.same(types.name_of(schema), named):
+        account.lose(f"types of parameters as Python has them: {named[:40]!r}")
     if about:
         schema["description"] = about
-    default = described.get("default")
-    if default not in (None, ""):
-        schema["default"] = default
-    return schema, bool(found and found[3]) or "optional" in written or "default" in described
+    if "default" in described:
+        if described["default"] == "" and schema.get("type") not in (None, "string"):
+            account.lose("defaults '' of parameters that are no text")
+        else:
+            schema["default"] = described["default"]
+    schema |= {key: value for key, value in described.items() if key not in _PARAMETER and value is not None}
+    return schema, bool(found) or "optional" in written or "default" in described or described.get("required") is False
 
 
 def record_of(one: ToolSpec) -> dict[str, Json]:
@@ -130,7 +120,7 @@ def record_of(one: ToolSpec) -> dict[str, Json]:
         parts = cast("dict[str, Any]", properties)
         record["parameters"] = {name: _described(part, name in needed) for name, part in parts.items() if isinstance(part, dict)}
         try:
-            if tool(record) == one:
+            if tool(record, Account()) == one:
                 return record
         except (ValueError, TypeError, KeyError, AttributeError):
             pass
@@ -138,12 +128,7 @@ def record_of(one: ToolSpec) -> dict[str, Json]:
 
 
 def _described(part: Any, needed: bool) -> dict[str, Json]:
-    kind, inner = part.get("type"), part.get("items")
-    named = _PYTHON.get(kind, "") if isinstance(kind, str) else ""
-    if kind == "array" and isinstance(inner, dict):
-        of = cast("dict[str, Any]", inner).get("type")
-        named = f"List[{_PYTHON.get(of, '')}]" if isinstance(of, str) else named
-    written = named + ("" if needed or "default" in part else ", optional")
+    written = types.name_of(part) + ("" if needed or "default" in part else ", optional")
     return {"description": part.get("description", ""), "type": written} | ({"default": part["default"]} if "default" in part else {})
 
 
@@ -160,7 +145,7 @@ def render(item: Item, account: Account) -> Iterable[Json]:
         "id": item.trace.id,
         "query": said[0].text,
         "tools": text_of([record_of(one) for one in item.tools]),
-        "answers": text_of([{"name": call.name, "arguments": call.arguments} for call in said[1].calls]),
+        "answers": text_of([{"name": call.name, "arguments": arguments_json(call)} for call in said[1].calls]),
     }
     yield row | extras(item.trace.lineage, _ROW)
 
