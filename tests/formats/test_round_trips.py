@@ -40,10 +40,16 @@ def test_what_a_format_holds_comes_back(name):
     def holds(item: Item) -> None:
         found, written, read = back([item], name)
         kept = [item] if form.whole else list(branches(item, Account()))
+        try:
+            wanted = [canonical(held(one, form)) for one in kept]
+        except ValueError:  # no order of results says whose they are
+            assert written.dropped.total() == written.events_in
+            assert not found
+            return
         assert not written.dropped or form.told is not None, written.lines()  # a text may read as less than was said: white space alone
         assert not read.dropped
         assert not read.lost
-        assert [canonical(one) for one in found] == [canonical(held(one, form)) for one in kept]
+        assert [canonical(one) for one in found] == wanted
         for one in kept:  # what is missing was named
             assert canonical(held(one, form)) == canonical(one) or lost(one, form)
             assert all(written.lost[HOLDS[loss]] for loss in lost(one, form))
@@ -63,7 +69,7 @@ def test_trees_become_their_branches_or_stay_trees(name):
             assert [canonical(held(item, form))] == [canonical(one) for one in found]
         else:
             assert len(found) + written.rows_dropped == len(list(branches(item, Account())))
-            assert not written.rows_dropped or "parallel" not in form.holds
+            assert not written.rows_dropped or {"parallel", "call_ids"} - form.holds
             assert written.events_in == events(item.trace)
 
     whole()
