@@ -26,6 +26,7 @@ from artificer.core.trace import Node
 from artificer.formats import chat, sharegpt
 from artificer.formats.account import Account
 from artificer.formats.base import Format, Item
+from artificer.formats.joined import OPEN
 from artificer.formats.parts import bare_tool, content_named, extras, image, labelled, listed, result_text, text_of
 
 JOIN = "\n</tool_response>\n<tool_response>\n"
@@ -52,11 +53,14 @@ def fits(row: Any) -> float:
     if "messages" in row:
         return 0.95 if _is_v1(row) else 0.0
     kinds = [sharegpt.ROLES[sharegpt.spoken(turn)[0]] for turn in turns]
-    return (
-        0.97
-        if any(kind in ("call", "tool") and (JOIN in text or text.startswith("<think>")) for kind, text in zip(kinds, texts, strict=True))
-        else 0.94
-    )
+    return 0.97 if any(_is_ours(kind, text) for kind, text in zip(kinds, texts, strict=True)) else 0.94
+
+
+def _is_ours(kind: str, text: str) -> bool:
+    """Whether only LLaMA-Factory has such a turn: its joint between results (not whole blocks, as Hermes), or a thought within a call's turn."""
+    if kind == "tool":
+        return JOIN in text and not text.lstrip().startswith(OPEN)
+    return kind == "call" and text.startswith("<think>")
 
 
 def count(row: Any) -> int:
