@@ -200,8 +200,9 @@ def render(item: Item, account: Account) -> Iterable[Json]:
     """The row of a branch.
 
     Raises:
-        ValueError: a text holds a mark that is read as something else.
+        ValueError: a text holds a mark that is read as something else, a call has no name, or one result would be read as several.
     """
+    sharegpt.told_apart(item.trace.nodes)
     row: dict[str, Json] = {"id": item.trace.id, "conversations": []}
     nodes = item.trace.nodes
     first = nodes[0].message if nodes else None
@@ -238,9 +239,8 @@ def _turn(one: Node, images: list[Json], account: Account) -> dict[str, Json]:
         return {"from": "gpt", "value": sharegpt.with_thought(message, account)} | notes
     if message.text:
         account.drop("text beside calls", 1)
-    records = [{"name": call.name, "arguments": call.arguments} for call in message.calls]
     thought = sharegpt.with_thought(msgspec.structs.replace(message, content=""), account) if message.reasoning is not None else ""
-    return {"from": "function_call", "value": thought + text_of(records[0] if len(records) == 1 else records)} | notes
+    return {"from": "function_call", "value": thought + sharegpt.call_text(message.calls)} | notes
 
 
 def _marked(message: Message, images: list[Json]) -> str:
