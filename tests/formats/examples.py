@@ -38,6 +38,12 @@ PLAIN = tuple(Message("assistant", "I look.", "First the order.", said.calls[:1]
 """The same with one call at a time."""
 
 
+CROSSED = (*SAID[:3], SAID[4], SAID[3], *SAID[5:])
+"""The same with the results of calls made together in another order."""
+UNANSWERED = (*SAID[:3], SAID[4], *SAID[5:])
+"""The same without an answer to the first of two calls."""
+
+
 def conversation(name: str = "t1", said: tuple[Message, ...] = SAID) -> Item:
     nodes = tuple(Node(at - 1 if at else None, one, sampled=one.role == "assistant") for at, one in enumerate(said))
     return Item(Trace(name, name, "", toolset_digest(TOOLS), nodes), TOOLS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from hypothesis import strategies as st
 
 from artificer.core.messages import File, Image, Message, Text, ToolCall, ToolResult
@@ -85,12 +86,16 @@ def suits(said, before, holds):
 def items(draw, *, tree: bool = False, rich: bool = True, holds: frozenset[str] = ALL):
     """Traces with one branch, or with several."""
     ids: list[str] = []
+    waiting: list[str] = []
     nodes = []
     for index in range(draw(st.integers(1, 6))):
         parent = None if index == 0 else draw(st.integers(0, index - 1)) if tree else index - 1
         said = draw(message(ids))
+        if waiting and draw(st.integers(0, 3)):  # an answer to one of the calls, in whatever order
+            said = Message("tool", result=msgspec.structs.replace(draw(results), call_id=waiting.pop(draw(st.integers(0, len(waiting) - 1)))))
         if not tree and not suits(said, [one.message for one in nodes], holds):
             said = Message("user", "and then?")
+        waiting = waiting if said.role == "tool" else [call.id for call in said.calls]
         sampled = draw(st.booleans()) if rich else said.role == "assistant"
         more = rich and draw(st.integers(0, 4)) == 0
         nodes.append(

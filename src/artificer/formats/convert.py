@@ -18,6 +18,7 @@ from artificer.formats.account import Account
 from artificer.formats.base import HOLDS, Around, Format, Item, events
 from artificer.formats.holding import branches, lost, suited
 from artificer.formats.jsontext import Unreadable, loads
+from artificer.formats.order import in_order
 from artificer.formats.source import Row, rows
 
 SAMPLE = 12
@@ -210,7 +211,7 @@ def render(items: Iterable[Item], form: Format, account: Account, *, every: bool
                 account.lose(HOLDS[loss])
             had, before = total if one is item else events(one.trace), dict(account.dropped)
             try:
-                made = list(make(one, account))
+                made = list(make(in_order(one, form, account), account))
                 encoded = [msgspec.json.encode(row) for row in made]
             except NOT_OF_IT as error:
                 account.dropped = Counter(before)

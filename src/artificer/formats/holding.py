@@ -15,6 +15,7 @@ from artificer.core.tools import ToolSpec
 from artificer.core.trace import Node, Trace, Usage
 from artificer.formats.account import Account
 from artificer.formats.base import HOLDS, NOTED, Format, Item, message_events, says, toolset_digest
+from artificer.formats.order import in_order
 
 MOST = 1 << 20
 """Nodes that the branches of one trace are written out to."""
@@ -237,7 +238,11 @@ def _had_said(message: Message, had: list[str]) -> None:
 
 
 def held(item: Item, form: Format) -> Item:
-    """The trace as the format can hold it. Only for items with one branch, or formats that hold several."""
+    """The trace as the format can hold it. Only for items with one branch, or formats that hold several.
+
+    Raises:
+        ValueError: it cannot at all: see `in_order`.
+    """
     holds, trace = form.holds, item.trace
     tools = tuple(_tool(tool, holds) for tool in item.tools) if "tools" in holds else ()
     task = "task" in holds
@@ -248,7 +253,7 @@ def held(item: Item, form: Format) -> Item:
             task_id=trace.task_id if task else trace.id,
             world=trace.world if task else "",
             tools=toolset_digest(tools),
-            nodes=_nodes(trace.nodes, form),
+            nodes=_nodes(in_order(item, form, Account()).trace.nodes, form),
             verdicts=trace.verdicts if verdicts else {},
             stop=trace.stop if verdicts else {},
             effects=trace.effects if effects else {},

@@ -26,6 +26,7 @@ from artificer.core.trace import Node
 from artificer.formats import chat, sharegpt
 from artificer.formats.account import Account
 from artificer.formats.base import Format, Item
+from artificer.formats.joined import OPEN
 from artificer.formats.parts import bare_tool, content_named, extras, image, labelled, listed, result_text, text_of
 
 JOIN = "\n</tool_response>\n<tool_response>\n"
@@ -52,11 +53,14 @@ def fits(row: Any) -> float:
     if "messages" in row:
         return 0.95 if _is_v1(row) else 0.0
     kinds = [sharegpt.ROLES[sharegpt.spoken(turn)[0]] for turn in turns]
-    return (
-        0.97
-        if any(kind in ("call", "tool") and (JOIN in text or text.startswith("<think>")) for kind, text in zip(kinds, texts, strict=True))
-        else 0.94
-    )
+    return 0.97 if any(_is_ours(kind, text) for kind, text in zip(kinds, texts, strict=True)) else 0.94
+
+
+def _is_ours(kind: str, text: str) -> bool:
+    """Whether only LLaMA-Factory has such a turn: its joint between results (not whole blocks, as Hermes), or a thought within a call's turn."""
+    if kind == "tool":
+        return JOIN in text and not text.lstrip().startswith(OPEN)
+    return kind == "call" and text.startswith("<think>")
 
 
 def count(row: Any) -> int:
@@ -196,8 +200,9 @@ def render(item: Item, account: Account) -> Iterable[Json]:
     """The row of a branch.
 
     Raises:
-        ValueError: a text holds a mark that is read as something else.
+        ValueError: a text holds a mark that is read as something else, a call has no name, or one result would be read as several.
     """
+    sharegpt.told_apart(item.trace.nodes)
     row: dict[str, Json] = {"id": item.trace.id, "conversations": []}
     nodes = item.trace.nodes
     first = nodes[0].message if nodes else None
@@ -234,9 +239,8 @@ def _turn(one: Node, images: list[Json], account: Account) -> dict[str, Json]:
         return {"from": "gpt", "value": sharegpt.with_thought(message, account)} | notes
     if message.text:
         account.drop("text beside calls", 1)
-    records = [{"name": call.name, "arguments": call.arguments} for call in message.calls]
     thought = sharegpt.with_thought(msgspec.structs.replace(message, content=""), account) if message.reasoning is not None else ""
-    return {"from": "function_call", "value": thought + text_of(records[0] if len(records) == 1 else records)} | notes
+    return {"from": "function_call", "value": thought + sharegpt.call_text(message.calls)} | notes
 
 
 def _marked(message: Message, images: list[Json]) -> str:

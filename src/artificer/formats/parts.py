@@ -95,6 +95,14 @@ def call_of(call_id: str, name: str, given: Json, account: Account) -> ToolCall:
         return broken_call(name, call_id, given, account)
 
 
+def as_given(call: ToolCall) -> Json:
+    """A call's arguments; those of a `broken_call` as they were, where they would be read as that again."""
+    if len(call.arguments) != 1 or "$text" not in call.arguments:
+        return call.arguments
+    given = call.arguments["$text"]
+    return given if call_of("", "", given, Account()).arguments == call.arguments else call.arguments
+
+
 def arguments_text(call: ToolCall) -> str:
     """A call's arguments as JSON text."""
     return cast("str", call.arguments["$text"]) if is_broken(call) else text_of(call.arguments)
@@ -280,7 +288,11 @@ def tools_of(records: Any, account: Account) -> Toolset:
     if isinstance(records, str):
         known = _known_text(records) if len(records) <= KEPT else None
         if known is None:
-            return tools_of(loads(records.encode("utf-8", "surrogatepass"), account) if records.strip() else [], account)
+            try:
+                found = loads(records.encode("utf-8", "surrogatepass"), account) if records.strip() else []
+            except Unreadable as error:
+                raise ValueError(f"the column 'tools' is {error}") from error
+            return tools_of(found, account)
     else:
         if records is not None and not isinstance(records, list):
             raise TypeError("tools are a list")

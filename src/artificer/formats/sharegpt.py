@@ -9,7 +9,7 @@ speakers that are in use.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -19,9 +19,13 @@ from artificer.core.messages import Message, ToolCall, ToolResult
 from artificer.core.trace import Node
 from artificer.formats.account import Account
 from artificer.formats.base import Format, Item
+from artificer.formats.calls.mend import Mender
+from artificer.formats.calls.mend import Unreadable as NoValue
+from artificer.formats.calls.reading import THINK, Reading, broken
 from artificer.formats.holding import answered
+from artificer.formats.joined import AS_MANY, UNEVEN, each, json_list
 from artificer.formats.jsontext import Unreadable, loads
-from artificer.formats.parts import bare_tool, call_of, extra, extras, linear, node, plain, result_of, result_text, text_of, tools_of
+from artificer.formats.parts import as_given, bare_tool, call_of, extra, extras, linear, node, plain, result_of, result_text, text_of, tools_of
 
 _ROW = frozenset({"conversations", "conversation", "tools", "system", "id"})
 _TURN = frozenset({"from", "value", "role", "content", "weight"})
@@ -45,6 +49,7 @@ ROLES = {
     "function": "tool",
 }
 _THOUGHT = re.compile(r"<think>\n?(.*?)\n?</think>\n{0,2}", re.DOTALL)
+UNREAD = "calls that cannot be read: kept as text"
 
 
 def turns(row: Any) -> list[Any]:
@@ -73,25 +78,33 @@ def fits(row: Any) -> float:
 
 
 def count(row: Any) -> int:
-    """The system prompt; of each turn its calls or its thought and its text. A text that only carries a thought is none."""
-    found = 1 if row.get("system") else 0
-    said = [spoken(turn) for turn in turns(row)]
-    kinds = [ROLES.get(who, "") for who, _ in said]
-    for at, (kind, (_, text)) in enumerate(zip(kinds, said, strict=True)):
+    """The system prompt; of each turn its calls, its results, or its thought and its text. A text that only carries a thought is none."""
+    every = [spoken(turn) for turn in turns(row)]
+    said = [(ROLES[who], text) for who, text in every if who in ROLES]
+    kinds = [kind for kind, _ in said]
+    found = bool(row.get("system")) + len(every) - len(said)
+    calls = 0
+    for at, (kind, text) in enumerate(said):
         if kind == "call":
-            found += _called(text)
+            calls = _called(text)
+            found += calls
         elif kind == "assistant":
             thought, rest = thought_in(text)
             joins = at + 1 < len(kinds) and kinds[at + 1] == "call"
             found += (thought is not None) + (1 if rest or (thought is None and not joins) else 0)
         else:
-            found += 1
+            found += len(each(text, calls)) or 1 if _alone(kinds, at) else 1
     return found
 
 
 def _called(text: str) -> int:
     """How many calls a call's turn holds: the length of a list, else one, whatever it is."""
-    return len(calls_in(text, Account())) if text.lstrip(" \t\r\n")[:1] == "[" else 1
+    return len(calls_in(text, Account())) or 1 if text.lstrip(" \t\r\n")[:1] == "[" else 1
+
+
+def _alone(kinds: Sequence[str], at: int) -> bool:
+    """Whether a turn is the only result behind a turn of calls: then it may be the results of all of them."""
+    return kinds[at] == "tool" and at > 0 and kinds[at - 1] == "call" and kinds[at + 1 : at + 2] != ["tool"]
 
 
 def thought_in(text: str) -> tuple[str | None, str]:
@@ -101,43 +114,62 @@ def thought_in(text: str) -> tuple[str | None, str]:
 
 
 def with_thought(message: Message, account: Account) -> str:
-    """A text with its thought before it."""
-    if message.reasoning is None:
-        return message.text
-    if "</think>" in message.reasoning or message.reasoning[:1] == "\n" or message.reasoning[-1:] == "\n" or message.text[:1] == "\n":
-        if "</think>" in message.reasoning:
-            account.drop("thoughts that hold </think>", 1)
-            return message.text
+    """A text with its thought before it. A text that would itself read as a thought has its mark broken, as the dialects break theirs."""
+    thought, text = message.reasoning, message.text
+    if thought is not None and "</think>" in thought:
+        account.drop("thoughts that hold </think>", 1)
+        thought = None
+    if thought is None:
+        return text if thought_in(text)[0] is None else broken(text, THINK)
+    if thought[:1] == "\n" or thought[-1:] == "\n" or text[:1] == "\n":
         account.lose("line breaks around a thought")
-        return f"<think>\n{message.reasoning.strip(chr(10))}\n</think>\n\n{message.text.lstrip(chr(10))}"
-    return f"<think>\n{message.reasoning}\n</think>\n\n{message.text}"
+        thought, text = thought.strip("\n"), text.lstrip("\n")
+    return f"<think>\n{thought}\n</think>\n\n{text}"
 
 
 def told(message: Message) -> Message:
-    """What a reader takes a message of the assistant for: line breaks around a thought are not kept, nor a thought that holds its own end."""
-    if message.role != "assistant" or message.reasoning is None:
+    """What a reader takes a message of the assistant for: line breaks around a thought are not kept, nor marks of thoughts within it or the text."""
+    if message.role != "assistant" or (message.reasoning is None and not message.text.startswith("<think>")):
         return message
     thought, rest = thought_in(with_thought(message, Account()))
     return msgspec.structs.replace(message, reasoning=thought, content=rest)
 
 
 def calls_in(text: str, account: Account, index: int = 0) -> tuple[ToolCall, ...]:
-    """The calls of a turn; a text that is no call is kept as the arguments of a call without a name."""
+    """The calls of a turn, mended where they are a Python text; none where it cannot be read or one has no name."""
     try:
         value = loads(text.encode("utf-8", "surrogatepass"), account)
     except Unreadable:
-        return (call_of(f"c{index}.0", "", text, account),)
+        value = _mended(text, account)
     records: list[Any] = cast("list[Any]", value) if isinstance(value, list) else [value]
-    return tuple([_call(record, f"c{index}.{at}", account) for at, record in enumerate(records)]) or (call_of(f"c{index}.0", "", text, account),)
+    named = [_named(record) for record in records]
+    if not all(named):
+        return ()
+    return tuple([call_of(f"c{index}.{at}", *one, account) for at, one in enumerate(named) if one is not None])
 
 
-def _call(record: Any, call_id: str, account: Account) -> ToolCall:
-    outer = cast("dict[str, Any]", record) if isinstance(record, dict) else {}
-    inner: Any = outer.get("function", outer)
+def _mended(text: str, account: Account) -> Json:
+    """The JSON that a text was meant to be; None where it is none."""
+    reading = Reading("", "")
+    mender = Mender(text, reading)
+    begun = mender.skip(0)
+    try:
+        value, end = mender.value(begun) if text[begun : begun + 1] in ("{", "[") else (None, 0)
+    except NoValue:
+        return None
+    if mender.skip(end) < len(text):
+        return None
+    for repair in reading.repairs:
+        account.lose(f"a text as it was written: mended ({repair})")
+    return value
+
+
+def _named(record: Any) -> tuple[str, Json] | None:
+    """The name and the arguments of a call."""
+    inner: Any = cast("dict[str, Any]", record).get("function", record) if isinstance(record, dict) else None
     function = cast("dict[str, Any]", inner) if isinstance(inner, dict) else {}
     name: Any = function.get("name")
-    given: Any = function.get("arguments", function.get("parameters")) if isinstance(name, str) else text_of(record)
-    return call_of(call_id, name if isinstance(name, str) else "", given, account)
+    return (name, function.get("arguments", function.get("parameters"))) if isinstance(name, str) and name else None
 
 
 def parse(row: Any, account: Account) -> Iterable[Item]:
@@ -145,42 +177,103 @@ def parse(row: Any, account: Account) -> Iterable[Item]:
     nodes: list[Node] = []
     if row.get("system"):
         nodes.append(node(-1, Message("system", plain(row["system"]))))
+    said: list[tuple[Any, str, str]] = []
     for turn in turns(row):
         who, text = spoken(turn)
-        kind = ROLES.get(who)
-        if kind is None:
+        if who in ROLES:
+            said.append((turn, ROLES[who], text))
+        else:
             account.drop(f"a turn of {str(who)[:40]!r}", 1)
-            continue
-        before = nodes[-1] if nodes else None
-        if kind == "call" and before is not None and before.message.role == "assistant" and not before.message.calls:
-            made = calls_in(text, account, len(nodes) - 1)
-            message = Message("assistant", before.message.content, before.message.reasoning, made)
-            nodes[-1] = Node(before.parent, message, sampled=before.sampled, notes=before.notes)
-        elif kind == "call":
-            nodes.append(node(len(nodes) - 1, Message("assistant", calls=calls_in(text, account, len(nodes))), notes=extra(turn, _TURN)))
+    kinds = [kind for _, kind, _ in said]
+    for at, (turn, kind, text) in enumerate(said):
+        kept = extra(turn, _TURN)
+        if kind == "call":
+            _call(nodes, text, kept, account)
         elif kind == "tool":
-            nodes.append(node(len(nodes) - 1, Message("tool", result=result_of(answered(nodes), text)), notes=extra(turn, _TURN)))
+            nodes += _results(nodes, text, _alone(kinds, at), kept, account)
         else:
             thought, rest = thought_in(text) if kind == "assistant" else (None, text)
             sampled = kind == "assistant" and turn.get("weight") != 0
-            nodes.append(node(len(nodes) - 1, Message(cast("Any", kind), rest, thought), sampled=sampled, notes=extra(turn, _TURN)))
+            nodes.append(node(len(nodes) - 1, Message(cast("Any", kind), rest, thought), sampled=sampled, notes=kept))
     kept = extra(row, _ROW)
     yield linear(nodes, tools_of(row.get("tools"), account), name=row.get("id"), lineage={"extra": kept} if kept else None)
+
+
+def _call(nodes: list[Node], text: str, kept: dict[str, Any], account: Account) -> None:
+    """A turn of calls: they belong to the text before them; a turn that cannot be read is a text."""
+    before = nodes[-1] if nodes else None
+    joined = before is not None and before.message.role == "assistant" and not before.message.calls
+    calls = calls_in(text, account, len(nodes) - joined)
+    if not calls:
+        account.lose(UNREAD)
+        joined = joined and before is not None and not before.message.content
+        if joined and not text and before is not None and before.message.reasoning is not None:
+            account.drop("turns of calls with nothing in them", 1)
+            return
+    if before is not None and joined:
+        message = Message("assistant", before.message.content if calls else text, before.message.reasoning, calls)
+        nodes[-1] = Node(before.parent, message, sampled=before.sampled, notes=before.notes)
+    else:
+        nodes.append(node(len(nodes) - 1, Message("assistant", "" if calls else text, calls=calls), notes=kept))
+
+
+def _results(nodes: list[Node], text: str, alone: bool, kept: dict[str, Any], account: Account) -> list[Node]:
+    """The result in a turn; one for each call where it stands alone behind several and is a list as long."""
+    calls = nodes[-1].message.calls if alone else ()
+    found = each(text, len(calls))
+    if found:
+        made = [Message("tool", result=result_of(call.id, one)) for call, one in zip(calls, found, strict=True)]
+        return [node(len(nodes) - 1 + at, one, notes={} if at else kept) for at, one in enumerate(made)]
+    if len(calls) > 1 and json_list(text):
+        account.lose(UNEVEN)
+    return [node(len(nodes) - 1, Message("tool", result=result_of(answered(nodes), text)), notes=kept)]
 
 
 # writing
 
 
 def render(item: Item, account: Account) -> Iterable[Json]:
-    """The row of a branch."""
+    """The row of a branch.
+
+    Raises:
+        ValueError: a call has no name, or one result would be read as several.
+    """
     row: dict[str, Json] = {"id": item.trace.id, "conversations": []}
     spoken_turns: list[dict[str, Json]] = []
     for one in item.trace.nodes:
         spoken_turns += _turns(one, account)
+    told_apart(item.trace.nodes)
     row["conversations"] = spoken_turns
     if item.tools:
         row["tools"] = text_of([bare_tool(tool) for tool in item.tools])
     yield row | extras(item.trace.lineage, _ROW) if item.trace.lineage else row
+
+
+def told_apart(nodes: Sequence[Node]) -> None:
+    """Nothing, where no result alone behind several calls would be read as the results of all of them.
+
+    Raises:
+        ValueError: one would.
+    """
+    for at, one in enumerate(nodes):
+        calls = len(one.message.calls)
+        if calls < 2 or [behind.message.role == "tool" for behind in nodes[at + 1 : at + 3]] not in ([True], [True, False]):
+            continue
+        result = nodes[at + 1].message.result
+        if result is not None and each(result_text(result), calls):
+            raise ValueError(AS_MANY)
+
+
+def call_text(calls: Sequence[ToolCall]) -> str:
+    """Calls as a turn has them: one record, or a list of them.
+
+    Raises:
+        ValueError: one has no name.
+    """
+    if any(not call.name for call in calls):
+        raise ValueError("a call without a name")
+    records: list[Json] = [{"name": call.name, "arguments": as_given(call)} for call in calls]
+    return text_of(records[0] if len(records) == 1 else records)
 
 
 def _turns(one: Node, account: Account) -> list[dict[str, Json]]:
@@ -193,8 +286,7 @@ def _turns(one: Node, account: Account) -> list[dict[str, Json]]:
     text = with_thought(message, account)
     made = [{"from": "gpt", "value": text} | weight | notes] if text or notes or weight or not message.calls else []
     if message.calls:
-        records = [{"name": call.name, "arguments": call.arguments} for call in message.calls]
-        made.append({"from": "function_call", "value": text_of(records[0] if len(records) == 1 else records)})
+        made.append({"from": "function_call", "value": call_text(message.calls)})
     return made
 
 
@@ -206,6 +298,6 @@ FORMAT = Format(
     parse,
     render,
     frozenset(["id", "sampled", "reasoning", "parallel", "beside", "errors", "results", "system", "opening", "empty", "tools"]),
-    ("results that do not follow the order of their calls", "line breaks around a thought"),
+    ("results that do not follow the order of their calls", "line breaks around a thought", "several results in one turn: each has its own"),
     told=told,
 )

@@ -16,21 +16,23 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from itertools import groupby
 from typing import Any, Literal, cast
 
 import msgspec
 
 from artificer.core.canon import Json
 from artificer.core.errors import ArtificerError
-from artificer.core.messages import Message, ToolResult
+from artificer.core.messages import Message, Role, ToolResult
 from artificer.core.trace import Node
 from artificer.formats.account import Account
 from artificer.formats.base import Format, Item
 from artificer.formats.calls import dialect
 from artificer.formats.calls.reading import LIMIT, Dialect, Parsed
 from artificer.formats.holding import answered
+from artificer.formats.joined import AS_MANY, UNEVEN, bare, block, blocks, is_record, only_blocks, records, unanswered
 from artificer.formats.jsontext import loads
 from artificer.formats.parts import bare_tool, extra, extras, linear, node, result_of, result_text, text_of, tools_of
 from artificer.formats.sharegpt import ROLES, spoken
@@ -47,6 +49,11 @@ _EXACT = json.JSONDecoder()
 HOLDS = frozenset(["id", "reasoning", "sampled", "parallel", "beside", "errors", "results", "system", "opening", "tools"])
 
 
+Results = Literal["plain", "blocks", "shown", "records"]
+"""How results stand in turns: as they are; in blocks; as they are, but in blocks (also of a user's turn) where a template has shown them;
+several as a list of records."""
+
+
 class Convention(msgspec.Struct, frozen=True):
     """How a family writes a conversation.
 
@@ -55,20 +62,20 @@ class Convention(msgspec.Struct, frozen=True):
         title: in a line.
         mark: what stands in a text that holds a call (or, for ReAct, any step).
         keys: how its turns are written.
-        wrapper: what stands before and behind a result.
         roles: the names of system, user, assistant and tool.
         dialect: the dialect of calls, when it has another name.
         apart: whether turns with calls may have a speaker of their own (`function_call`), as in ADP's rows for OpenHands.
+        results: see `Results`.
     """
 
     name: str
     title: str
     mark: re.Pattern[str]
     keys: Literal["from", "role"] = "role"
-    wrapper: tuple[str, str] = ("", "")
     roles: tuple[str, str, str, str] = ("system", "user", "assistant", "tool")
     dialect: str = ""
     apart: bool = False
+    results: Results = "plain"
 
     @property
     def spoken(self) -> Dialect:
@@ -82,11 +89,17 @@ CONVENTIONS = (
         "Hermes turns with <tool_call> in the text",
         re.compile(r"<tool_call>\s{0,8}\{"),
         "from",
-        ("<tool_response>\n", "\n</tool_response>"),
         ("system", "human", "gpt", "tool"),
+        results="blocks",
     ),
-    Convention("qwen", "messages with <tool_call> in the text (Qwen 2.5 and 3)", re.compile(r"<tool_call>\s{0,8}\{")),
-    Convention("qwen3_coder", "messages with <function=...> in the text (Qwen3-Coder, OpenHands)", re.compile(r"<function="), apart=True),
+    Convention("qwen", "messages with <tool_call> in the text (Qwen 2.5 and 3)", re.compile(r"<tool_call>\s{0,8}\{"), results="shown"),
+    Convention(
+        "qwen3_coder",
+        "messages with <function=...> in the text (Qwen3-Coder, OpenHands)",
+        re.compile(r"<function="),
+        apart=True,
+        results="shown",
+    ),
     Convention("llama", "messages with Llama 3's calls in the text", re.compile(r'<\|python_tag\|>|^\s{0,8}\{"name":[^\n]{0,300}"parameters":')),
     Convention("mistral", "messages with [TOOL_CALLS] in the text", re.compile(r"\[TOOL_CALLS\]")),
     Convention(
@@ -103,6 +116,7 @@ CONVENTIONS = (
         "from",
         roles=("system", "user", "assistant", "tool"),
         dialect="python",
+        results="records",
     ),
     Convention("xml", "messages with <function_calls> in the text", re.compile(r"<function_calls>")),
 )
@@ -150,9 +164,27 @@ def _events(found: Parsed) -> int:
 def count(convention: Convention, row: Any) -> int:
     """The system prompt; of each turn of the assistant what the dialect reads in it; each other turn."""
     found = 1 if row.get("system") else 0
+    calls = 0
     for turn in turns(row):
-        found += _events(_parsed(convention, spoken(turn)[1])) if _kind(convention, turn) == "assistant" else 1
+        kind, text = _kind(convention, turn), spoken(turn)[1]
+        if kind == "assistant":
+            said = _parsed(convention, text)
+            found += _events(said)
+            calls = len(said.calls)
+            continue
+        told = len(_results(convention, kind, text, calls))
+        found += told or 1
+        calls = calls - told if told else 0 if kind in ("user", "system") else calls
     return found
+
+
+def _results(convention: Convention, kind: str | None, text: str, calls: int) -> list[str]:
+    """The results in a turn behind so many calls: one in a turn of the tool where nothing parts them, none in other turns."""
+    blocked = convention.results in ("blocks", "shown")
+    if kind != "tool":
+        return only_blocks(text) if kind == "user" and blocked else []
+    found = blocks(text) if blocked else records(text) if convention.results == "records" else []
+    return found if (blocked and found) or len(found) == calls > 1 else [text]
 
 
 def parse(convention: Convention, row: Any, account: Account) -> Iterable[Item]:
@@ -167,8 +199,12 @@ def parse(convention: Convention, row: Any, account: Account) -> Iterable[Item]:
         if kind == "assistant":
             message = _said(convention, text, len(nodes), account)
             nodes.append(node(at, message, sampled=turn.get("weight") != 0, notes=kept))
-        elif kind == "tool":
-            nodes.append(node(at, Message("tool", result=result_of(answered(nodes), _unwrapped(convention, text))), notes=kept))
+        elif told := _results(convention, kind, text, calls := unanswered(nodes)):
+            if calls != len(told) > 1 or (convention.results == "records" and len(told) == 1 and records(text)):
+                account.lose(UNEVEN)
+            for one in told:
+                nodes.append(node(len(nodes) - 1, Message("tool", result=result_of(answered(nodes), one)), notes=kept))
+                kept = {}
         elif kind in ("user", "system"):
             nodes.append(node(at, Message(cast("Any", kind), text), notes=kept))
         else:
@@ -246,15 +282,6 @@ def _said(convention: Convention, text: str, index: int, account: Account) -> Me
     return Message("assistant", found.text, found.reasoning, calls)
 
 
-def _unwrapped(convention: Convention, text: str) -> str:
-    before, behind = convention.wrapper
-    bare = text.strip() if before else text
-    if before and bare.startswith(before.strip()) and bare.endswith(behind.strip()):
-        inner = bare[len(before.strip()) : len(bare) - len(behind.strip())]
-        return inner.removeprefix("\n").removesuffix("\n")
-    return text
-
-
 # writing
 
 
@@ -276,31 +303,60 @@ def _plain(message: Message) -> Message:
 def render(convention: Convention, item: Item, account: Account) -> Iterable[Json]:
     """The row of a branch."""
     spoken_turns: list[Json] = []
-    for one in item.trace.nodes:
-        spoken_turns.append(_turn(convention, one, account))
+    calls = 0
+    for told, group in groupby(item.trace.nodes, lambda one: one.message.role == "tool"):
+        if told:
+            spoken_turns += _told(convention, list(group), calls)
+            continue
+        for one in group:
+            spoken_turns.append(_turn(convention, one, account))
+            calls = len(one.message.calls)
     row: dict[str, Json] = {"id": item.trace.id, "conversations" if convention.keys == "from" else "messages": spoken_turns}
     if item.tools or convention.name in ("toolace", *_TAGGED):  # there, no column means that the system prompt lists them
         row["tools"] = text_of([bare_tool(tool) for tool in item.tools])
     yield row | extras(item.trace.lineage, _ROW)
 
 
+def _told(convention: Convention, group: Sequence[Node], calls: int) -> list[Json]:
+    """The turns of the results behind so many calls: one, where the family has them so and no result is missing.
+
+    Raises:
+        ValueError: one of them would be read as several.
+    """
+    results = [one.message.result or ToolResult("", one.message.text) for one in group]
+    joins = len(group) == calls > 1 and not any(extras(one.notes, _TURN) for one in group[1:])
+    if convention.results == "blocks":
+        texts = [block(one) for one in results]
+        texts = ["\n".join(texts)] if joins else texts
+    elif convention.results == "shown":
+        texts = [bare(one) for one in results]
+    elif convention.results == "records" and joins and all(is_record(one.content) for one in results):
+        texts = [text_of([one.content for one in results])]
+    else:
+        texts = [result_text(one) for one in results]
+        if convention.results == "records" and any(len(records(text)) == calls - at > 1 for at, text in enumerate(texts)):
+            raise ValueError(AS_MANY)
+    return [_written(convention, "tool", text) | extras(one.notes, _TURN) for one, text in zip(group, texts, strict=False)]
+
+
 def _turn(convention: Convention, one: Node, account: Account) -> dict[str, Json]:
     message, notes = one.message, extras(one.notes, _TURN)
-    role = dict(zip(("system", "user", "assistant", "tool"), convention.roles, strict=True))[message.role]
-    if message.role == "tool":
-        before, behind = convention.wrapper
-        text = before + result_text(message.result or ToolResult("", message.text)) + behind
-    elif message.role == "assistant":
-        text = convention.spoken.write(_plain(message))
-        had, has = _events(Parsed(message.calls, message.text, reasoning=message.reasoning)), _events(_parsed(convention, text))
-        if has > had:
-            raise ValueError("its text reads as more than it says")
-        account.drop("what the text reads otherwise", had - has)
-    else:
-        text = message.text
-    names = ("from", "value") if convention.keys == "from" else ("role", "content")
-    weight: dict[str, Json] = {"weight": 0} if message.role == "assistant" and not one.sampled else {}
-    return {names[0]: role, names[1]: text} | weight | notes
+    if message.role != "assistant":
+        if _results(convention, message.role, message.text, 0):
+            raise ValueError("a user's text that reads as results")
+        return _written(convention, message.role, message.text) | notes
+    text = convention.spoken.write(_plain(message))
+    had, has = _events(Parsed(message.calls, message.text, reasoning=message.reasoning)), _events(_parsed(convention, text))
+    if has > had:
+        raise ValueError("its text reads as more than it says")
+    account.drop("what the text reads otherwise", had - has)
+    weight: dict[str, Json] = {} if one.sampled else {"weight": 0}
+    return _written(convention, "assistant", text) | weight | notes
+
+
+def _written(convention: Convention, role: Role, text: str) -> dict[str, Json]:
+    who = convention.roles[("system", "user", "assistant", "tool").index(role)]
+    return {"from": who, "value": text} if convention.keys == "from" else {"role": who, "content": text}
 
 
 def _format(convention: Convention) -> Format:
