@@ -95,22 +95,17 @@ def call_of(call_id: str, name: str, given: Json, account: Account) -> ToolCall:
         return broken_call(name, call_id, given, account)
 
 
-def as_given(call: ToolCall) -> Json:
-    """A call's arguments; those of a `broken_call` as they were, where they would be read as that again."""
-    if len(call.arguments) != 1 or "$text" not in call.arguments:
-        return call.arguments
-    given = call.arguments["$text"]
-    return given if call_of("", "", given, Account()).arguments == call.arguments else call.arguments
-
-
 def arguments_text(call: ToolCall) -> str:
     """A call's arguments as JSON text."""
     return cast("str", call.arguments["$text"]) if is_broken(call) else text_of(call.arguments)
 
 
-def arguments_json(call: ToolCall) -> Json:
-    """A call's arguments as an object; those that were no JSON as the text that they were."""
-    return arguments_text(call) if is_broken(call) else call.arguments
+def as_given(call: ToolCall) -> Json:
+    """A call's arguments as an object; those of a `broken_call` as the text that they were, where it would be read as that again."""
+    if not is_broken(call):
+        return call.arguments
+    given = call.arguments["$text"]
+    return given if call_of("", "", given, Account()).arguments == call.arguments else call.arguments
 
 
 def is_broken(call: ToolCall) -> bool:
@@ -289,7 +284,7 @@ def tools_of(records: Any, account: Account) -> Toolset:
         known = _known_text(records) if len(records) <= KEPT else None
         if known is None:
             try:
-                found = loads(records.encode("utf-8", "surrogatepass"), account) if records.strip() else []
+                found: Any = loads(records.encode("utf-8", "surrogatepass"), account) if records.strip() else []
             except Unreadable as error:
                 raise ValueError(f"the column 'tools' is {error}") from error
             return tools_of(found, account)

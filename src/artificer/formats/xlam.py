@@ -22,7 +22,7 @@ from artificer.formats import python_types as types
 from artificer.formats.account import Account
 from artificer.formats.base import Format, Item, toolset_digest
 from artificer.formats.jsontext import loads
-from artificer.formats.parts import arguments_json, besides, call_of, extra, extras, linear, node, text_of
+from artificer.formats.parts import as_given, besides, call_of, extra, extras, linear, node, text_of
 
 _ROW = frozenset({"id", "query", "tools", "answers"})
 TYPES = types.TYPES
@@ -145,7 +145,7 @@ def render(item: Item, account: Account) -> Iterable[Json]:
         "id": item.trace.id,
         "query": said[0].text,
         "tools": text_of([record_of(one) for one in item.tools]),
-        "answers": text_of([{"name": call.name, "arguments": arguments_json(call)} for call in said[1].calls]),
+        "answers": text_of([{"name": call.name, "arguments": as_given(call)} for call in said[1].calls]),
     }
     yield row | extras(item.trace.lineage, _ROW)
 
