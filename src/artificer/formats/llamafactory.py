@@ -202,7 +202,6 @@ def render(item: Item, account: Account) -> Iterable[Json]:
     Raises:
         ValueError: a text holds a mark that is read as something else, a call has no name, or one result would be read as several.
     """
-    sharegpt.told_apart(item.trace.nodes)
     row: dict[str, Json] = {"id": item.trace.id, "conversations": []}
     nodes = item.trace.nodes
     first = nodes[0].message if nodes else None
@@ -216,6 +215,8 @@ def render(item: Item, account: Account) -> Iterable[Json]:
             turns[-1]["value"] = f"{turns[-1]['value']}{JOIN}{_result(one.message)}"
         else:
             turns.append(_turn(one, images, account))
+            if len(one.message.calls) > 1:
+                sharegpt.told_apart(nodes, at)
     row["conversations"] = cast("Json", turns)
     if item.tools:
         row["tools"] = text_of([bare_tool(tool) for tool in item.tools])

@@ -79,32 +79,34 @@ def fits(row: Any) -> float:
 
 def count(row: Any) -> int:
     """The system prompt; of each turn its calls, its results, or its thought and its text. A text that only carries a thought is none."""
-    every = [spoken(turn) for turn in turns(row)]
-    said = [(ROLES[who], text) for who, text in every if who in ROLES]
-    kinds = [kind for kind, _ in said]
-    found = bool(row.get("system")) + len(every) - len(said)
+    found = 1 if row.get("system") else 0
+    said = [spoken(turn) for turn in turns(row)]
     calls = 0
-    for at, (kind, text) in enumerate(said):
+    for at, (who, text) in enumerate(said):
+        kind = ROLES.get(who)
         if kind == "call":
             calls = _called(text)
             found += calls
-        elif kind == "assistant":
+            continue
+        if kind == "assistant":
             thought, rest = thought_in(text)
-            joins = at + 1 < len(kinds) and kinds[at + 1] == "call"
-            found += (thought is not None) + (1 if rest or (thought is None and not joins) else 0)
+            found += (thought is not None) + (1 if rest or (thought is None and _following(said, at) != "call") else 0)
+        elif kind == "tool" and calls > 1:
+            found += len(each(text, calls)) or 1 if _following(said, at) != "tool" else 1
         else:
-            found += len(each(text, calls)) or 1 if _alone(kinds, at) else 1
+            found += 1
+        calls = calls if kind is None else 0
     return found
+
+
+def _following(said: Sequence[tuple[str, str]], at: int) -> str | None:
+    """What the next turn is, of those whose speaker is known."""
+    return next((ROLES[who] for who, _ in said[at + 1 :] if who in ROLES), None)
 
 
 def _called(text: str) -> int:
     """How many calls a call's turn holds: the length of a list, else one, whatever it is."""
     return len(calls_in(text, Account())) or 1 if text.lstrip(" \t\r\n")[:1] == "[" else 1
-
-
-def _alone(kinds: Sequence[str], at: int) -> bool:
-    """Whether a turn is the only result behind a turn of calls: then it may be the results of all of them."""
-    return kinds[at] == "tool" and at > 0 and kinds[at - 1] == "call" and kinds[at + 1 : at + 2] != ["tool"]
 
 
 def thought_in(text: str) -> tuple[str | None, str]:
@@ -177,24 +179,26 @@ def parse(row: Any, account: Account) -> Iterable[Item]:
     nodes: list[Node] = []
     if row.get("system"):
         nodes.append(node(-1, Message("system", plain(row["system"]))))
-    said: list[tuple[Any, str, str]] = []
-    for turn in turns(row):
-        who, text = spoken(turn)
-        if who in ROLES:
-            said.append((turn, ROLES[who], text))
-        else:
+    given = turns(row)
+    said = [spoken(turn) for turn in given]
+    for at, (turn, (who, text)) in enumerate(zip(given, said, strict=True)):
+        kind = ROLES.get(who)
+        if kind is None:
             account.drop(f"a turn of {str(who)[:40]!r}", 1)
-    kinds = [kind for _, kind, _ in said]
-    for at, (turn, kind, text) in enumerate(said):
-        kept = extra(turn, _TURN)
-        if kind == "call":
-            _call(nodes, text, kept, account)
+        elif kind == "call":
+            _call(nodes, text, extra(turn, _TURN), account)
         elif kind == "tool":
-            nodes += _results(nodes, text, _alone(kinds, at), kept, account)
+            calls = nodes[-1].message.calls if nodes else ()
+            if len(calls) > 1 and _following(said, at) != "tool" and (found := _each(calls, text, account)):
+                for one in found:
+                    kept = extra(turn, _TURN) if one is found[0] else {}
+                    nodes.append(node(len(nodes) - 1, Message("tool", result=one), notes=kept))
+            else:
+                nodes.append(node(len(nodes) - 1, Message("tool", result=result_of(answered(nodes), text)), notes=extra(turn, _TURN)))
         else:
             thought, rest = thought_in(text) if kind == "assistant" else (None, text)
             sampled = kind == "assistant" and turn.get("weight") != 0
-            nodes.append(node(len(nodes) - 1, Message(cast("Any", kind), rest, thought), sampled=sampled, notes=kept))
+            nodes.append(node(len(nodes) - 1, Message(cast("Any", kind), rest, thought), sampled=sampled, notes=extra(turn, _TURN)))
     kept = extra(row, _ROW)
     yield linear(nodes, tools_of(row.get("tools"), account), name=row.get("id"), lineage={"extra": kept} if kept else None)
 
@@ -217,16 +221,12 @@ def _call(nodes: list[Node], text: str, kept: dict[str, Any], account: Account) 
         nodes.append(node(len(nodes) - 1, Message("assistant", "" if calls else text, calls=calls), notes=kept))
 
 
-def _results(nodes: list[Node], text: str, alone: bool, kept: dict[str, Any], account: Account) -> list[Node]:
-    """The result in a turn; one for each call where it stands alone behind several and is a list as long."""
-    calls = nodes[-1].message.calls if alone else ()
+def _each(calls: Sequence[ToolCall], text: str, account: Account) -> list[ToolResult]:
+    """A result for each of several calls, where a text is a list as long; none where it is not."""
     found = each(text, len(calls))
-    if found:
-        made = [Message("tool", result=result_of(call.id, one)) for call, one in zip(calls, found, strict=True)]
-        return [node(len(nodes) - 1 + at, one, notes={} if at else kept) for at, one in enumerate(made)]
-    if len(calls) > 1 and json_list(text):
+    if not found and json_list(text):
         account.lose(UNEVEN)
-    return [node(len(nodes) - 1, Message("tool", result=result_of(answered(nodes), text)), notes=kept)]
+    return [result_of(call.id, one) for call, one in zip(calls, found, strict=False)]
 
 
 # writing
@@ -240,27 +240,27 @@ def render(item: Item, account: Account) -> Iterable[Json]:
     """
     row: dict[str, Json] = {"id": item.trace.id, "conversations": []}
     spoken_turns: list[dict[str, Json]] = []
-    for one in item.trace.nodes:
+    nodes = item.trace.nodes
+    for at, one in enumerate(nodes):
         spoken_turns += _turns(one, account)
-    told_apart(item.trace.nodes)
+        if len(one.message.calls) > 1:
+            told_apart(nodes, at)
     row["conversations"] = spoken_turns
     if item.tools:
         row["tools"] = text_of([bare_tool(tool) for tool in item.tools])
     yield row | extras(item.trace.lineage, _ROW) if item.trace.lineage else row
 
 
-def told_apart(nodes: Sequence[Node]) -> None:
-    """Nothing, where no result alone behind several calls would be read as the results of all of them.
+def told_apart(nodes: Sequence[Node], at: int) -> None:
+    """Nothing, where no result alone behind the calls of a node would be read as the results of all of them.
 
     Raises:
         ValueError: one would.
     """
-    for at, one in enumerate(nodes):
-        calls = len(one.message.calls)
-        if calls < 2 or [behind.message.role == "tool" for behind in nodes[at + 1 : at + 3]] not in ([True], [True, False]):
-            continue
-        result = nodes[at + 1].message.result
-        if result is not None and each(result_text(result), calls):
+    behind = nodes[at + 1 : at + 3]
+    if [one.message.role == "tool" for one in behind] in ([True], [True, False]):
+        result = behind[0].message.result
+        if result is not None and each(result_text(result), len(nodes[at].message.calls)):
             raise ValueError(AS_MANY)
 
 
@@ -270,9 +270,11 @@ def call_text(calls: Sequence[ToolCall]) -> str:
     Raises:
         ValueError: one has no name.
     """
-    if any(not call.name for call in calls):
-        raise ValueError("a call without a name")
-    records: list[Json] = [{"name": call.name, "arguments": as_given(call)} for call in calls]
+    records: list[Json] = []
+    for call in calls:
+        if not call.name:
+            raise ValueError("a call without a name")
+        records.append({"name": call.name, "arguments": as_given(call) if "$text" in call.arguments else call.arguments})
     return text_of(records[0] if len(records) == 1 else records)
 
 
