@@ -13,6 +13,7 @@ from artificer.formats import format_named, guess
 from artificer.formats.account import Account
 from artificer.formats.base import Item
 from artificer.formats.convert import parse, write
+from artificer.formats.parts import PART_FIELDS
 from artificer.formats.source import of_text
 
 TOOL = {"name": "w", "description": "d", "parameters": {"type": "object", "properties": {"c": {"type": "string"}}}}
@@ -170,3 +171,16 @@ def test_messages_of_openais_under_sharegpts_name_keep_their_calls(tmp_path):
     assert done.read.events_out == 36
     assert json.loads((tmp_path / "o.jsonl").read_text().splitlines()[0])["messages"][1]["tool_calls"] == calls
     assert guess(_file(tmp_path, {"conversations": said[:1]}, {"conversations": said[:1]}))[0].name != "chat"
+
+
+@pytest.mark.parametrize(
+    ("part", "times"),
+    [
+        ({"type": "text", "text": "y", "cache_control": {"type": "ephemeral"}}, 1),
+        ({"type": "image_url", "image_url": {"url": "https://x/y.png", "detail": "low"}}, 1),
+        ({"type": "text", "text": "y", "image_url": None}, 0),
+    ],
+)
+def test_what_parts_say_besides_is_named(part, times):
+    _, account = _read({"messages": _said([part], "A cat.")}, "chat")
+    assert account.lost == ({PART_FIELDS: times} if times else {})

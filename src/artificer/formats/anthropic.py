@@ -44,7 +44,7 @@ def fits(row: Any) -> float:
 
 
 def _is_own(block: Any) -> bool:
-    return block["type"] in _THEIRS or (block["type"] == "image" and isinstance(block.get("source"), dict))
+    return block["type"] in _THEIRS or "citations" in block or (block["type"] == "image" and isinstance(block.get("source"), dict))
 
 
 def count(row: Any) -> int:

@@ -163,6 +163,14 @@ _ITEMS = frozenset(["function_call", "function_call_output", "reasoning", "tool_
 _SHOWN = ("image_url", "input_image", "image")
 
 
+PART_FIELDS = "fields of parts of content, beside text and address"
+
+
+def _more(part: dict[str, Any], known: int) -> int:
+    """How many fields say more than a part's first."""
+    return max(0, sum(value is not None for value in part.values()) - known)
+
+
 def openai_parts(content: Sequence[Any], account: Account) -> str | tuple[Part, ...]:
     """Content in OpenAI's parts: text and images; what is neither is kept as a file.
 
@@ -174,9 +182,11 @@ def openai_parts(content: Sequence[Any], account: Account) -> str | tuple[Part, 
         kind = part["type"]
         if kind in ("text", "input_text", "output_text"):
             parts.append(Text(part["text"]))
+            account.lose(PART_FIELDS, _more(part, 2))
         elif kind in ("image_url", "input_image"):
             given = part["image_url"]
             parts.append(image(given if isinstance(given, str) else given["url"]))
+            account.lose(PART_FIELDS, _more(part, 2) + (0 if isinstance(given, str) else _more(given, 1)))
         elif kind in BLOCKS:
             raise ValueError("blocks of Anthropic's: read it with --from anthropic")
         elif kind in _ITEMS:
