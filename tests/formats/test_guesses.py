@@ -13,7 +13,7 @@ from artificer.formats import format_named, guess
 from artificer.formats.account import Account
 from artificer.formats.base import Item
 from artificer.formats.convert import parse, write
-from artificer.formats.parts import PART_FIELDS
+from artificer.formats.parts import ANTHROPICS, OPENAIS, PART_FIELDS
 from artificer.formats.source import of_text
 
 TOOL = {"name": "w", "description": "d", "parameters": {"type": "object", "properties": {"c": {"type": "string"}}}}
@@ -102,10 +102,6 @@ def _read(row: object, name: str) -> tuple[list[Item], Account]:
     return found, account
 
 
-ANTHROPICS = "blocks of Anthropic's: read it with --from anthropic"
-OPENAIS = "messages of OpenAI's: read it with --from chat"
-
-
 @pytest.mark.parametrize("name", ["chat", "trl", "axolotl", "nemotron"])
 @pytest.mark.parametrize("kind", ["tool_use", "tool_result", "thinking", "redacted_thinking", "server_tool_use"])
 def test_a_row_of_anthropics_among_chat_is_left_out_by_name(name, kind):
@@ -124,6 +120,10 @@ def test_a_row_of_anthropics_among_chat_is_left_out_by_name(name, kind):
         ({"messages": [*_said("x"), {"role": "tool", "content": "r", "tool_call_id": "1"}]}, "anthropic", OPENAIS),
         ({"messages": [*_said("x"), {"role": "assistant", "content": "y", "reasoning_content": "t"}]}, "anthropic", OPENAIS),
         ({"input": [*_said("x"), {"role": "assistant", "content": None, "tool_calls": [{"id": "1", "function": TOOL}]}]}, "responses", OPENAIS),
+        ({"messages": [*_said("x"), {"role": "assistant", "content": "", "tool_calls": [{"id": "1", "function": TOOL}]}]}, "qwen", OPENAIS),
+        ({"conversations": [*_said("x"), {"role": "assistant", "content": "", "function_call": TOOL}]}, "sharegpt", OPENAIS),
+        ({"conversations": [*_said("x"), {"role": "assistant", "content": "", "tool_calls": [{"id": "1", "function": TOOL}]}]}, "hermes", OPENAIS),
+        (PLAIN, "responses", "no 'input'"),
         ({"input": _said("x", [{"type": "tool_use", "id": "1", "name": "w", "input": {}}])}, "responses", ANTHROPICS),
     ],
 )
