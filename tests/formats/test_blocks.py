@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from artificer.formats import format_named
 from artificer.formats.account import Account
@@ -125,3 +127,36 @@ def test_fields_of_a_message_that_holds_only_results_are_named():
     row["messages"][2]["id"] = "m1"
     _, account = _read(row)
     assert account.lost == {"fields of messages that hold only results": 1}
+
+
+ids = st.sampled_from(["1", "2"])
+texts = st.builds(
+    lambda text, more: {"type": "text", "text": text, **more}, st.sampled_from(["", "x", "\n", '{"a": 1}']), st.sampled_from([{}, MARK])
+)
+thoughts = st.sampled_from([_thought("t1"), _thought("t2"), {"type": "thinking", "thinking": ""}, {"type": "redacted_thinking", "data": "z"}])
+pictures = st.sampled_from([IMAGE, {"type": "image", "source": {"type": "file", "file_id": "f1"}}])
+answers = st.builds(
+    lambda call, content, more: {"type": "tool_result", "tool_use_id": call, **content, **more},
+    ids,
+    st.none().map(lambda _: {})
+    | st.builds(lambda content: {"content": content}, st.sampled_from(["", "r", "7", "error: timeout"]) | st.lists(texts | pictures)),
+    st.sampled_from([{}, MARK, {"is_error": True}, {"is_error": False}]),
+)
+calls = st.builds(lambda call, more: {**CALL, "id": call, **more}, ids, st.sampled_from([{}, MARK]))
+other = st.just({"type": "document", "source": {}})
+contents = st.lists(texts | thoughts | pictures | answers | calls | other, max_size=4) | st.just("plain")
+rows_of_blocks = st.lists(st.tuples(st.sampled_from(["user", "assistant"]), contents), min_size=1, max_size=4).map(
+    lambda said: {"id": "r", "messages": [{"role": role, "content": content} for role, content in said]}
+)
+
+
+@given(rows_of_blocks)
+@settings(deadline=None)
+def test_what_was_read_of_any_blocks_comes_back(row):
+    item, read = _read(row)
+    assume(item.trace.nodes)
+    assert not read.lost
+    back, account = _written(item, "anthropic")
+    again, second = _read(back)
+    assert not second.dropped
+    assert [one.message for one in again.trace.nodes] == [one.message for one in item.trace.nodes] or account.dropped

@@ -13,6 +13,7 @@ from artificer.formats import format_named, guess
 from artificer.formats.account import Account
 from artificer.formats.base import Item
 from artificer.formats.convert import parse, write
+from artificer.formats.parts import ANTHROPICS, OPENAIS, PART_FIELDS
 from artificer.formats.source import of_text
 
 TOOL = {"name": "w", "description": "d", "parameters": {"type": "object", "properties": {"c": {"type": "string"}}}}
@@ -101,10 +102,6 @@ def _read(row: object, name: str) -> tuple[list[Item], Account]:
     return found, account
 
 
-ANTHROPICS = "blocks of Anthropic's: read it with --from anthropic"
-OPENAIS = "messages of OpenAI's: read it with --from chat"
-
-
 @pytest.mark.parametrize("name", ["chat", "trl", "axolotl", "nemotron"])
 @pytest.mark.parametrize("kind", ["tool_use", "tool_result", "thinking", "redacted_thinking", "server_tool_use"])
 def test_a_row_of_anthropics_among_chat_is_left_out_by_name(name, kind):
@@ -123,6 +120,10 @@ def test_a_row_of_anthropics_among_chat_is_left_out_by_name(name, kind):
         ({"messages": [*_said("x"), {"role": "tool", "content": "r", "tool_call_id": "1"}]}, "anthropic", OPENAIS),
         ({"messages": [*_said("x"), {"role": "assistant", "content": "y", "reasoning_content": "t"}]}, "anthropic", OPENAIS),
         ({"input": [*_said("x"), {"role": "assistant", "content": None, "tool_calls": [{"id": "1", "function": TOOL}]}]}, "responses", OPENAIS),
+        ({"messages": [*_said("x"), {"role": "assistant", "content": "", "tool_calls": [{"id": "1", "function": TOOL}]}]}, "qwen", OPENAIS),
+        ({"conversations": [*_said("x"), {"role": "assistant", "content": "", "function_call": TOOL}]}, "sharegpt", OPENAIS),
+        ({"conversations": [*_said("x"), {"role": "assistant", "content": "", "tool_calls": [{"id": "1", "function": TOOL}]}]}, "hermes", OPENAIS),
+        (PLAIN, "responses", "no 'input'"),
         ({"input": _said("x", [{"type": "tool_use", "id": "1", "name": "w", "input": {}}])}, "responses", ANTHROPICS),
     ],
 )
@@ -170,3 +171,16 @@ def test_messages_of_openais_under_sharegpts_name_keep_their_calls(tmp_path):
     assert done.read.events_out == 36
     assert json.loads((tmp_path / "o.jsonl").read_text().splitlines()[0])["messages"][1]["tool_calls"] == calls
     assert guess(_file(tmp_path, {"conversations": said[:1]}, {"conversations": said[:1]}))[0].name != "chat"
+
+
+@pytest.mark.parametrize(
+    ("part", "times"),
+    [
+        ({"type": "text", "text": "y", "cache_control": {"type": "ephemeral"}}, 1),
+        ({"type": "image_url", "image_url": {"url": "https://x/y.png", "detail": "low"}}, 1),
+        ({"type": "text", "text": "y", "image_url": None}, 0),
+    ],
+)
+def test_what_parts_say_besides_is_named(part, times):
+    _, account = _read({"messages": _said([part], "A cat.")}, "chat")
+    assert account.lost == ({PART_FIELDS: times} if times else {})

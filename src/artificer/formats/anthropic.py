@@ -17,7 +17,7 @@ from artificer.core.trace import Node
 from artificer.formats.account import Account
 from artificer.formats.anthropic_blocks import nodes_of, written
 from artificer.formats.base import BLOCKS, FLAG, Format, Item
-from artificer.formats.parts import extra, extras, is_broken, linear, node, plain, result_text, tools_of
+from artificer.formats.parts import OPENAIS, extra, extras, is_broken, linear, node, plain, result_text, tools_of
 
 _ROW = frozenset({"messages", "system", "tools", "id"})
 _MESSAGE = frozenset({"role", "content"})
@@ -44,7 +44,7 @@ def fits(row: Any) -> float:
 
 
 def _is_own(block: Any) -> bool:
-    return block["type"] in _THEIRS or (block["type"] == "image" and isinstance(block.get("source"), dict))
+    return block["type"] in _THEIRS or "citations" in block or (block["type"] == "image" and isinstance(block.get("source"), dict))
 
 
 def count(row: Any) -> int:
@@ -80,7 +80,7 @@ def parse(row: Any, account: Account) -> Iterable[Item]:
     for record in row["messages"]:
         role, content = record["role"], record["content"]
         if role in ("tool", "function") or any(record.get(name) for name in _OPENAI):
-            raise ValueError("messages of OpenAI's: read it with --from chat")
+            raise ValueError(OPENAIS)
         if role not in _ROLES:
             account.drop(f"a message of the role {str(role)[:40]!r}", _count(record))
         elif isinstance(content, list) and role == "system":

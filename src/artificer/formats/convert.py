@@ -156,8 +156,8 @@ def _row(value: Any, form: Format, sound: _Sound, account: Account) -> list[Item
     assert form.parse is not None
     try:
         found = form.count(value)
-    except NOT_OF_IT:
-        account.drop_row(f"not of the format {form.name}")
+    except NOT_OF_IT as error:
+        account.drop_row(_reason(form, error))
         return []
     account.events_in += found
     dropped, lost_before = dict(account.dropped), dict(account.lost)

@@ -159,11 +159,21 @@ def source_image(source: Any) -> Image:
     return image(source.get("url") or source.get("file_id") or "")
 
 
+OPENAIS, ANTHROPICS = "messages of OpenAI's: read it with --from chat", "blocks of Anthropic's: read it with --from anthropic"
+"""Why a row of these is not read as another format's."""
 BLOCKS = frozenset(["tool_use", "tool_result", "thinking", "redacted_thinking", "server_tool_use", "web_search_tool_result", "mcp_tool_use"])
 """Blocks of Anthropic's that are calls, results or thoughts."""
 _ITEMS = frozenset(["function_call", "function_call_output", "reasoning", "tool_call", "tool-call", "tool-result"])
 """Names of such parts elsewhere."""
 _SHOWN = ("image_url", "input_image", "image")
+
+
+PART_FIELDS = "fields of parts of content, beside text and address"
+
+
+def _more(part: dict[str, Any], known: int) -> int:
+    """How many fields say more than a part's first."""
+    return max(0, sum(value is not None for value in part.values()) - known)
 
 
 def openai_parts(content: Sequence[Any], account: Account) -> str | tuple[Part, ...]:
@@ -177,11 +187,13 @@ def openai_parts(content: Sequence[Any], account: Account) -> str | tuple[Part, 
         kind = part["type"]
         if kind in ("text", "input_text", "output_text"):
             parts.append(Text(part["text"]))
+            account.lose(PART_FIELDS, _more(part, 2))
         elif kind in ("image_url", "input_image"):
             given = part["image_url"]
             parts.append(image(given if isinstance(given, str) else given["url"]))
+            account.lose(PART_FIELDS, _more(part, 2) + (0 if isinstance(given, str) else _more(given, 1)))
         elif kind in BLOCKS:
-            raise ValueError("blocks of Anthropic's: read it with --from anthropic")
+            raise ValueError(ANTHROPICS)
         elif kind in _ITEMS:
             raise ValueError("calls, results or thoughts in parts of the content")
         elif kind == "image" and isinstance(part.get("source"), dict):

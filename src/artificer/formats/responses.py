@@ -15,7 +15,9 @@ from artificer.core.trace import Node
 from artificer.formats.account import Account
 from artificer.formats.base import Format, Item
 from artificer.formats.parts import (
+    ANTHROPICS,
     BLOCKS,
+    OPENAIS,
     arguments_text,
     call_of,
     extra,
@@ -38,6 +40,8 @@ _ROLES: dict[str, Any] = {"system": "system", "developer": "system", "user": "us
 
 
 def _items(row: Any) -> list[Any]:
+    if not row.keys() & {"input", "items", "output"}:
+        raise KeyError("input")
     given = row.get("input", row.get("items"))
     start: list[Any] = [{"role": "user", "content": given}] if isinstance(given, str) else list(given or ())
     return start + list(row.get("output") or ())
@@ -117,10 +121,10 @@ def _own(item: Any) -> None:
         ValueError: it holds calls or results as other APIs have them, which would be lost.
     """
     if not item.keys() <= _ITEM and any(item.get(name) for name in ("tool_calls", "function_call", "reasoning_content")):
-        raise ValueError("messages of OpenAI's: read it with --from chat")
+        raise ValueError(OPENAIS)
     content = item["content"]
     if isinstance(content, list) and any(part.get("type") in BLOCKS for part in cast("list[Any]", content)):
-        raise ValueError("blocks of Anthropic's: read it with --from anthropic")
+        raise ValueError(ANTHROPICS)
 
 
 class _Turn:

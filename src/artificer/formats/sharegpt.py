@@ -25,7 +25,21 @@ from artificer.formats.calls.reading import THINK, Reading, broken
 from artificer.formats.holding import answered
 from artificer.formats.joined import AS_MANY, UNEVEN, each, json_list
 from artificer.formats.jsontext import Unreadable, loads
-from artificer.formats.parts import as_given, bare_tool, call_of, extra, extras, linear, node, plain, result_of, result_text, text_of, tools_of
+from artificer.formats.parts import (
+    OPENAIS,
+    as_given,
+    bare_tool,
+    call_of,
+    extra,
+    extras,
+    linear,
+    node,
+    plain,
+    result_of,
+    result_text,
+    text_of,
+    tools_of,
+)
 
 _ROW = frozenset({"conversations", "conversation", "tools", "system", "id"})
 _TURN = frozenset({"from", "value", "role", "content", "weight"})
@@ -61,7 +75,13 @@ def turns(row: Any) -> list[Any]:
 
 
 def spoken(turn: Any) -> tuple[str, str]:
-    """Who speaks in a turn, and what."""
+    """Who speaks in a turn, and what.
+
+    Raises:
+        ValueError: it has calls beside its text, as OpenAI's messages have them.
+    """
+    if turn.get("tool_calls") or turn.get("function_call"):
+        raise ValueError(OPENAIS)
     who = turn["from"] if "from" in turn else turn["role"]
     said = turn["value"] if "value" in turn else turn["content"]
     return who, said if isinstance(said, str) else plain(said)
