@@ -79,7 +79,7 @@ def trl_and_verl(site, place, traces):
     asked["dpo"] = lines(place / "dpo.jsonl", [worse(item) for item in traces], "dpo")
     asked["grpo"] = lines(place / "grpo.jsonl", traces, "grpo")
     parquet.write(render(traces, format_named("verl"), Account()), place / "verl.parquet")
-    verl = {"file": str(place / "verl.parquet"), "prompts": asked["grpo"], "tokenizer": tokenizer}
+    verl = {"file": str(place / "verl.parquet"), "prompts": lines(place / "verl.jsonl", traces, "verl"), "tokenizer": tokenizer}
     return {"trl": last(told("run_trl.py", asked, site)), "verl": last(told("run_verl.py", verl, site))}
 
 

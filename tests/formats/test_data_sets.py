@@ -24,7 +24,7 @@ from artificer.formats.account import Account
 from artificer.formats.base import HOLDS, Item, toolset_digest
 from artificer.formats.convert import parse, read, write
 from artificer.formats.holding import held
-from artificer.formats.prompts import LATER
+from artificer.formats.prompts import CALLED, LATER, turns
 from artificer.formats.source import Row, blocks, split
 
 
@@ -477,6 +477,53 @@ def test_prompts_for_reinforcement_learning(tmp_path):
     with pytest.raises(ArtificerError, match="nothing to write"):
         convert(tmp_path / "none.jsonl", tmp_path / "none.parquet", to="verl")
     assert not (tmp_path / "none.parquet").exists()
+
+
+def test_each_question_is_a_prompt_with_what_the_model_did_about_it(tmp_path):
+    call = {"id": "a", "type": "function", "function": {"name": "f", "arguments": '{"x": 1}'}}
+    messages = [
+        {"role": "user", "content": "Capital of France?"},
+        {"role": "assistant", "content": "Paris."},
+        {"role": "user", "content": "And its weather?"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "a", "content": "mild"},
+        {"role": "assistant", "content": "Mild."},
+        {"role": "user", "content": "Thanks."},
+    ]
+    (tmp_path / "chat.jsonl").write_text(json.dumps({"id": "t", "messages": messages}) + "\n")
+    done = convert(tmp_path / "chat.jsonl", tmp_path / "grpo.jsonl", to="grpo")
+    rows = [json.loads(line) for line in (tmp_path / "grpo.jsonl").read_text().splitlines()]
+    assert [(row["id"], len(row["prompt"]), row["answer"], json.loads(row["calls"])) for row in rows] == [
+        ("t", 1, "Paris.", []),
+        ("t/2", 3, "Mild.", [{"name": "f", "arguments": {"x": 1}}]),
+    ]
+    assert done.written.balanced
+    assert (done.written.shared, done.written.dropped) == (1, {LATER: 4})
+    assert rows[1]["prompt"][1] == {"role": "assistant", "content": "Paris."}
+    messages += [{"role": "assistant", "content": "Welcome."}]
+    (tmp_path / "chat.jsonl").write_text(json.dumps({"id": "t", "messages": messages}) + "\n")
+    done = convert(tmp_path / "chat.jsonl", tmp_path / "three.jsonl", to="grpo")
+    last = json.loads((tmp_path / "three.jsonl").read_text().splitlines()[-1])["prompt"]
+    assert (last[3]["content"], last[3]["tool_calls"][0]["function"]["arguments"]) == ("", {"x": 1})
+    done = convert(tmp_path / "chat.jsonl", tmp_path / "verl.parquet", to="verl")
+    assert [row["reward_model"]["ground_truth"] for row in parquet.read(tmp_path / "verl.parquet")] == ["Paris.", "Mild."]
+    assert done.written.lost[CALLED] == 1
+    assert done.written.balanced
+
+
+@given(items(rich=False))
+@settings(max_examples=200, deadline=None)
+def test_no_prompt_holds_what_it_asks_for(item):
+    account = Account()
+    try:
+        found = turns(item.trace.nodes, account)
+    except ValueError:
+        return
+    for turn, following in zip(found, [*found[1:], None], strict=True):
+        assert turn.asked == len(item.trace.nodes) or item.trace.nodes[turn.asked].sampled
+        assert not any(one.message.role == "user" for one in item.trace.nodes[turn.asked : turn.done])
+        assert following is None or turn.done < following.asked
+        assert any(one.message.role == "user" for one in item.trace.nodes[: turn.asked])
 
 
 @pytest.mark.parametrize("name", ["grpo", "verl"])

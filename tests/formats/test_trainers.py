@@ -16,6 +16,7 @@ from artificer.formats.base import Item, toolset_digest
 from artificer.formats.convert import parse, render
 from artificer.formats.llamafactory import JOIN, PASSED_OVER
 from artificer.formats.source import Row
+from artificer.formats.trl import WEIGHT
 
 FIND = {"type": "function", "function": {"name": "find", "description": "Finds.", "parameters": {"type": "object", "properties": {}}}}
 CALL = {"id": "1", "type": "function", "function": {"name": "find", "arguments": '{"id": 7}'}}
@@ -308,3 +309,12 @@ def test_the_label_of_an_unpaired_preference_is_a_verdict(tmp_path):
     ((item,), _) = of("chat", {"messages": [{"role": "user", "content": "q"}], "label": False})
     assert item.trace.verdicts == {}
     assert item.trace.lineage["extra"] == {"label": False}
+
+
+def test_that_trl_learns_what_nobody_sampled_is_said():
+    messages = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a", "weight": 0}]
+    ((item,), _) = of("chat", {"messages": messages})
+    account = Account()
+    (row,) = render([item], format_named("trl"), account)
+    assert json.loads(row)["messages"] == messages
+    assert account.lost[WEIGHT] == 1

@@ -1,9 +1,10 @@
-"""Prompts for reinforcement learning: what stood before the model first spoke, and what a reward function needs.
+"""Prompts for reinforcement learning: what stood before the model was to speak, and what a reward function needs.
 
 `grpo` is a row as TRL's GRPOTrainer reads it: `prompt` (messages, or one text), and columns that reward functions receive by name: `tools`,
-`task_id`, `world`, `answer` (the last word of the passed branch), `calls` (its calls). `verl` is the row that verl's RLHFDataset reads:
+`task_id`, `world`, `answer` (the model's last word), `calls` (its calls). `verl` is the row that verl's RLHFDataset reads:
 `data_source`, `prompt`, `ability`, `reward_model {style, ground_truth}`, `extra_info`. Structures stand as JSON text, so that all rows have one
-schema. Both are made of the chosen branch; what the model and the tools said later is no prompt, and is dropped by name.
+schema. Both are made of the chosen branch, a row for each time that a user asked: the prompt is all before, the reference what the model did until
+somebody spoke again. What came after the last prompt is dropped by name.
 
 Reading gives the prompt as a conversation that nobody has answered yet. The reference is what a reward function compares with, not something that was
 said: it stands under `reference` in the fields of the trace (`lineage.extra`), and is written again where nothing was said since. Other columns stay
@@ -16,19 +17,22 @@ come from a world and its checks.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from typing import Any, cast
 
 import msgspec
 
 from artificer.core.canon import Json
-from artificer.core.messages import Message
 from artificer.core.trace import Node, Trace
 from artificer.formats import chat
 from artificer.formats.account import Account
 from artificer.formats.base import Format, Item, message_events
+from artificer.formats.holding import MOST
 from artificer.formats.parts import extra, extras, fields, linear, openai_tool, text_of, tools_of
+from artificer.formats.trl import message_record
 
 LATER = "what came after the prompt"
+CALLED = "prompts in which calls were made before: Parquet gives the arguments of all rows the same fields, and a text is encoded twice by templates"
 _GRPO = frozenset({"reference", "prompt", "id", "task_id", "world", "tools", "answer", "calls"})
 _VERL = frozenset({"prompt", "data_source", "ability", "reward_model", "extra_info"})
 _INFO = frozenset({"index", "task_id", "world", "tools", "calls"})
@@ -105,71 +109,120 @@ def _source(world: Any) -> Any:
     return world or "artificer"
 
 
-def prompt_of(nodes: Sequence[Node], account: Account) -> list[dict[str, Json]]:
-    """The messages before the model's first, without weights.
+class Turn(msgspec.Struct, frozen=True):
+    """What a user asked, with all before it (`nodes[:asked]`), and what the model did until somebody spoke again (`nodes[asked:done]`)."""
+
+    asked: int
+    done: int
+
+
+def turns(nodes: Sequence[Node], account: Account, *, called: bool = True) -> list[Turn]:
+    """A branch as prompts: one for each time that the model was asked; all of it where the model said nothing.
+
+    Args:
+        called: also those in which the model has called something before.
 
     Raises:
-        ValueError: the model spoke first.
+        ValueError: nobody asked before the model spoke, or the prompts together have too many messages.
     """
-    first = next((at for at, one in enumerate(nodes) if one.message.role == "assistant" and one.sampled), len(nodes))
-    if not any(one.message.role == "user" for one in nodes[:first]):
+    found: list[Turn] = []
+    user, at = False, 0
+    while at < len(nodes):
+        if nodes[at].message.role != "assistant" or not nodes[at].sampled:
+            user, at = user or nodes[at].message.role == "user", at + 1
+            continue
+        done = next((later for later in range(at, len(nodes)) if nodes[later].message.role in ("user", "system")), len(nodes))
+        if user:
+            found.append(Turn(at, done))
+        user, at = False, done
+    if not found and any(one.sampled and one.message.role == "assistant" for one in nodes):
         raise ValueError("nobody asked before the model spoke")
-    account.drop(LATER, sum(message_events(one.message) for one in nodes[first:]))
-    return [{name: value for name, value in chat.message_record(one).items() if name != "weight"} for one in nodes[:first]]
+    if not found:
+        if not user:
+            raise ValueError("nobody asked")
+        found.append(Turn(len(nodes), len(nodes)))
+    if not called:
+        before = next((at for at, one in enumerate(nodes) if one.sampled and one.message.calls), len(nodes))
+        first = [turn for turn in found if turn.asked <= before]
+        if len(first) < len(found):
+            account.lose(CALLED, len(found) - len(first))
+        found = first
+    if sum(turn.asked for turn in found) > MOST:
+        raise ValueError(f"prompts of more than {MOST:,} messages in all: each holds those before it")
+    sizes = list(accumulate([message_events(one.message) for one in nodes], initial=0))
+    account.shared += sum(sizes[turn.asked] for turn in found[:-1])
+    account.drop(LATER, sizes[-1] - sizes[found[-1].asked])
+    return found
 
 
-def reference(trace: Trace) -> tuple[Json, Json]:
-    """The last word, and the calls as JSON text; where the model has said nothing those that the prompt came with, if it came with any."""
-    said: list[Message] = [one.message for one in trace.nodes if one.message.role == "assistant" and one.sampled]
-    kept = extras(trace.lineage, frozenset()).get("reference")
+def _prompt(nodes: Sequence[Node]) -> list[Json]:
+    """Messages as templates take them, which look for a text in all; without weights: nothing of a prompt is learnt."""
+    made: list[Json] = []
+    for one in nodes:
+        record = message_record(one)
+        record.pop("weight", None)
+        record["content"] = record.get("content") or ""
+        made.append(record)
+    return made
+
+
+def reference(trace: Trace, turn: Turn) -> tuple[Json, Json]:
+    """The last word of a turn, and its calls as JSON text; where the model has said nothing those that the prompt came with, if with any."""
+    said = [one.message for one in trace.nodes[turn.asked : turn.done] if one.message.role == "assistant"]
     if not said:
+        kept = extras(trace.lineage, frozenset()).get("reference")
         told = cast("dict[str, Any]", kept) if isinstance(kept, dict) else {}
         return told.get("answer"), told.get("calls")
     last = next((one.text for one in reversed(said) if one.text), "")
     return last, text_of([{"name": call.name, "arguments": call.arguments} for one in said for call in one.calls])
 
 
+def _name(trace: Trace, number: int) -> str:
+    return trace.id if not number else f"{trace.id}/{number + 1}"
+
+
 def grpo(item: Item, account: Account) -> Iterable[Json]:
-    """The row of a branch."""
+    """The rows of a branch."""
     trace = item.trace
-    prompt: list[Json] = [*prompt_of(trace.nodes, account)]
-    answer, calls = reference(trace)
-    row: dict[str, Json] = {
-        "prompt": prompt,
-        "id": trace.id,
-        "task_id": trace.task_id,
-        "world": trace.world,
-        "tools": text_of([openai_tool(tool) for tool in item.tools]),
-        "answer": answer,
-        "calls": calls,
-    }
-    yield row | extras(trace.lineage, _GRPO)
+    for number, turn in enumerate(turns(trace.nodes, account)):
+        answer, calls = reference(trace, turn)
+        row: dict[str, Json] = {
+            "prompt": _prompt(trace.nodes[: turn.asked]),
+            "id": _name(trace, number),
+            "task_id": trace.task_id,
+            "world": trace.world,
+            "tools": text_of([openai_tool(tool) for tool in item.tools]),
+            "answer": answer,
+            "calls": calls,
+        }
+        yield row | extras(trace.lineage, _GRPO)
 
 
 def verl(item: Item, account: Account) -> Iterable[Json]:
-    """The row of a branch."""
+    """The rows of a branch."""
     trace = item.trace
-    prompt: list[Json] = [*prompt_of(trace.nodes, account)]
-    answer, calls = reference(trace)
-    info: dict[str, Json] = {
-        "index": trace.id,
-        "task_id": trace.task_id,
-        "world": trace.world,
-        "tools": text_of([openai_tool(tool) for tool in item.tools]),
-        "calls": calls,
-    }
-    row: dict[str, Json] = {
-        "data_source": trace.world or "artificer",
-        "prompt": prompt,
-        "ability": "tool_use",
-        "reward_model": {"style": "rule", "ground_truth": answer},
-        "extra_info": info,
-    }
-    yield row | extras(trace.lineage, frozenset({"prompt", "reference"}))
+    for number, turn in enumerate(turns(trace.nodes, account, called=False)):
+        answer, calls = reference(trace, turn)
+        info: dict[str, Json] = {
+            "index": _name(trace, number),
+            "task_id": trace.task_id,
+            "world": trace.world,
+            "tools": text_of([openai_tool(tool) for tool in item.tools]),
+            "calls": calls,
+        }
+        row: dict[str, Json] = {
+            "data_source": trace.world or "artificer",
+            "prompt": _prompt(trace.nodes[: turn.asked]),
+            "ability": "tool_use",
+            "reward_model": {"style": "rule", "ground_truth": answer},
+            "extra_info": info,
+        }
+        yield row | extras(trace.lineage, frozenset({"prompt", "reference"}))
 
 
-_LOSSES = ("all but the prompt, the last word and the calls",)
+_LOSSES = ("all but the prompts, and of each the last word and the calls",)
+_CALLED = (*_LOSSES, "prompts in which calls were made before")
 FORMATS = {
     "grpo": Format("grpo", "prompts with references for TRL's GRPOTrainer", fits_grpo, count, parse_grpo, grpo, HOLDS, _LOSSES),
-    "verl": Format("verl", "prompts with references for verl, as Parquet", fits_verl, count, parse_verl, verl, HOLDS, _LOSSES, file="parquet"),
+    "verl": Format("verl", "prompts with references for verl, as Parquet", fits_verl, count, parse_verl, verl, HOLDS, _CALLED, file="parquet"),
 }

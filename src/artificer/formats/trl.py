@@ -18,6 +18,7 @@ from artificer.formats.base import Format, Item
 from artificer.formats.parts import extras, openai_tool, text_of
 
 _ROW = frozenset({"messages", "tools", "id"})
+WEIGHT = "messages that are not to be learnt, for TRL: it passes over their `weight` of 0, which only comes back here"
 WHOLE = 1 << 63
 """`datasets` reads no whole number beyond 64 bits, and nothing of a file that has one."""
 
@@ -47,7 +48,10 @@ def _too_large(value: Json) -> bool:
 def render(item: Item, account: Account) -> Iterable[Json]:
     """The row of a branch."""
     trace = item.trace
-    record: dict[str, Json] = {"id": trace.id, "messages": [message_record(one) for one in trace.nodes]}
+    messages = [message_record(one) for one in trace.nodes]
+    if any("weight" in message for message in messages):
+        account.lose(WEIGHT)
+    record: dict[str, Json] = {"id": trace.id, "messages": cast("list[Json]", messages)}
     if item.tools:
         record["tools"] = text_of([openai_tool(tool) for tool in item.tools])
     yield record | extras(trace.lineage, _ROW) if trace.lineage else record
