@@ -25,9 +25,9 @@ SAMPLE = 12
 """Rows that are looked at to guess a format."""
 NOT_OF_IT = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, OverflowError, msgspec.MsgspecError, ArtificerError)
 """What formats raise on rows that are not theirs."""
-BROKEN_OFF = "what is behind the place where a file breaks off"
 NOTHING = "a trace without a message"
 NOWHERE = "verdicts of messages that do not exist"
+BROKEN_OFF = "what is behind the place where a file breaks off"
 
 
 _encode = msgspec.json.Encoder().encode

@@ -16,6 +16,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from itertools import count
+from multiprocessing import resource_tracker
 from multiprocessing.process import BaseProcess
 from typing import Any, cast
 
@@ -143,7 +144,12 @@ class Worker:
     async def _start(self) -> asyncio.StreamWriter:
         ours, theirs = socket.socketpair()
         process = multiprocessing.get_context("spawn").Process(target=_worker, args=(theirs, self._setup), daemon=True)
-        process.start()
+        resource_tracker.ensure_running()  # it would unblock the signal
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # Ctrl-C while a worker imports would be a traceback in it
+        try:
+            process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         theirs.close()
         reader, writer = await asyncio.open_connection(sock=ours)
         self._process = process
@@ -211,6 +217,7 @@ async def _receive(reader: asyncio.StreamReader) -> bytes:
 
 def _worker(channel: socket.socket, setup: bytes) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides what it means
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     try:
         asyncio.run(_serve(channel, setup))
     except (ConnectionError, asyncio.CancelledError):

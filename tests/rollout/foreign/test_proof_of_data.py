@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import artificer
 from artificer.core.errors import ArtificerError
@@ -342,6 +344,26 @@ def test_a_field_that_is_never_the_same_twice_is_kept_on_its_terms(tmp_path):
     assert (proof.kept, proof.rejected) == (1, {})
     assert artificer.verify_data(tmp_path / "out").differs == 1
     assert artificer.verify_data(tmp_path / "out", like=["at"]).holds
+
+
+CHANGES = st.tuples(
+    st.sampled_from([2, 4, 6, 8]),
+    st.sampled_from([*FAILURES, {}, "done", {"item": "lamp", "count": 3.0, "price": 19.4}, {"ticket_id": "T-77", "status": "closed"}, [1], None]),
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.lists(CHANGES, max_size=3), min_size=1, max_size=4), st.integers(0, 3), st.sampled_from([[], ["ticket_id"], ["status", "open"]]))
+def test_what_a_repair_keeps_is_exact(tmp_path_factory, changes, seed, like):
+    place = tmp_path_factory.mktemp("kept")
+    rows = [good() for _ in changes]
+    for messages, places in zip(rows, changes, strict=True):
+        for at, content in places:
+            messages[at] = answered(messages[at]["tool_call_id"], content)
+    proof = verified(place, *rows, seed=seed, like=like, near=0.01, repair=place / "out", force=True)
+    assert proof.kept + sum(proof.rejected.values()) == len(rows)
+    again = artificer.verify_data(place / "out")
+    assert (again.traces, again.exact) == (proof.kept, proof.kept)
 
 
 def test_a_repair_that_fails_half_way_leaves_nothing(tmp_path, monkeypatch):
