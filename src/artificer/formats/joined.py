@@ -56,7 +56,7 @@ def block(result: ToolResult) -> str:
         ValueError: see `unmarked`.
     """
     text = result_text(result)
-    return f"{OPEN}\n{unmarked(result) if _JOINT.search(text) else text}\n{CLOSE}"
+    return f"{OPEN}\n{unmarked(result) if CLOSE in text and _JOINT.search(text) else text}\n{CLOSE}"
 
 
 def bare(result: ToolResult) -> str:

@@ -29,6 +29,7 @@ from artificer.core.messages import Message, Role, ToolResult
 from artificer.core.trace import Node
 from artificer.formats.account import Account
 from artificer.formats.base import Format, Item
+from artificer.formats.broken import unbroken
 from artificer.formats.calls import dialect
 from artificer.formats.calls.reading import LIMIT, Dialect, Parsed
 from artificer.formats.holding import answered
@@ -289,6 +290,7 @@ def told(convention: Convention, message: Message) -> Message:
     """What a reader of the family's text takes an assistant's message for."""
     if message.role != "assistant":
         return message
+    message = unbroken(message)
     found = _parsed(convention, convention.spoken.write(_plain(message)))
     calls = tuple(
         msgspec.structs.replace(call, id=message.calls[at].id if at < len(message.calls) else call.id) for at, call in enumerate(found.calls)
