@@ -201,7 +201,7 @@ def parse(convention: Convention, row: Any, account: Account) -> Iterable[Item]:
             message = _said(convention, text, len(nodes), account)
             nodes.append(node(at, message, sampled=turn.get("weight") != 0, notes=kept))
         elif told := _results(convention, kind, text, calls := unanswered(nodes)):
-            if calls != len(told) > 1 or (convention.results == "records" and len(told) == 1 and records(text)):
+            if (calls != len(told) and (kind == "user" or len(told) > 1)) or (convention.results == "records" and len(told) == 1 and records(text)):
                 account.lose(UNEVEN)
             for one in told:
                 nodes.append(node(len(nodes) - 1, Message("tool", result=result_of(answered(nodes), one)), notes=kept))
