@@ -29,8 +29,10 @@ def unbroken(message: Message) -> Message:
 def without_broken(item: Item, form: Format, account: Account) -> Item:
     """A branch without such calls, where what a reader takes a message for (`told`) has none of them."""
     told = form.told
-    given = [call.arguments for node in item.trace.nodes for call in node.message.calls]
-    if told is None or not any("$text" in one for one in given) or not any(_loses(node.message, told) for node in item.trace.nodes):
+    if told is None:
+        return item
+    given = [call for node in item.trace.nodes for call in node.message.calls if "$text" in call.arguments]
+    if not given or not any(_loses(node.message, told) for node in item.trace.nodes):
         return item
     kept: list[Node] = []
     gone: set[str] = set()

@@ -18,7 +18,6 @@ import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from itertools import groupby
 from typing import Any, Literal, cast
 
 import msgspec
@@ -305,14 +304,18 @@ def _plain(message: Message) -> Message:
 def render(convention: Convention, item: Item, account: Account) -> Iterable[Json]:
     """The row of a branch."""
     spoken_turns: list[Json] = []
+    group: list[Node] = []
     calls = 0
-    for told, group in groupby(item.trace.nodes, lambda one: one.message.role == "tool"):
-        if told:
-            spoken_turns += _told(convention, list(group), calls)
+    for one in item.trace.nodes:
+        if one.message.role == "tool":
+            group.append(one)
             continue
-        for one in group:
-            spoken_turns.append(_turn(convention, one, account))
-            calls = len(one.message.calls)
+        if group:
+            spoken_turns += _told(convention, group, calls)
+            group = []
+        spoken_turns.append(_turn(convention, one, account))
+        calls = len(one.message.calls)
+    spoken_turns += _told(convention, group, calls)
     row: dict[str, Json] = {"id": item.trace.id, "conversations" if convention.keys == "from" else "messages": spoken_turns}
     if item.tools or convention.name in ("toolace", *_TAGGED):  # there, no column means that the system prompt lists them
         row["tools"] = text_of([bare_tool(tool) for tool in item.tools])
@@ -326,7 +329,7 @@ def _told(convention: Convention, group: Sequence[Node], calls: int) -> list[Jso
         ValueError: one of them would be read as several.
     """
     results = [one.message.result or ToolResult("", one.message.text) for one in group]
-    joins = len(group) == calls > 1 and not any(extras(one.notes, _TURN) for one in group[1:])
+    joins = len(group) == calls > 1 and not any(one.notes and extras(one.notes, _TURN) for one in group[1:])
     if convention.results == "blocks":
         texts = [block(one) for one in results]
         texts = ["\n".join(texts)] if joins else texts
