@@ -13,7 +13,7 @@ from artificer.core.verdicts import CheckResult, ErrorKind, StopReason, Verdict
 from artificer.formats.base import ALL, Item, toolset_digest
 
 words = st.text(max_size=12) | st.sampled_from(
-    ["", " ", "Grüß Gott 🙂", "a\nb", "</s>", '{"a": 1}', "error: not_found: x", "1.50", '"', "\u2028", "null", "user: hi"]
+    ["", " ", "Grüß Gott 🙂", "a\nb", "</s>", '{"a": 1}', "error: not_found: x", "1.50", '"', "\u2028", "null", "user: hi", "<think>a</think>b"]
 )
 names = st.text("abcdefghijklmnop_ABC019", min_size=1, max_size=10)
 numbers = st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False)

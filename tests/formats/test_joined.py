@@ -68,6 +68,7 @@ def test_results_in_one_turn_are_those_of_the_calls_in_their_order(case):
     item, account = of(name, row)
     assert told(item) == list(zip(wanted, "12", strict=True))
     assert account.events_in == 5
+    assert UNEVEN not in account.lost
     (found,), _, _ = again(item, name)
     assert canonical(found) == canonical(held(item, format_named(name)))
 
@@ -84,6 +85,10 @@ def test_results_that_are_not_as_many_as_the_calls_are_named():
     three = "\n".join(BLOCKS.format(name) for name in "abc")
     item, account = of("hermes", {"conversations": [ASKED, {"from": "gpt", "value": TAGGED}, {"from": "tool", "value": three}]})
     assert told(item) == [("a", "1"), ("b", "2"), ("c", "")]
+    assert account.lost[UNEVEN] == 1
+    asked = {"role": "user", "content": BLOCKS.format("a")}
+    item, account = of("qwen", {"messages": [asked, {"role": "assistant", "content": "?"}]})
+    assert told(item) == [("a", "")]
     assert account.lost[UNEVEN] == 1
     more = json.dumps([*RECORDS, RECORDS[0]])
     item, account = of("toolace", {"conversations": [ASKED, {"from": "gpt", "value": "[f(x=1), f(x=2)]"}, {"from": "tool", "value": more}]})

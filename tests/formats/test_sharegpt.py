@@ -152,6 +152,8 @@ def test_what_only_llama_factory_has_marks_its_rows():
     thought = turns(("function_call", "<think>\nHm.\n</think>\n\n" + LISTED), ("observation", "a"), ("gpt", "Done."))
     joined = turns(("function_call", LISTED), ("observation", "a\n</tool_response>\n<tool_response>\nb"), ("gpt", "Done."))
     assert form.fits(thought) == form.fits(joined) > format_named("sharegpt").fits(joined) > form.fits(plain) > 0
+    parts = turns(("gpt", "Done.")) | {"conversations": [ASKED, {"from": "gpt", "value": [{"type": "text", "text": "Done."}]}]}
+    assert form.fits(parts) > 0
     for row in (thought, joined):
         item, account = of("llamafactory", row)
         assert [call.name for call in item.trace.nodes[1].message.calls] == ["f", "f"]

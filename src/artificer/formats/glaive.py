@@ -22,6 +22,7 @@ from artificer.core.messages import Message, ToolCall, ToolResult
 from artificer.core.trace import Node
 from artificer.formats.account import Account
 from artificer.formats.base import HOLDS, Format, Item, message_events, toolset_digest
+from artificer.formats.broken import unbroken
 from artificer.formats.calls.mend import Mender, Unreadable
 from artificer.formats.calls.reading import LIMIT, Reading
 from artificer.formats.holding import answered
@@ -153,6 +154,7 @@ def _said(text: str, index: int, account: Account) -> Message:
 
 def told(message: Message) -> Message:
     """What a reader of the text takes a message for."""
+    message = unbroken(message)
     text = _body(message).replace(_END, "").strip()
     if message.role == "tool":
         return msgspec.structs.replace(message, result=result_of(message.result.call_id if message.result is not None else "", text))

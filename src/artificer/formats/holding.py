@@ -15,6 +15,7 @@ from artificer.core.tools import ToolSpec
 from artificer.core.trace import Node, Trace, Usage
 from artificer.formats.account import Account
 from artificer.formats.base import HOLDS, NOTED, Format, Item, message_events, says, toolset_digest
+from artificer.formats.broken import without_broken
 from artificer.formats.order import in_order
 
 MOST = 1 << 20
@@ -118,7 +119,8 @@ def with_policy(items: Iterable[Item], policy: str) -> Iterator[Item]:
 
 
 def suited(item: Item, form: Format, account: Account) -> Item:
-    """A branch without the messages that a format has no place for at all; each is dropped by name."""
+    """A branch without the messages, and the calls, that a format has no place for at all; each is dropped by name."""
+    item = without_broken(item, form, account)
     holds = form.holds
     if {"user_calls", "system", "opening"} <= holds:
         return item

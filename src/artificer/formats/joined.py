@@ -40,7 +40,8 @@ def blocks(text: str) -> list[str]:
     bare = text.strip()
     if not bare.startswith(OPEN) or not bare.endswith(CLOSE):
         return []
-    return _JOINT.split(bare[len(OPEN) : -len(CLOSE)].removeprefix("\n").removesuffix("\n"))
+    inner = bare[len(OPEN) : -len(CLOSE)].removeprefix("\n").removesuffix("\n")
+    return _JOINT.split(inner) if OPEN in inner else [inner]
 
 
 def only_blocks(text: str) -> list[str]:
@@ -56,7 +57,7 @@ def block(result: ToolResult) -> str:
         ValueError: see `unmarked`.
     """
     text = result_text(result)
-    return f"{OPEN}\n{unmarked(result) if _JOINT.search(text) else text}\n{CLOSE}"
+    return f"{OPEN}\n{unmarked(result) if CLOSE in text and _JOINT.search(text) else text}\n{CLOSE}"
 
 
 def bare(result: ToolResult) -> str:

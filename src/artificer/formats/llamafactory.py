@@ -52,8 +52,8 @@ def fits(row: Any) -> float:
         return 0.97
     if "messages" in row:
         return 0.95 if _is_v1(row) else 0.0
-    kinds = [sharegpt.ROLES[sharegpt.spoken(turn)[0]] for turn in turns]
-    return 0.97 if any(_is_ours(kind, text) for kind, text in zip(kinds, texts, strict=True)) else 0.94
+    said = [(sharegpt.ROLES[who], text) for who, text in map(sharegpt.spoken, turns)]
+    return 0.97 if any(_is_ours(kind, text) for kind, text in said) else 0.94
 
 
 def _is_ours(kind: str, text: str) -> bool:

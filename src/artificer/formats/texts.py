@@ -18,7 +18,6 @@ import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from itertools import groupby
 from typing import Any, Literal, cast
 
 import msgspec
@@ -29,6 +28,7 @@ from artificer.core.messages import Message, Role, ToolResult
 from artificer.core.trace import Node
 from artificer.formats.account import Account
 from artificer.formats.base import Format, Item
+from artificer.formats.broken import unbroken
 from artificer.formats.calls import dialect
 from artificer.formats.calls.reading import LIMIT, Dialect, Parsed
 from artificer.formats.holding import answered
@@ -200,7 +200,7 @@ def parse(convention: Convention, row: Any, account: Account) -> Iterable[Item]:
             message = _said(convention, text, len(nodes), account)
             nodes.append(node(at, message, sampled=turn.get("weight") != 0, notes=kept))
         elif told := _results(convention, kind, text, calls := unanswered(nodes)):
-            if calls != len(told) > 1 or (convention.results == "records" and len(told) == 1 and records(text)):
+            if (calls != len(told) and (kind == "user" or len(told) > 1)) or (convention.results == "records" and len(told) == 1 and records(text)):
                 account.lose(UNEVEN)
             for one in told:
                 nodes.append(node(len(nodes) - 1, Message("tool", result=result_of(answered(nodes), one)), notes=kept))
@@ -289,6 +289,7 @@ def told(convention: Convention, message: Message) -> Message:
     """What a reader of the family's text takes an assistant's message for."""
     if message.role != "assistant":
         return message
+    message = unbroken(message)
     found = _parsed(convention, convention.spoken.write(_plain(message)))
     calls = tuple(
         msgspec.structs.replace(call, id=message.calls[at].id if at < len(message.calls) else call.id) for at, call in enumerate(found.calls)
@@ -303,14 +304,18 @@ def _plain(message: Message) -> Message:
 def render(convention: Convention, item: Item, account: Account) -> Iterable[Json]:
     """The row of a branch."""
     spoken_turns: list[Json] = []
+    group: list[Node] = []
     calls = 0
-    for told, group in groupby(item.trace.nodes, lambda one: one.message.role == "tool"):
-        if told:
-            spoken_turns += _told(convention, list(group), calls)
+    for one in item.trace.nodes:
+        if one.message.role == "tool":
+            group.append(one)
             continue
-        for one in group:
-            spoken_turns.append(_turn(convention, one, account))
-            calls = len(one.message.calls)
+        if group:
+            spoken_turns += _told(convention, group, calls)
+            group = []
+        spoken_turns.append(_turn(convention, one, account))
+        calls = len(one.message.calls)
+    spoken_turns += _told(convention, group, calls)
     row: dict[str, Json] = {"id": item.trace.id, "conversations" if convention.keys == "from" else "messages": spoken_turns}
     if item.tools or convention.name in ("toolace", *_TAGGED):  # there, no column means that the system prompt lists them
         row["tools"] = text_of([bare_tool(tool) for tool in item.tools])
@@ -324,7 +329,7 @@ def _told(convention: Convention, group: Sequence[Node], calls: int) -> list[Jso
         ValueError: one of them would be read as several.
     """
     results = [one.message.result or ToolResult("", one.message.text) for one in group]
-    joins = len(group) == calls > 1 and not any(extras(one.notes, _TURN) for one in group[1:])
+    joins = len(group) == calls > 1 and not any(one.notes and extras(one.notes, _TURN) for one in group[1:])
     if convention.results == "blocks":
         texts = [block(one) for one in results]
         texts = ["\n".join(texts)] if joins else texts
