@@ -358,7 +358,7 @@ def test_parameters_are_written_by_name_where_that_says_all(parameters, by_name)
     spec = ToolSpec("f", "d", parameters)
     record = xlam.record_of(spec)
     assert record["parameters"] == (parameters if by_name is None else by_name)
-    assert xlam.tool(record, Account()) == spec
+    assert xlam.tool(record) == spec
 
 
 def test_apigen_mt_is_a_conversation():

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, cast
 
 from artificer.core.canon import Json
-from artificer.core.messages import Image, Message, Text, ToolResult
+from artificer.core.messages import Image, Message, Text, ToolCall, ToolResult
 from artificer.core.trace import Node
 from artificer.formats.account import Account
 from artificer.formats.anthropic_blocks import nodes_of, written
@@ -158,10 +158,14 @@ def _record(one: Node) -> dict[str, Json]:
     elif message.text and (blocks or message.calls):
         blocks.append({"type": "text", "text": message.text})
     if message.role == "assistant":
-        if any(is_broken(call) for call in message.calls):
-            raise ValueError("a call whose arguments are no object")
-        blocks += [{"type": "tool_use", "id": call.id, "name": call.name, "input": call.arguments} for call in message.calls]
+        blocks += [{"type": "tool_use", "id": call.id, "name": call.name, "input": _input(call)} for call in message.calls]
     return {"role": message.role, "content": blocks if blocks else message.text} | notes
+
+
+def _input(call: ToolCall) -> dict[str, Json]:
+    if "$text" in call.arguments and is_broken(call):
+        raise ValueError("a call whose arguments are no object")
+    return call.arguments
 
 
 def _image_block(part: Image) -> dict[str, Json]:

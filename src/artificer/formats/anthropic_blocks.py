@@ -12,8 +12,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
-from msgspec import Struct
-
 from artificer.core.messages import Image, Message, Part, Text, ToolCall, ToolResult
 from artificer.core.trace import Node
 from artificer.formats.account import Account
@@ -21,21 +19,10 @@ from artificer.formats.base import BLOCKS, FLAG
 from artificer.formats.parts import call_of, extra, node, plain, result_of, source_image
 
 _RESULT = frozenset({"type", "tool_use_id", "content", "is_error"})
-_FIELDS = {"text": 2, "image": 2, "thinking": 3, "tool_use": 4}
+_FIELDS = {"text": 2, "image": 2, "thinking": 3, "redacted_thinking": 2, "tool_use": 4}
 """Fields of blocks that say no more than a message does."""
+_HERE = frozenset({*_FIELDS, "tool_result"})
 CHANGED = "Anthropic's blocks of messages that were changed since"
-
-
-class _Read(Struct):
-    """What is gathered from the blocks of one message; `odd`: they are more than a message says."""
-
-    results: list[Node]
-    calls: list[ToolCall]
-    thoughts: list[str]
-    shown: list[Part]
-    kept: list[Any]
-    odd: bool = False
-    passed: int = 0
 
 
 def nodes_of(role: Any, blocks: Sequence[Any], notes: dict[str, Any], before: int, account: Account) -> list[Node]:
@@ -44,63 +31,58 @@ def nodes_of(role: Any, blocks: Sequence[Any], notes: dict[str, Any], before: in
     Raises:
         ValueError, KeyError, TypeError, AttributeError: they are no such blocks.
     """
-    read = _Read([], [], [], [], [])
+    made: list[Node] = []
+    calls: list[ToolCall] = []
+    thoughts: list[str] = []
+    shown: list[Part] = []
+    odd, passed, signature = False, 0, None
     for block in blocks:
-        _take(block, read, account)
-    made = [_behind(one, before + at) for at, one in enumerate(read.results)]
-    content = _content(read)
-    if read.calls or read.thoughts or not (made or read.passed) or _says(content, role == "user"):
-        thought = "\n".join([one for one in read.thoughts if one]) if read.thoughts else None
-        if made or (len(read.shown) > 1 and isinstance(content, str)) or (read.shown and role != "user" and not isinstance(content, str)):
-            read.odd = True
-        signature = next((block["signature"] for block in blocks if block.get("signature")), None)
-        told = notes if read.odd or signature is None else {**notes, "signature": signature}
-        made.append(node(before + len(made), Message(role, content, thought, tuple(read.calls)), notes=told))
+        kind = block["type"]
+        if kind == "tool_result":
+            one, strange = _result(block, before + len(made))
+            made.append(one)
+            odd = odd or strange
+            continue
+        if kind == "tool_use":
+            calls.append(call_of(block["id"], block["name"], block["input"], account))
+        elif kind == "thinking":
+            odd = odd or bool(thoughts or shown or calls)
+            thoughts.append(block.get("thinking", ""))
+            signature = block.get("signature")
+        elif kind == "redacted_thinking":
+            odd = True
+            thoughts.append("")
+        elif kind == "text":
+            odd = odd or bool(calls)
+            shown.append(Text(block["text"]))
+        elif kind == "image":
+            odd = odd or bool(calls) or block["source"]["type"] not in ("base64", "url")
+            shown.append(source_image(block["source"]))
+        else:
+            account.drop(f"a block of the type {str(kind)[:40]!r}", 1)
+            passed += 1
+            continue
+        odd = odd or len(block) > _FIELDS[kind]
+    content = _content(shown)
+    if calls or thoughts or not (made or passed) or _says(content, role == "user"):
+        odd = odd or bool(made) or (len(shown) > 1 and isinstance(content, str)) or (role != "user" and not isinstance(content, str))
+        thought = "\n".join([one for one in thoughts if one]) if thoughts else None
+        told = {**notes, "signature": signature} if signature and not odd else notes
+        made.append(node(before + len(made), Message(role, content, thought, tuple(calls)), notes=told))
     else:
-        read.odd = read.odd or bool(read.shown)
+        odd = odd or bool(shown)
         account.lose("fields of messages that hold only results", len(notes))
-    if read.odd and made:
-        made[-1].notes[BLOCKS] = read.kept
+    if odd and made:
+        made[-1].notes[BLOCKS] = [block for block in blocks if block["type"] in _HERE] if passed else blocks
     return made
 
 
-def _behind(one: Node, before: int) -> Node:
-    return Node(before if before >= 0 else None, one.message, sampled=False, notes=one.notes)
-
-
-def _take(block: Any, read: _Read, account: Account) -> None:
-    kind = block["type"]
-    if kind == "tool_result":
-        read.results.append(_result(block, read))
-    elif kind == "tool_use":
-        read.calls.append(call_of(block["id"], block["name"], block["input"], account))
-    elif kind == "thinking":
-        read.odd = read.odd or bool(read.thoughts or read.shown or read.calls)
-        read.thoughts.append(block["thinking"])
-    elif kind == "redacted_thinking":
-        read.odd = True
-        read.thoughts.append("")
-    elif kind == "text":
-        read.odd = read.odd or bool(read.calls)
-        read.shown.append(Text(block["text"]))
-    elif kind == "image":
-        read.odd = read.odd or bool(read.calls) or block["source"]["type"] not in ("base64", "url")
-        read.shown.append(source_image(block["source"]))
-    else:
-        account.drop(f"a block of the type {str(kind)[:40]!r}", 1)
-        read.passed += 1
-        return
-    read.kept.append(block)
-    if kind in _FIELDS and len(block) > _FIELDS[kind]:
-        read.odd = True
-
-
-def _content(read: _Read) -> str | tuple[Part, ...]:
-    if len(read.shown) == 1 and isinstance(read.shown[0], Text):
-        return read.shown[0].text
-    if any(isinstance(part, Image) for part in read.shown):
-        return tuple(read.shown)
-    return "".join([part.text for part in read.shown if isinstance(part, Text)])
+def _content(shown: list[Part]) -> str | tuple[Part, ...]:
+    if not shown:
+        return ""
+    if len(shown) == 1 and isinstance(shown[0], Text):
+        return shown[0].text
+    return tuple(shown) if any(isinstance(part, Image) for part in shown) else "".join([part.text for part in shown if isinstance(part, Text)])
 
 
 def _says(content: str | tuple[Part, ...], user: bool) -> bool:
@@ -109,21 +91,24 @@ def _says(content: str | tuple[Part, ...], user: bool) -> bool:
     return any(part.text if isinstance(part, Text) else user for part in content)
 
 
-def _result(block: Any, read: _Read) -> Node:
+def _result(block: Any, before: int) -> tuple[Node, bool]:
+    """A result as a node, and whether its block is more than that."""
     content, call_id = block.get("content"), block["tool_use_id"]
     if not isinstance(call_id, str):
         raise TypeError("an id is text")
-    failed = block.get("is_error") is True
-    parts = cast("list[Any]", content) if isinstance(content, list) else []
-    read.odd = read.odd or any(part["type"] != "text" or len(part) > 2 for part in parts)
-    shown = any(part["type"] != "text" for part in parts)
-    result = ToolResult(call_id, parts) if shown else result_of(call_id, plain(content))
-    made = node(-1, Message("tool", result=result), notes=extra(block, _RESULT))
-    if failed and result.error is None:
-        made.notes[FLAG] = True
-    elif not failed and result.error is not None:
-        read.odd = True
-    return made
+    odd = shown = False
+    if isinstance(content, list):
+        parts = cast("list[Any]", content)
+        shown = any(part["type"] != "text" for part in parts)
+        odd = shown or any(len(part) > 2 for part in parts)
+    result = ToolResult(call_id, content) if shown else result_of(call_id, plain(content))
+    made = node(before, Message("tool", result=result), notes=extra(block, _RESULT))
+    if block.get("is_error") is True:
+        if result.error is None:
+            made.notes[FLAG] = True
+    elif result.error is not None:
+        odd = True
+    return made, odd
 
 
 def written(nodes: Sequence[Node], one: Node, account: Account) -> tuple[int, list[Any]] | None:

@@ -6,6 +6,7 @@ A type that JSON does not have (`Callable`) has no schema. A schema that no name
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any, cast
 
 from artificer.core.canon import Json
@@ -31,8 +32,16 @@ TYPES = {
 _PYTHON = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "array": "list", "object": "dict"}
 _NAMED = re.compile(r"\s*([A-Za-z]+)\s*(?:\[(.{0,200})\])?\s*")
 _WORD = re.compile(r"[a-z]+")
+_DEEP = frozenset({"anyOf", "items", "uniqueItems", "prefixItems", "additionalProperties"})
 DEEPEST = 8
 """Brackets within each other that are read."""
+
+
+@lru_cache(maxsize=1024)
+def read(named: str) -> tuple[dict[str, Json] | None, bool]:
+    """The schema of a type by its name, and whether it says all that the name says. It is shared: copy it before it is changed."""
+    schema = schema_of(named)
+    return schema, schema is not None and same(name_of(schema), named)
 
 
 def schema_of(named: str, deep: int = 0) -> dict[str, Json] | None:
@@ -75,6 +84,9 @@ def name_of(schema: Any, deep: int = 0) -> str:
     if not isinstance(schema, dict) or deep > DEEPEST:
         return ""
     one = cast("dict[str, Any]", schema)
+    if _DEEP.isdisjoint(one):
+        kind = one.get("type")
+        return _PYTHON.get(kind, "") if isinstance(kind, str) else ""
     either = one.get("anyOf")
     if isinstance(either, list) and either:
         names = [name_of(part, deep + 1) for part in cast("list[Any]", either) if part != {"type": "null"}]

@@ -27,6 +27,7 @@ from artificer.formats.parts import as_given, besides, call_of, extra, extras, l
 _ROW = frozenset({"id", "query", "tools", "answers"})
 TYPES = types.TYPES
 _PARAMETER = frozenset({"type", "description", "default", "required"})
+_NO_TYPE = "types of parameters that JSON does not have: kept in the description"
 _OPTIONAL = re.compile(r"(.{1,200}?)\s*,\s*optional\s*")
 
 
@@ -63,14 +64,15 @@ def _call(record: Any, call_id: str, account: Account) -> ToolCall:
     return call_of(call_id, record["name"], record.get("arguments"), account)
 
 
-def tool(record: Any, account: Account) -> ToolSpec:
-    """A tool, its parameters by name or as JSON Schema."""
+def tool(record: Any, account: Account | None = None) -> ToolSpec:
+    """A tool, its parameters by name or as JSON Schema. What is not kept of it is named, where there is an account."""
     name, about = record["name"], record.get("description") or ""
     given: dict[str, Any] = record.get("parameters") or {}
     if not isinstance(name, str) or not isinstance(about, str):
         raise TypeError("a tool's name and description are text")
-    for field in besides(record):
-        account.lose(f"fields of tools: {field[:40]!r}")
+    if account is not None:
+        for field in besides(record):
+            account.lose(f"fields of tools: {field[:40]!r}")
     if "properties" in given and isinstance(given.get("type"), str):
         return ToolSpec(name, about, given)
     properties: dict[str, Json] = {}
@@ -84,29 +86,31 @@ def tool(record: Any, account: Account) -> ToolSpec:
     return ToolSpec(name, about, parameters | ({"required": required} if required else {}))
 
 
-def _schema(described: Any, account: Account) -> tuple[dict[str, Json], bool]:
+def _schema(described: Any, account: Account | None) -> tuple[dict[str, Json], bool]:
     """A parameter as JSON Schema, and whether it may be left out: it says so, or has a default.
 
     A default "" of what is no text means that there is none, as APIGen writes it.
     """
     written = str(described.get("type") or "str")
-    found = _OPTIONAL.fullmatch(written)
+    found = _OPTIONAL.fullmatch(written) if "optional" in written else None
     named = found[1].strip() if found else written.strip()
     about = described.get("description") or ""
-    schema = types.schema_of(named)
-    if schema is None:
-        schema, about = {}, f"{about} ({written})".strip()
-        account.lose("types of parameters that JSON does not have: kept in the description")
-    elif not types.same(types.name_of(schema), named):
-        account.lose(f"types of parameters as Python has them: {named[:40]!r}")
+    known, exact = types.read(named)
+    schema: dict[str, Json] = dict(known or {})
+    if known is None:
+        about = f"{about} ({written})".strip()
+    if not exact and account is not None:
+        account.lose(_NO_TYPE if known is None else f"types of parameters as Python has them: {named[:40]!r}")
     if about:
         schema["description"] = about
     if "default" in described:
         if described["default"] == "" and schema.get("type") not in (None, "string"):
-            account.lose("defaults '' of parameters that are no text")
+            if account is not None:
+                account.lose("defaults '' of parameters that are no text")
         else:
             schema["default"] = described["default"]
-    schema |= {key: value for key, value in described.items() if key not in _PARAMETER and value is not None}
+    if not _PARAMETER.issuperset(described):
+        schema |= {key: value for key, value in described.items() if key not in _PARAMETER and value is not None}
     return schema, bool(found) or "optional" in written or "default" in described or described.get("required") is False
 
 
@@ -120,7 +124,7 @@ def record_of(one: ToolSpec) -> dict[str, Json]:
         parts = cast("dict[str, Any]", properties)
         record["parameters"] = {name: _described(part, name in needed) for name, part in parts.items() if isinstance(part, dict)}
         try:
-            if tool(record, Account()) == one:
+            if tool(record) == one:
                 return record
         except (ValueError, TypeError, KeyError, AttributeError):
             pass
