@@ -139,7 +139,7 @@ def test_names_of_no_type_have_no_schema_or_a_shorter_one(name):
 
 
 @pytest.mark.parametrize("given", ["{not JSON", [1, 2]])
-@pytest.mark.parametrize("name", ["chat", "trl", "axolotl", "responses", "xlam", "nemotron", "glaive"])
+@pytest.mark.parametrize("name", ["chat", "trl", "axolotl", "responses", "xlam", "nemotron"])
 def test_arguments_that_are_no_object_are_written_as_the_text_that_they_were(given, name):
     row = {
         "id": "1",
