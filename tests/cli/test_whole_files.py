@@ -59,7 +59,7 @@ def test_of_a_folder_the_other_files_are_converted_too(torn, tmp_path, capsys):
         ["tokens", "IN", "-o", "OUT"],
         ["tokens", "IN", "-o", "OUT.parquet"],
         ["stats", "IN", "--findings", "OUT", "-o", "OUT.md"],
-        ["query", "IN", "SELECT id FROM traces", "--out", "OUT"],
+        ["query", "IN", "SELECT id FROM traces", "--out", "OUT.parquet"],
         ["export", "IN", "OUT"],
     ],
 )
@@ -76,7 +76,7 @@ def test_other_commands_refuse_such_a_file_and_leave_nothing(torn, tmp_path, cap
         ["convert", "IN", "OUT", "--to", "artificer"],
         ["stats", "IN", "-o", "OUT.html"],
         ["stats", "IN", "--findings", "OUT"],
-        ["query", "IN", "SELECT id FROM traces", "--out", "OUT"],
+        ["query", "IN", "SELECT id FROM traces", "--out", "OUT.parquet"],
         ["export", "IN", "OUT"],
         ["tokens", "IN", "-o", "OUT"],
         ["tokens", "IN", "--html", "OUT"],
