@@ -79,3 +79,11 @@ def test_ids_that_come_again_are_those_of_the_last_calls():
     assert [node.message.result.content for node in found.trace.nodes if node.message.result] == [{"id": 7, "state": "open"}, "nine"]
     assert not account.dropped
     assert MOVED not in account.lost
+
+
+def test_a_message_of_more_calls_than_a_text_is_read_for_is_dropped_by_name():
+    calls = tuple(ToolCall(str(at), "f", {"x": at}) for at in range(40))
+    said = (Message("user", "All."), Message("assistant", calls=calls), *[Message("tool", result=ToolResult(call.id, call.id)) for call in calls])
+    found, account = through(said, "hermes")
+    assert found == []
+    assert account.dropped == {"hermes cannot hold it: calls that its text does not say": 81}

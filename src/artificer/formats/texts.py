@@ -351,7 +351,10 @@ def _turn(convention: Convention, one: Node, account: Account) -> dict[str, Json
             raise ValueError("a user's text that reads as results")
         return _written(convention, message.role, message.text) | notes
     text = convention.spoken.write(_plain(message))
-    had, has = _events(Parsed(message.calls, message.text, reasoning=message.reasoning)), _events(_parsed(convention, text))
+    read = _parsed(convention, text)
+    had, has = _events(Parsed(message.calls, message.text, reasoning=message.reasoning)), _events(read)
+    if len(read.calls) < len(message.calls):
+        raise ValueError("calls that its text does not say")
     if has > had:
         raise ValueError("its text reads as more than it says")
     account.drop("what the text reads otherwise", had - has)
