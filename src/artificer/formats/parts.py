@@ -224,7 +224,7 @@ def tool_of(record: Any) -> ToolSpec:
         ValueError, TypeError, AttributeError, KeyError: it is no tool.
     """
     function = record.get("function", record)
-    if _is_servers(record) and not record.keys() & {"function", "parameters", "input_schema"}:
+    if not record.keys() & _SCHEMAS and _is_servers(record):
         raise ValueError("a tool of the server")
     name, about, parameters = function["name"], function.get("description"), function.get("parameters", function.get("input_schema"))
     if not isinstance(name, str) or not isinstance(about, str | None) or not isinstance(parameters, dict | None):
@@ -239,6 +239,7 @@ KEPT = 1 << 14
 Toolset = tuple[str, tuple[ToolSpec, ...]]
 """The digest and the tools of a row."""
 _TOOL = frozenset({"type", "function", "name", "description", "parameters", "input_schema"})
+_SCHEMAS = frozenset({"function", "parameters", "input_schema"})
 _SERVERS = re.compile(r".*_\d{8}")
 
 
@@ -276,6 +277,8 @@ def besides(record: Any) -> list[str]:
     """The fields of a tool that say something and that a specification has no place for."""
     inner = record.get("function")
     found = [record] if inner is None else [record, inner]
+    if all([one.keys() <= _TOOL for one in found]):
+        return []
     return [name for one in found for name, value in one.items() if name not in _TOOL and value is not None]
 
 
