@@ -26,7 +26,7 @@ from artificer.run.files import whole_file
 from artificer.run.folders import all_of, found_in
 from artificer.run.frames import Note
 from artificer.run.rejects import Rejects
-from artificer.run.shards import Bad, Line
+from artificer.run.shards import Bad, Family, Line
 from artificer.run.store import Rejected, RunFolder
 
 TOGETHER = 256
@@ -173,7 +173,7 @@ def keep(items: Iterable[Item], folder: RunFolder, account: Account, read: Accou
         source: the file's name; form: its format's.
     """
     kept, batch, writer = folder.family("traces").places, set[str](), Traces(folder, "import")
-    earlier = set(kept)  # what an earlier call imported is no duplicate of itself
+    earlier = _Earlier(folder.family("traces"))
     rejects = Rejects(folder, "import")
     rejects.hear(read)
     union: dict[str, ToolSpec] = {}
@@ -187,9 +187,7 @@ def keep(items: Iterable[Item], folder: RunFolder, account: Account, read: Accou
         key = content_id(item)
         if key in batch or key in kept:
             account.drop_row(SAME, found)
-            if key in earlier:
-                earlier.discard(key)
-            else:
+            if key in batch or not earlier.comes(key):
                 rejects.add(Rejected(place if nth == 1 else f"{place} ({nth})", "import", SAME, key, {"key": key, "trace": item.trace.id}))
             continue
         batch.add(key)
@@ -204,6 +202,26 @@ def keep(items: Iterable[Item], folder: RunFolder, account: Account, read: Accou
     rejects.flush()
     read.on_drop = None
     describe(folder, tuple(union.values()), f"imported from {source}")
+
+
+class _Earlier:
+    """What an earlier call imported: each trace is no duplicate of itself, once."""
+
+    def __init__(self, family: Family) -> None:
+        self._family = family
+        self._commits = len(family)
+        self._came: dict[int, int] = {}
+
+    def comes(self, key: str) -> bool:
+        """Whether a trace that is there was imported earlier, and comes for the first time in this call."""
+        found = self._family.find(key, lambda note: key in note.keys)
+        if found is None or found[0] >= self._commits:
+            return False
+        number, note = found
+        row = 1 << note.keys.index(key)
+        came = self._came.get(number, 0)
+        self._came[number] = came | row
+        return not came & row
 
 
 class Traces:
