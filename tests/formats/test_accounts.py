@@ -75,3 +75,11 @@ def test_a_trace_that_did_not_pass_is_a_row_that_was_left_out():
     assert not list(render([Item(failed, ())], format_named("chat"), account))
     assert account.balanced
     assert account.rows_by == {NOT_PASSED: 1}
+
+
+@pytest.mark.parametrize("row", [{"foo": 1}, {"messages": 7}, {"messages": [7]}, {"messages": [[]]}, {"messages": {"a": 1}}, {"messages": "x"}])
+def test_why_a_row_is_of_no_format_is_not_told_in_words_of_the_interpreter(row):
+    account = Account()
+    assert not list(parse(of_text(json.dumps(row)), format_named("chat"), account))
+    (reason,) = account.rows_by
+    assert reason == "not of the format chat" or reason.startswith("not of the format chat: no ")

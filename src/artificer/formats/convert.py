@@ -4,6 +4,7 @@ for.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -25,6 +26,10 @@ SAMPLE = 12
 """Rows that are looked at to guess a format."""
 NOT_OF_IT = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, OverflowError, msgspec.MsgspecError, ArtificerError)
 """What formats raise on rows that are not theirs."""
+_PYTHONS = re.compile(
+    r"'[\w.]+' object|[\w.]+\(\) |\w+ indices|argument of type|(?:not enough|too many) values|cannot unpack|unhashable|invalid literal|can only"
+)
+"""Words of Python's own, which say nothing to whoever has the file."""
 NOTHING = "a trace without a message"
 NOWHERE = "verdicts of messages that do not exist"
 BROKEN_OFF = "what is behind the place where a file breaks off"
@@ -183,7 +188,7 @@ def _reason(form: Format, error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "nested too deeply"
     said = error.what if isinstance(error, ArtificerError) else str(error)
-    ours = type(error) in (ValueError, TypeError, ArtificerError) and "object" not in said[:12]
+    ours = type(error) in (ValueError, TypeError, ArtificerError) and _PYTHONS.match(said) is None
     return f"not of the format {form.name}" + (f": {said[:80]}" if ours else "")
 
 
