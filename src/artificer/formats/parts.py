@@ -277,7 +277,7 @@ def besides(record: Any) -> list[str]:
     """The fields of a tool that say something and that a specification has no place for."""
     inner = record.get("function")
     found = [record] if inner is None else [record, inner]
-    if all([one.keys() <= _TOOL for one in found]):
+    if record.keys() <= _TOOL and (inner is None or inner.keys() <= _TOOL):
         return []
     return [name for one in found for name, value in one.items() if name not in _TOOL and value is not None]
 
