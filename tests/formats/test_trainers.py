@@ -318,3 +318,10 @@ def test_that_trl_learns_what_nobody_sampled_is_said():
     (row,) = render([item], format_named("trl"), account)
     assert json.loads(row)["messages"] == messages
     assert account.lost[WEIGHT] == 1
+
+
+def test_a_speaker_that_is_null_is_none_for_axolotl():
+    row = {"messages": [{"role": "user", "content": "q", "from": None}, {"role": "assistant", "content": "a", "train": False, "from": None}]}
+    ((item,), account) = of("axolotl", row)
+    assert [(one.message.role, one.sampled, one.notes) for one in item.trace.nodes] == [("user", False, {}), ("assistant", False, {})]
+    assert account.balanced

@@ -65,11 +65,11 @@ def plain(row: Any, account: Account) -> dict[str, Any]:
     kept = {name: value for name, value in row.items() if name not in ("messages", "conversations")}
     if kept.get("tools"):
         kept["tools"] = _tools(kept["tools"], account)
-    return kept | {"conversations" if turns and "from" in turns[0] else "messages": turns}
+    return kept | {"conversations" if turns and turns[0].get("from") is not None else "messages": turns}
 
 
 def _turn(turn: Any, account: Account) -> dict[str, Any]:
-    ours = turn["from" if "from" in turn else "role"] in _OURS
+    ours = turn["role" if turn.get("from") is None else "from"] in _OURS
     train, partly = _train(turn), _partly(turn)
     found = {name: value for name, value in turn.items() if name not in FIELDS or (train is True and not ours)}
     if partly is not None:
@@ -102,7 +102,7 @@ def _tool(one: Any, account: Account) -> Any:
 def count(row: Any) -> int:
     """As `chat` and `sharegpt` count."""
     turns = _turns(row)
-    if turns and "from" in turns[0]:
+    if turns and turns[0].get("from") is not None:
         return sharegpt.count({**row, "conversations": turns})
     return chat.count({**row, "messages": turns})
 
