@@ -224,7 +224,7 @@ def tool_of(record: Any) -> ToolSpec:
         ValueError, TypeError, AttributeError, KeyError: it is no tool.
     """
     function = record.get("function", record)
-    if not record.keys() & _SCHEMAS and _is_servers(record):
+    if function is record and "parameters" not in record and "input_schema" not in record and _is_servers(record):
         raise ValueError("a tool of the server")
     name, about, parameters = function["name"], function.get("description"), function.get("parameters", function.get("input_schema"))
     if not isinstance(name, str) or not isinstance(about, str | None) or not isinstance(parameters, dict | None):
@@ -239,7 +239,6 @@ KEPT = 1 << 14
 Toolset = tuple[str, tuple[ToolSpec, ...]]
 """The digest and the tools of a row."""
 _TOOL = frozenset({"type", "function", "name", "description", "parameters", "input_schema"})
-_SCHEMAS = frozenset({"function", "parameters", "input_schema"})
 _SERVERS = re.compile(r".*_\d{8}")
 
 
