@@ -24,6 +24,8 @@ EMPTY = "the empty thought in front of a message: the finished conversation does
 ELSEWHERE = "the context in which a message was written: the finished conversation shows it otherwise"
 _NOTED = frozenset({TOOLS, CALLS, EMPTY, ELSEWHERE})
 """What is said of a message that is learnt all the same."""
+_MARK = 256
+"""Letters within which the mark of a turn's end stands whole."""
 _THOUGHT = re.compile(r"<(\w+)>(.*?)</\1>", re.DOTALL)
 
 
@@ -114,7 +116,7 @@ def _place(
 
 def _ended(text: str, end: int, template: Template) -> int:
     """Where a message ends with the token that ends its turn, where that is the one which opens the next."""
-    following = template.ids(text[end:])[:1]
+    following = template.ids(text[end : end + _MARK])[:1]
     return end + len(template.said(following)) if following and following[0] in template.ends else end
 
 
