@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from artificer.core.messages import Message
+from artificer.core.messages import Message, ToolCall
 from artificer.core.trace import Node
 from artificer.formats.account import Account
 from artificer.formats.base import Format, Item, says
@@ -17,13 +17,16 @@ CALLS = "calls whose arguments are not JSON"
 RESULTS = "results of calls whose arguments are not JSON"
 
 
+def keyed(call: ToolCall) -> bool:
+    """Whether a call has nothing but what stands under that name."""
+    return len(call.arguments) == 1 and "$text" in call.arguments
+
+
 def unbroken(message: Message) -> Message:
     """A message without such calls."""
-    for call in message.calls:
-        if "$text" in call.arguments and len(call.arguments) == 1:
-            kept = tuple([one for one in message.calls if len(one.arguments) != 1 or "$text" not in one.arguments])
-            return msgspec.structs.replace(message, calls=kept)
-    return message
+    if not any(map(keyed, message.calls)):
+        return message
+    return msgspec.structs.replace(message, calls=tuple([one for one in message.calls if not keyed(one)]))
 
 
 def without_broken(item: Item, form: Format, account: Account) -> Item:

@@ -174,11 +174,17 @@ def _row(value: Any, form: Format, sound: _Sound, account: Account) -> list[Item
         account.drop_row(_reason(form, error), found)
         return []
     if not items:
-        new = account.dropped - Counter(dropped)
-        account.drop_row(max(new, key=lambda reason: new[reason]) if new else "rows without a conversation", 0 if new else found)
+        why = _foremost(account, dropped)
+        account.drop_row(why or "rows without a conversation", 0 if why else found)
     account.events_out += out
     account.rows_out += len(items)
     return items
+
+
+def _foremost(account: Account, before: dict[str, int]) -> str:
+    """The reason for which most events were dropped since; "" where none was."""
+    new = account.dropped - Counter(before)
+    return max(new, key=lambda reason: new[reason], default="")
 
 
 def _reason(form: Format, error: Exception) -> str:
@@ -226,8 +232,7 @@ def render(items: Iterable[Item], form: Format, account: Account, *, every: bool
             account.events_out += sum([form.count(inner) for row in made for _, inner in form.opened(row)])
             yield from encoded
         if account.rows_out == came and account.rows_dropped == left:
-            new = account.dropped - Counter(before_row)
-            account.drop_row(max(new, key=lambda reason: new[reason]) if new else NOTHING)
+            account.drop_row(_foremost(account, before_row) or NOTHING)
 
 
 def write(items: Iterable[Item], out: BinaryIO, form: Format, account: Account, *, every: bool = False) -> int:

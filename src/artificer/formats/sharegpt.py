@@ -294,7 +294,7 @@ def call_text(calls: Sequence[ToolCall]) -> str:
     for call in calls:
         if not call.name:
             raise ValueError("a call without a name")
-        records.append({"name": call.name, "arguments": as_given(call) if "$text" in call.arguments else call.arguments})
+        records.append({"name": call.name, "arguments": as_given(call)})
     return text_of(records[0] if len(records) == 1 else records)
 
 

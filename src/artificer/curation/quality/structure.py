@@ -26,6 +26,7 @@ from artificer.core.verdicts import Verdict
 from artificer.curation.quality.findings import Finding, found
 from artificer.curation.quality.thoughts import FINISH
 from artificer.formats.base import says
+from artificer.formats.broken import keyed
 
 Mask = Callable[[str], str]
 _MARKS = re.compile(r"</?(?:tool_call|tool_response|function_call|observation)>|<\|(?:tool_call|python_tag)\|>|\[TOOL_(?:CALLS|RESULTS)\]")
@@ -125,7 +126,7 @@ def _refused(nodes: Sequence[Node]) -> set[tuple[int, int]]:
 
 def _arguments(call: ToolCall, validator: jsonschema_rs.Draft202012Validator | None, mask: Mask) -> tuple[str, str] | None:
     """The rule that a call's arguments break and the evidence, or None."""
-    if len(call.arguments) == 1 and "$text" in call.arguments:  # how `formats.parts.broken_call` keeps what it could not read
+    if keyed(call):  # how `formats.parts.broken_call` keeps what it could not read
         return "arguments_unreadable", f"{clip(call.name)}: {clip(mask(str(call.arguments['$text'])[:400]))}"
     if validator is None:
         return None

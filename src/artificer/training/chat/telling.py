@@ -19,6 +19,7 @@ from msgspec import Struct
 from artificer.core.canon import Json, stable_id
 from artificer.core.messages import Message, ToolCall, ToolResult
 from artificer.core.tools import ToolSpec
+from artificer.formats.broken import keyed
 from artificer.formats.parts import result_text
 
 Ways = frozenset[str]
@@ -121,18 +122,13 @@ def content(text: str, ways: Ways) -> Json:
 
 
 def _arguments(call: ToolCall, ways: Ways) -> Json:
-    given: Json = call.arguments["$text"] if _is_broken(call) else call.arguments
+    given: Json = call.arguments["$text"] if keyed(call) else call.arguments
     return json.dumps(given, ensure_ascii=False) if "text" in ways and not isinstance(given, str) else given
-
-
-def _is_broken(call: ToolCall) -> bool:
-    """Whether its arguments stand as they were given, since they are none: see `formats.parts.broken_call`."""
-    return len(call.arguments) == 1 and "$text" in call.arguments
 
 
 def unwritten(message: Message) -> str | None:
     """Why a message cannot be told in the words in which the model wrote it, if it cannot."""
-    if any(_is_broken(call) for call in message.calls):
+    if any(keyed(call) for call in message.calls):
         return BROKEN
     if any(call.name == "unreadable_call" and call.arguments.keys() <= {"text", "problem"} for call in message.calls):  # `agents.asking.UNREADABLE`
         return UNREADABLE
